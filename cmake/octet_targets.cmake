@@ -1,0 +1,29 @@
+# Flags and helpers shared by every target.
+
+add_library(octet_flags INTERFACE)
+target_include_directories(octet_flags INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(octet_flags INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
+    $<$<BOOL:${OCTET_WERROR}>:-Werror>)
+if(OCTET_SANITIZE)
+    target_compile_options(octet_flags INTERFACE -fsanitize=${OCTET_SANITIZE} -fno-omit-frame-pointer
+        -fno-sanitize-recover=all)
+    target_link_options(octet_flags INTERFACE -fsanitize=${OCTET_SANITIZE})
+endif()
+
+# octet_library(NAME [LINK targets…]): a static library of every .cc file directly in this folder and in the sub-folders
+# named by DIRS.
+function(octet_library NAME)
+    cmake_parse_arguments(ARG "" "" "LINK;DIRS" ${ARGN})
+    file(GLOB SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+    foreach(DIR ${ARG_DIRS})
+        file(GLOB DIR_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${DIR}/*.cc)
+        list(APPEND SOURCES ${DIR_SOURCES})
+    endforeach()
+    if(SOURCES)
+        add_library(${NAME} STATIC ${SOURCES})
+        target_link_libraries(${NAME} PUBLIC octet_flags ${ARG_LINK})
+    else()
+        add_library(${NAME} INTERFACE)
+        target_link_libraries(${NAME} INTERFACE octet_flags ${ARG_LINK})
+    endif()
+endfunction()
