@@ -1,0 +1,29 @@
+#pragma once
+
+// ONNX file → graph IR. Opset 11 to 21; the result has the semantics of opset 21 whatever the file's opset.
+
+#include <cstddef>
+#include <map>
+#include <span>
+#include <string>
+
+#include "graph/ir/graph.h"
+
+namespace octet::onnx {
+
+struct ImportOptions {
+    // Values for symbolic or missing dimensions: by the dimension's name ("batch" → 1), or by input ("images" → shape).
+    std::map<std::string, std::int64_t> dimensions;
+    std::map<std::string, Shape> input_shapes;
+    // A symbolic first dimension without a value is 1; any other is an error that says how to give it one.
+};
+
+// The graph verified and with shapes inferred. Errors name the file and, where there is one, the node. Initializers may
+// lie in external data files beside the model, never outside of its folder.
+Result<Graph> load(const std::string& path, const ImportOptions& options = {});
+
+// The same from memory; `name` stands in errors, and external data is looked for in `folder` (empty: refused).
+Result<Graph> parse(std::span<const std::byte> bytes, const std::string& name, const std::string& folder,
+                    const ImportOptions& options = {});
+
+}  // namespace octet::onnx

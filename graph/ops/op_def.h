@@ -1,0 +1,69 @@
+#pragma once
+
+// What octet knows about an operator: how many tensors it takes, its output shapes, what it computes, what it costs and
+// how a quantizer has to treat it. Each operator is one file of this folder and one line of op_list.cc.
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "graph/ir/graph.h"
+#include "graph/ir/result.h"
+
+namespace octet {
+
+// Calls body(i) for every i in [0, count), in any order and possibly on several threads.
+using ParallelFor = std::function<void(std::int64_t count, const std::function<void(std::int64_t)>& body)>;
+void serial_for(std::int64_t count, const std::function<void(std::int64_t)>& body);
+
+struct TensorType {
+    DType dtype = DType::float32;
+    Shape shape;
+};
+
+// The arguments of one node in shape inference.
+struct InferContext {
+    const Node& node;
+    std::span<const TensorType* const> inputs;   // nullptr where an optional input is omitted
+    std::span<const Tensor* const> constants;    // the input's value where it is known before the run, else nullptr
+    std::vector<TensorType>& outputs;            // sized to node.outputs
+};
+
+// The arguments of one node in evaluation.
+struct EvalContext {
+    const Node& node;
+    std::span<const Tensor* const> inputs;  // nullptr where an optional input is omitted
+    std::vector<Tensor>& outputs;           // sized to node.outputs; the operator assigns them
+    const ParallelFor& parallel_for;
+};
+
+// What happens to an 8-bit grid (scale, zero point) on the way through an operator.
+enum class QuantRule {
+    none,          // stays as it is: shape arithmetic, outputs that are not activations
+    compute,       // has weights or reduces: inputs and output have grids of their own (Conv, MatMul, Add, Mul …)
+    activation,    // elementwise with one input: fused into its producer, so that only its output gets a grid
+    pass_through,  // output values are input values: one grid for all of them (MaxPool, Resize nearest, Reshape, Concat …)
+};
+
+struct OpDef {
+    std::string_view name;
+    int min_inputs = 0;
+    int max_inputs = 0;
+    int min_outputs = 1;
+    int max_outputs = 1;
+    // Output dtypes and shapes. Also the place where attributes and input shapes are checked: evaluate() relies on it.
+    Result<void> (*infer)(InferContext&) = nullptr;
+    // The float (or integer, for shape arithmetic) reference.
+    Result<void> (*evaluate)(EvalContext&) = nullptr;
+    // Multiply-accumulates of the node; nullptr: none.
+    std::int64_t (*macs)(const Node&, std::span<const TensorType* const> inputs, std::span<const TensorType> outputs) =
+        nullptr;
+    QuantRule quant = QuantRule::none;
+};
+
+inline constexpr int variadic = std::numeric_limits<int>::max();
+
+}  // namespace octet
