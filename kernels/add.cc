@@ -1,0 +1,66 @@
+#include "kernels/add.h"
+
+#include <cmath>
+
+#include "kernels/concat.h"
+
+namespace octet::kernels {
+
+namespace {
+
+// Multiplier of (x - zx) << 7 for y = x * ratio on y's grid with `shift` more bits.
+double multiplier(double ratio, int shift) {
+    return std::round(ratio * std::ldexp(1.0, 8 + shift));
+}
+
+bool valid(double ratio) {
+    return std::isfinite(ratio) && ratio > 0 && multiplier(ratio, 0) <= 32767;
+}
+
+int16_t rounding_offset(int zero_point, int shift) {
+    return static_cast<int16_t>((zero_point << shift) + (shift > 0 ? 1 << (shift - 1) : 0));
+}
+
+}  // namespace
+
+tl::expected<AddParams, std::string> make_add(Grid a, Grid b, Grid y, Activation activation, double alpha) {
+    const double ratio_a = a.scale / y.scale, ratio_b = b.scale / y.scale;
+    if (!valid(ratio_a) || !valid(ratio_b)) {
+        return tl::unexpected<std::string>(
+            "add: an input's scale is not positive or 128 times the output's scale or more");
+    }
+    if (activation != Activation::none && activation != Activation::relu && activation != Activation::leaky) {
+        return tl::unexpected<std::string>("add: only none, relu and leaky can be fused");
+    }
+    AddParams params;
+    int shift = 0;
+    while (shift < 7 && multiplier(ratio_a, shift + 1) <= 32767 && multiplier(ratio_b, shift + 1) <= 32767) ++shift;
+    params.a_zero_point = static_cast<uint8_t>(a.zero_point);
+    params.b_zero_point = static_cast<uint8_t>(b.zero_point);
+    params.a_mult = static_cast<int16_t>(multiplier(ratio_a, shift));
+    params.b_mult = static_cast<int16_t>(multiplier(ratio_b, shift));
+    params.leaky = activation == Activation::leaky;
+    params.alpha = static_cast<int16_t>(std::round(alpha * 32768));
+    params.shift = shift;
+    params.offset = rounding_offset(y.zero_point, shift);
+    if (activation == Activation::relu) params.out_min = static_cast<uint8_t>(y.zero_point);
+    return params;
+}
+
+tl::expected<RequantizeCopyParams, std::string> make_requantize_copy(Grid x, Grid y) {
+    RequantizeCopyParams params;
+    params.plain = x.scale == y.scale && x.zero_point == y.zero_point;
+    if (params.plain) return params;
+    const double ratio = x.scale / y.scale;
+    if (!valid(ratio)) {
+        return tl::unexpected<std::string>(
+            "concat: an input's scale is not positive or 128 times the output's scale or more");
+    }
+    while (params.shift < 7 && multiplier(ratio, params.shift + 1) <= 32767) ++params.shift;
+    params.in_zero_point = static_cast<uint8_t>(x.zero_point);
+    params.mult = static_cast<int16_t>(multiplier(ratio, params.shift));
+    params.offset = rounding_offset(y.zero_point, params.shift);
+    return params;
+}
+
+}  // namespace octet::kernels

@@ -1,0 +1,32 @@
+#include "kernels/conv.h"
+
+#include <algorithm>
+
+namespace octet::kernels {
+
+extern const ConvKernel conv_u8s8_reference;
+
+std::span<const ConvKernel> conv_kernels() {
+    static const ConvKernel kernels[] = {
+        conv_u8s8_reference,
+    };
+    return kernels;
+}
+
+const ConvKernel& select_conv(Isa isa, const ConvParams& params, const int8_t* weights) {
+    const auto kernels = conv_kernels();
+    for (const ConvKernel& kernel : kernels) {
+        if (kernel.isa <= isa && kernel.refuses(params, weights) == nullptr) return kernel;
+    }
+    return kernels.back();
+}
+
+int conv_halo(const ConvParams& params, int in_h, int in_w, int out_h, int out_w) {
+    const int bottom =
+        (out_h - 1) * params.stride_h - params.pad_top + (params.kernel_h - 1) * params.dilation_h - (in_h - 1);
+    const int right =
+        (out_w - 1) * params.stride_w - params.pad_left + (params.kernel_w - 1) * params.dilation_w - (in_w - 1);
+    return std::max({0, params.pad_top, params.pad_left, bottom, right});
+}
+
+}  // namespace octet::kernels

@@ -1,0 +1,88 @@
+#pragma once
+
+// Convolution, u8 activations (zero point zx) x s8 weights (zero point 0), int32 accumulators, fixed16 epilogue:
+//
+//     acc[oy, ox, o] = sum over ky, kx, i of  x[oy*sh - pt + ky*dh, ox*sw - pl + kx*dw, g*cin/groups + i] * w[o, ky,
+//     kx, i]
+//
+// over the raw u8 values (g = o / (cout / groups)); -zx * sum(w) is part of the epilogue's bias. Pixels outside the
+// plane are read from the halo, which therefore holds zx and is at least conv_halo() wide. Bound: 255 * sum|w| < 2^31
+// for each output channel.
+//
+// An implementation packs the weights once, and runs any part of the work: units are numbered 0 … units() - 1 in an
+// order of the kernel's choice; each output element belongs to one unit, so that threads may take disjoint unit ranges.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "kernels/dispatch.h"
+#include "kernels/requantize.h"
+#include "kernels/tensor_view.h"
+
+namespace octet::kernels {
+
+struct ConvParams {
+    int kernel_h = 1, kernel_w = 1;
+    int stride_h = 1, stride_w = 1;
+    int pad_top = 0, pad_left = 0;  // padding at the bottom and the right follows from the output's size
+    int dilation_h = 1, dilation_w = 1;
+    int groups = 1;
+    int cin = 0, cout = 0;
+};
+
+// Halo that the input needs so that every pixel read exists.
+int conv_halo(const ConvParams& params, int in_h, int in_w, int out_h, int out_w);
+
+struct ConvCall {
+    ConvParams params;
+    const std::byte* packed = nullptr;  // what pack() wrote, aligned to buffer_alignment
+    ConstU8View in;
+    Fixed16 epilogue;
+    // Exactly one of the three is set, the one that epilogue.output names. h, w, c of it are the output's size.
+    U8View out_u8;
+    S16View out_s16;
+    S32View out_s32;
+    ConstU8View residual;  // data == nullptr: none. May be the output itself.
+
+    OCTET_INLINE int out_h() const { return out_u8.data ? out_u8.h : out_s16.data ? out_s16.h : out_s32.h; }
+    OCTET_INLINE int out_w() const { return out_u8.data ? out_u8.w : out_s16.data ? out_s16.w : out_s32.w; }
+};
+
+struct ConvKernel {
+    const char* name;
+    Isa isa;
+    // nullptr, or why this kernel cannot compute this convolution exactly. weights:
+    // [cout][kernel_h][kernel_w][cin/groups].
+    const char* (*refuses)(const ConvParams& params, const int8_t* weights);
+    size_t (*packed_bytes)(const ConvParams& params);
+    void (*pack)(const ConvParams& params, const int8_t* weights, std::byte* packed);
+    // Bytes that run() needs for itself; each thread brings its own, aligned to buffer_alignment.
+    size_t (*scratch_bytes)(const ConvCall& call);
+    int (*units)(const ConvCall& call);
+    void (*run)(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) noexcept;
+};
+
+// Fast to reference.
+std::span<const ConvKernel> conv_kernels();
+// The first that does not refuse, at this level or below.
+const ConvKernel& select_conv(Isa isa, const ConvParams& params, const int8_t* weights);
+
+// One acc to the output that the epilogue names; y, x, o: the output's coordinates. The scalar tail of every kernel.
+OCTET_INLINE void conv_store(const ConvCall& call, int y, int x, int o, int32_t acc) {
+    switch (call.epilogue.output) {
+        case OutputKind::u8:
+            call.out_u8.pixel(y, x)[o] = call.residual.data
+                                             ? fixed16_u8(acc, o, call.epilogue, call.residual.pixel(y, x)[o])
+                                             : fixed16_u8(acc, o, call.epilogue);
+            break;
+        case OutputKind::s16:
+            call.out_s16.pixel(y, x)[o] = fixed16_s16(acc, o, call.epilogue);
+            break;
+        case OutputKind::s32:
+            call.out_s32.pixel(y, x)[o] = fixed16_s32(acc, o, call.epilogue);
+            break;
+    }
+}
+
+}  // namespace octet::kernels

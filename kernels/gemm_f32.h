@@ -1,0 +1,35 @@
+#pragma once
+
+// C[m, n] (+)= A[m, k] * B[k, n], row-major float32, for calibration and float models.
+// Sums are in an order that depends on the level, so levels agree to rounding only.
+
+#include <cstddef>
+
+#include "kernels/dispatch.h"
+
+namespace octet::kernels {
+
+struct GemmF32Call {
+    int m = 0, n = 0, k = 0;
+    const float* a = nullptr;
+    ptrdiff_t lda = 0;
+    const float* b = nullptr;
+    ptrdiff_t ldb = 0;
+    float* c = nullptr;
+    ptrdiff_t ldc = 0;
+    bool accumulate = false;
+};
+
+// Floats of scratch that a run needs, whatever its size; aligned to 64 bytes.
+inline constexpr size_t gemm_f32_scratch_floats = 240 * 256 + 256 * (2048 + 32);
+
+using GemmF32Function = void(const GemmF32Call& call, float* scratch) noexcept;
+GemmF32Function gemm_f32_reference, gemm_f32_6x16_avx2, gemm_f32_12x32_avx512vnni;
+
+KernelList<GemmF32Function> gemm_f32_kernels();
+
+// At the level that choose_isa() names (best_isa() when that is an error), with scratch of the thread's own. Threads
+// may split m or n among themselves.
+void gemm_f32(const GemmF32Call& call);
+
+}  // namespace octet::kernels

@@ -1,0 +1,191 @@
+#include "kernels/make_fixed16.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace octet::kernels {
+
+namespace {
+
+// The guaranteed range of p: mult_c lies in [2^14, 2^15), so t = +-32767 reaches at least +-16383 on p's grid.
+constexpr double guaranteed_range = 16383;
+constexpr int min_f = -24, max_hardswish_f = 12;
+
+tl::unexpected<std::string> fail(const std::string& why) {
+    return tl::unexpected("fixed16: " + why);
+}
+
+std::string number(double x) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.6g", x);
+    return text;
+}
+
+double post_scale(const Fixed16Spec& spec) {
+    return spec.activation == Activation::hardswish ? 4.0 / 3.0 : 1.0;
+}
+
+// What the pre-activation must reach so that the output can show its whole range.
+Fixed16Spec::Range derive_range(const Fixed16Spec& spec) {
+    Fixed16Spec::Range range{(spec.out_min - spec.out_zero_point) * spec.out_scale,
+                             (spec.out_max - spec.out_zero_point) * spec.out_scale};
+    if (spec.residual) {
+        const double low = -spec.residual->zero_point * spec.residual->scale;
+        const double high = (255 - spec.residual->zero_point) * spec.residual->scale;
+        range = {range.min - high, range.max - low};
+    }
+    switch (spec.activation) {
+        case Activation::none:
+            break;
+        case Activation::relu:
+            range.min = 0;
+            break;
+        case Activation::leaky:
+            range.min = spec.alpha > 0 ? range.min / spec.alpha : 0;
+            break;
+        case Activation::prelu: {
+            double smallest = 1;
+            for (const double alpha : spec.prelu_alpha) {
+                if (alpha > 0) smallest = std::min(smallest, alpha);
+            }
+            range.min /= smallest;
+            break;
+        }
+        case Activation::clip:
+            range = {std::min(range.min, spec.clip_lo), std::max(range.max, spec.clip_hi)};
+            break;
+        case Activation::hardswish:  // 0 below -3, the identity above 3
+            range = {-3.0, std::max(range.max, 3.0)};
+            break;
+    }
+    return range;
+}
+
+int16_t q15(double x) {
+    return static_cast<int16_t>(std::clamp(std::round(x * 32768), 0.0, 32767.0));
+}
+
+}  // namespace
+
+Fixed16 Fixed16Storage::view() const {
+    Fixed16 params = params_;
+    params.bias = bias_.data();
+    params.shift = shift_.data();
+    params.mult = mult_.data();
+    params.prelu_alpha = prelu_alpha_.empty() ? nullptr : prelu_alpha_.data();
+    return params;
+}
+
+tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) {
+    const auto channels = static_cast<int>(spec.acc_scale.size());
+    if (channels == 0) return fail("no channels");
+    for (const size_t size : {spec.bias.size(), spec.weight_sum.size(), spec.weight_abs_sum.size()}) {
+        if (size != 0 && size != spec.acc_scale.size()) return fail("arrays of different lengths");
+    }
+    double largest_scale = 0;
+    for (int c = 0; c < channels; ++c) {
+        const double scale = spec.acc_scale[c];
+        if (!std::isfinite(scale) || scale < 0) {
+            return fail("scale of channel " + std::to_string(c) + " is " + number(scale));
+        }
+        largest_scale = std::max(largest_scale, scale);
+    }
+    const bool u8 = spec.output == OutputKind::u8;
+    if (u8 && !(spec.out_scale > 0 && std::isfinite(spec.out_scale))) {
+        return fail("output scale is " + number(spec.out_scale));
+    }
+    if (spec.residual && !u8) return fail("a residual needs the u8 output");
+    if (spec.output == OutputKind::s16 && !spec.pre_activation)
+        return fail("the s16 output needs a pre-activation range");
+
+    Fixed16Storage storage;
+    Fixed16& params = storage.params_;
+    params.channels = channels;
+    params.output = spec.output;
+    params.activation = spec.activation;
+
+    // f: as fine as the range allows, and not finer than the coarsest accumulator.
+    int f = 0;
+    if (spec.output != OutputKind::s32) {
+        const Fixed16Spec::Range range = spec.pre_activation ? *spec.pre_activation : derive_range(spec);
+        const double largest = std::max({std::abs(range.min), std::abs(range.max), 1e-30});
+        if (!std::isfinite(largest)) return fail("pre-activation range is not finite");
+        f = std::min(spec.max_f, static_cast<int>(std::floor(std::log2(guaranteed_range / largest))));
+        if (spec.activation == Activation::hardswish) f = std::min(f, max_hardswish_f);
+        while (f > min_f && std::round(largest_scale * std::ldexp(1.0, f + 15)) > 32767) --f;
+        const int lowest = spec.activation == Activation::hardswish ? 0 : min_f;
+        if (f < lowest) {
+            return fail("a pre-activation range of " + number(largest) + " or an accumulator scale of " +
+                        number(largest_scale) + " leaves no 16-bit grid");
+        }
+        params.f = f;
+    }
+
+    const auto padded = static_cast<size_t>((channels + fixed16_padding - 1) / fixed16_padding * fixed16_padding);
+    storage.bias_.assign(padded, 0);
+    storage.shift_.assign(padded, 0);
+    storage.mult_.assign(padded, 0);
+    for (int c = 0; c < channels; ++c) {
+        int shift = 0;
+        if (spec.output != OutputKind::s32) {
+            const double ratio = spec.acc_scale[c] * std::ldexp(1.0, f);
+            const auto mult = [&](int s) { return std::round(ratio * std::ldexp(1.0, 15 + s)); };
+            while (shift < 31 && mult(shift + 1) <= 32767) ++shift;
+            storage.mult_[c] = static_cast<int16_t>(mult(shift));
+        }
+        const int64_t bias = (spec.bias.empty() ? int64_t{0} : int64_t{spec.bias[c]}) -
+                             int64_t{spec.in_zero_point} * (spec.weight_sum.empty() ? 0 : spec.weight_sum[c]) +
+                             (shift > 0 ? int64_t{1} << (shift - 1) : 0);
+        const int64_t reach = spec.weight_abs_sum.empty() ? 0 : spec.weight_abs_sum[c] * spec.in_max;
+        if (std::abs(bias) + reach > std::numeric_limits<int32_t>::max()) {
+            return fail("accumulator of channel " + std::to_string(c) + " can exceed 32 bits");
+        }
+        storage.bias_[c] = static_cast<int32_t>(bias);
+        storage.shift_[c] = shift;
+    }
+    if (spec.activation == Activation::leaky) {
+        if (spec.alpha < 0 || spec.alpha >= 1) return fail("leaky slope " + number(spec.alpha) + " is outside [0, 1)");
+        params.alpha = q15(spec.alpha);
+    }
+    if (spec.activation == Activation::prelu) {
+        if (spec.prelu_alpha.size() != spec.acc_scale.size()) return fail("prelu needs one slope a channel");
+        storage.prelu_alpha_.assign(padded, 0);
+        for (int c = 0; c < channels; ++c) {
+            if (spec.prelu_alpha[c] < 0 || spec.prelu_alpha[c] >= 1) {
+                return fail("prelu slope of channel " + std::to_string(c) + " is outside [0, 1)");
+            }
+            storage.prelu_alpha_[c] = q15(spec.prelu_alpha[c]);
+        }
+    }
+    const double grid = std::ldexp(1.0, f);
+    if (spec.activation == Activation::clip) {
+        params.clip_lo = static_cast<int16_t>(std::clamp(std::round(spec.clip_lo * grid), -32768.0, 32767.0));
+        params.clip_hi = static_cast<int16_t>(std::clamp(std::round(spec.clip_hi * grid), -32768.0, 32767.0));
+    }
+    storage.s16_scale_ = post_scale(spec) / grid;
+    if (!u8) return storage;
+
+    // out_shift: the largest for which both multipliers fit in 15 bits.
+    const double ratio = storage.s16_scale_ / spec.out_scale;
+    const double residual_ratio = spec.residual ? spec.residual->scale / spec.out_scale / 128 : 0;
+    const auto fits = [](double r, int k) { return std::round(r * std::ldexp(1.0, 15 + k)) <= 32767; };
+    if (!fits(ratio, 0)) {
+        return fail("output scale " + number(spec.out_scale) + " is finer than the pre-activation grid 2^" +
+                    std::to_string(-f));
+    }
+    if (!fits(residual_ratio, 0)) return fail("residual scale is 128 times the output scale or more");
+    int k = 0;
+    while (k < 7 && fits(ratio, k + 1) && fits(residual_ratio, k + 1)) ++k;
+    params.out_shift = k;
+    params.out_mult = static_cast<int16_t>(std::round(ratio * std::ldexp(1.0, 15 + k)));
+    params.offset = static_cast<int16_t>((spec.out_zero_point << k) + (k > 0 ? 1 << (k - 1) : 0));
+    params.out_min = static_cast<uint8_t>(spec.out_min);
+    params.out_max = static_cast<uint8_t>(spec.out_max);
+    if (spec.residual) {
+        params.residual_mult = static_cast<int16_t>(std::round(residual_ratio * std::ldexp(1.0, 15 + k)));
+        params.residual_zero_point = static_cast<uint8_t>(spec.residual->zero_point);
+    }
+    return storage;
+}
+
+}  // namespace octet::kernels

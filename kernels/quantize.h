@@ -1,0 +1,32 @@
+#pragma once
+
+// The network's input. quantize: float NCHW -> u8 NHWC, y = clamp(RNE(x / scale) + zp, 0, 255), a true division; NaN
+// gives zp. pixels: interleaved u8 pixels (RGB) -> a view, unchanged.
+
+#include "kernels/dispatch.h"
+#include "kernels/tensor_view.h"
+
+namespace octet::kernels {
+
+struct QuantizeCall {
+    const float* in = nullptr;  // [c][h][w], contiguous
+    float scale = 1;
+    int zero_point = 0;
+    U8View out;
+};
+
+struct PixelsCall {
+    const uint8_t* in = nullptr;  // [h][w][c]
+    int64_t in_row_stride = 0;    // bytes
+    U8View out;
+};
+
+using QuantizeFunction = void(const QuantizeCall& call, int row_begin, int row_end) noexcept;
+QuantizeFunction quantize_f32_u8_reference, quantize_f32_u8_avx2;
+KernelList<QuantizeFunction> quantize_kernels();
+
+using PixelsFunction = void(const PixelsCall& call, int row_begin, int row_end) noexcept;
+PixelsFunction pixels_u8_reference, pixels_u8_avx2;
+KernelList<PixelsFunction> pixels_kernels();
+
+}  // namespace octet::kernels

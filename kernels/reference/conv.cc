@@ -1,0 +1,62 @@
+#include "kernels/conv.h"
+
+#include <cassert>
+#include <cstring>
+
+namespace octet::kernels {
+
+namespace {
+
+const char* refuses(const ConvParams&, const int8_t*) {
+    return nullptr;
+}
+
+size_t weight_count(const ConvParams& p) {
+    return static_cast<size_t>(p.cout) * p.kernel_h * p.kernel_w * (p.cin / p.groups);
+}
+
+void pack(const ConvParams& p, const int8_t* weights, std::byte* packed) {
+    std::memcpy(packed, weights, weight_count(p));
+}
+
+size_t scratch_bytes(const ConvCall&) {
+    return 0;
+}
+
+// One unit a row of the output.
+int units(const ConvCall& call) {
+    return call.out_h();
+}
+
+void run(const ConvCall& call, int unit_begin, int unit_end, std::byte*) noexcept {
+    const ConvParams& p = call.params;
+    assert(call.in.halo >= conv_halo(p, call.in.h, call.in.w, call.out_h(), call.out_w()));
+    const auto* weights = reinterpret_cast<const int8_t*>(call.packed);
+    const int group_in = p.cin / p.groups, group_out = p.cout / p.groups;
+    for (int y = unit_begin; y < unit_end; ++y) {
+        for (int x = 0; x < call.out_w(); ++x) {
+            const int8_t* w = weights;
+            for (int o = 0; o < p.cout; ++o) {
+                int32_t acc = 0;
+                for (int ky = 0; ky < p.kernel_h; ++ky) {
+                    for (int kx = 0; kx < p.kernel_w; ++kx, w += group_in) {
+                        const uint8_t* pixel = call.in.pixel(y * p.stride_h - p.pad_top + ky * p.dilation_h,
+                                                             x * p.stride_w - p.pad_left + kx * p.dilation_w) +
+                                               o / group_out * group_in;
+                        for (int i = 0; i < group_in; ++i) acc += pixel[i] * w[i];
+                    }
+                }
+                conv_store(call, y, x, o, acc);
+            }
+        }
+    }
+}
+
+}  // namespace
+
+extern const ConvKernel conv_u8s8_reference;
+const ConvKernel conv_u8s8_reference = {
+    "conv_u8s8_reference", Isa::reference, refuses, weight_count, pack, scratch_bytes, units, run,
+};
+
+}  // namespace octet::kernels

@@ -1,0 +1,205 @@
+#pragma once
+
+// The one place that rounds.
+//
+// Part 1: the flavours of requantization that other runtimes and NPUs define, exactly (RequantFlavour).
+// Part 2: fixed16, octet's own epilogue of an int8 convolution: the same integers on every instruction set.
+//
+// Notation: >> is an arithmetic shift, RNE is round to nearest even, sat16 saturates to [-32768, 32767].
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "kernels/tensor_view.h"
+
+namespace octet::kernels {
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Part 1: flavours. A real scale S = x_scale * w_scale / y_scale becomes (m, e): S = m * 2^(e - 31), m in [2^30, 2^31).
+
+enum class RequantFlavour : uint8_t {
+    onnx,             // ONNX Runtime, MLAS: RNE(clamp((float)acc * S, qmin - zp, qmax - zp)) + zp, S in float32
+    onnx_ref,         // ONNX reference evaluator: RNE(acc * S + zp), the product in double, S in float32
+    tflite_double,    // gemmlowp, TFLM, CMSIS-NN: doubling high multiplication, then a rounding division: two roundings
+    tflite_single,    // ruy, CMSIS-NN single rounding, TOSA SINGLE, Ethos-U NATURAL: (x * m + 2^(sh-1)) >> sh
+    tosa_double,      // TOSA DOUBLE_ROUND, Ethos-U DOUBLE
+    tosa_scale16,     // int48 value, 16-bit multiplier, half up (TFLite int16x8)
+    ethos_symmetric,  // (v * m + 2^(sh-1) - (v < 0)) >> sh
+    ethos_truncate,   // towards zero
+    ethos_floor,      // towards minus infinity
+    pow2_floor,       // multiplier is 1, acc >> s with the named rounding
+    pow2_half_up,
+    pow2_half_away,
+    pow2_rne,
+};
+
+inline constexpr RequantFlavour all_requant_flavours[] = {
+    RequantFlavour::onnx,
+    RequantFlavour::onnx_ref,
+    RequantFlavour::tflite_double,
+    RequantFlavour::tflite_single,
+    RequantFlavour::tosa_double,
+    RequantFlavour::tosa_scale16,
+    RequantFlavour::ethos_symmetric,
+    RequantFlavour::ethos_truncate,
+    RequantFlavour::ethos_floor,
+    RequantFlavour::pow2_floor,
+    RequantFlavour::pow2_half_up,
+    RequantFlavour::pow2_half_away,
+    RequantFlavour::pow2_rne,
+};
+
+const char* requant_flavour_name(RequantFlavour flavour);  // "tflite-double", …
+
+// S = multiplier * 2^(exponent - 31); multiplier 0 stands for S = 0.
+struct QuantizedMultiplier {
+    int32_t multiplier = 0;
+    int exponent = 0;
+};
+QuantizedMultiplier quantize_multiplier(double scale);
+// TFLite's 16-bit form of the same multiplier; the right shift is 15 - exponent.
+inline int32_t reduce_multiplier_to_16(int32_t multiplier) {
+    return multiplier < 0x7FFF0000 ? (multiplier + (1 << 15)) >> 16 : 0x7FFF;
+}
+
+struct RequantParams {
+    RequantFlavour flavour = RequantFlavour::tflite_double;
+    float scale = 0;         // onnx, onnx_ref: x_scale * w_scale / y_scale evaluated in float32, left to right
+    int32_t multiplier = 0;  // all others
+    int exponent = 0;
+    int32_t zero_point = 0;
+    int32_t qmin = -128, qmax = 127;
+};
+// False when the flavour cannot hold the scale: pow2 wants a power of two, and |exponent| <= 31.
+bool make_requant(RequantFlavour flavour, double x_scale, double w_scale, double y_scale, int32_t zero_point,
+                  int32_t qmin, int32_t qmax, RequantParams* params);
+
+int32_t multiply_tflite_double(int32_t x, int32_t multiplier, int exponent);
+int32_t multiply_tflite_single(int32_t x, int32_t multiplier, int exponent);
+int32_t multiply_tosa_double(int32_t x, int32_t multiplier, int exponent);
+// multiplier16 as reduce_multiplier_to_16 gives it; |x| < 2^47
+int32_t multiply_tosa_scale16(int64_t x, int32_t multiplier16, int exponent);
+
+// clamp(round(acc * S) + zero_point, qmin, qmax) in the flavour's own order of steps.
+int32_t requantize(int64_t acc, const RequantParams& params);
+
+// QuantizeLinear: clamp(RNE(x / scale) + zp, qmin, qmax), a division, never a multiplication by the reciprocal. NaN
+// gives zp.
+int32_t quantize_linear(float x, float scale, int32_t zero_point, int32_t qmin, int32_t qmax);
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Part 2: fixed16. acc = sum x*w over the raw u8 input. For output channel c:
+//
+//     t = sat16((acc + bias_c) >> shift_c)             bias_c holds bias, -zx * sum(w) and the rounding 2^(shift_c - 1)
+//     p = mulhrs(t, mult_c)                            pre-activation on the grid 2^-f
+//     u = activation(p)
+//     v = mulhrs(u, out_mult)
+//     v = sat_add(v, mulhrs((x - zx) << 7, residual_mult))      only with a residual: the Add behind a convolution,
+//     fused y = clamp(sat_add(v, offset) >> out_shift, out_min, out_max)
+//
+// with mulhrs(a, b) = (a * b + 2^14) >> 15. Everything after t is 16-bit arithmetic that x86 (vpackssdw, vpmulhrsw,
+// vpaddsw) and NEON (sqxtn, sqrdmulh, sqadd) have as instructions. acc + bias_c wraps modulo 2^32; make_fixed16 proves
+// that it does not.
+//
+// Error of y against the real-valued result, in steps of y, with R = 2^-f * post / y_scale (R <= 2^-5 in practice):
+//     1/2 + R * (1 + 1/2) + 2^-(out_shift + 1) + |y - zp| * (2^-15 + 1 / (2 * out_mult))
+
+enum class Activation : uint8_t {
+    none,       // p
+    relu,       // max(p, 0)
+    leaky,      // max(p, mulhrs(p, alpha)), alpha in Q15
+    prelu,      // the same with an alpha per channel
+    clip,       // min(max(p, lo), hi)
+    hardswish,  // g = clamp(sat_add(p, 3 << f), 0, 6 << f) << (12 - f); mulhrs(p, g): p * relu6(p + 3) / 8 on the grid
+                // 2^-f. The missing factor 4/3 is part of out_mult. Needs 0 <= f <= 12.
+};
+
+enum class OutputKind : uint8_t {
+    u8,   // y
+    s16,  // u: the activation's result on the 16-bit grid, for logits and 16-bit tensors
+    s32,  // acc + bias_c, not rounded
+};
+
+// All arrays have `channels` entries rounded up to fixed16_padding, so that vectors may be loaded beyond the end.
+inline constexpr int fixed16_padding = 64;
+
+struct Fixed16 {
+    const int32_t* bias = nullptr;
+    const int32_t* shift = nullptr;  // 0..31
+    const int16_t* mult = nullptr;   // 0..32767
+    const int16_t* prelu_alpha = nullptr;
+    int channels = 0;
+    OutputKind output = OutputKind::u8;
+    Activation activation = Activation::none;
+    int f = 0;
+    int16_t alpha = 0;
+    int16_t clip_lo = 0, clip_hi = 0;
+    int16_t out_mult = 0;  // 0..32767
+    int16_t offset = 0;    // (zp << out_shift) + (out_shift ? 1 << (out_shift - 1) : 0)
+    int out_shift = 0;     // 0..7
+    uint8_t out_min = 0, out_max = 255;
+    int16_t residual_mult = 0;
+    uint8_t residual_zero_point = 0;
+};
+
+OCTET_INLINE int16_t sat16(int32_t x) {
+    return static_cast<int16_t>(x < -32768 ? -32768 : x > 32767 ? 32767 : x);
+}
+OCTET_INLINE int16_t sat_add16(int16_t a, int16_t b) {
+    return sat16(int32_t{a} + b);
+}
+// a = b = -32768 does not occur: multipliers are never negative.
+OCTET_INLINE int16_t mulhrs16(int16_t a, int16_t b) {
+    return static_cast<int16_t>((int32_t{a} * b + (1 << 14)) >> 15);
+}
+
+OCTET_INLINE int32_t fixed16_s32(int32_t acc, int c, const Fixed16& e) {
+    return static_cast<int32_t>(static_cast<uint32_t>(acc) + static_cast<uint32_t>(e.bias[c]));
+}
+
+OCTET_INLINE int16_t fixed16_activate(int16_t p, int c, const Fixed16& e) {
+    switch (e.activation) {
+        case Activation::none:
+            return p;
+        case Activation::relu:
+            return p > 0 ? p : int16_t{0};
+        case Activation::leaky:
+        case Activation::prelu: {
+            const int16_t q = mulhrs16(p, e.activation == Activation::prelu ? e.prelu_alpha[c] : e.alpha);
+            return p > q ? p : q;
+        }
+        case Activation::clip:
+            return p < e.clip_lo ? e.clip_lo : p > e.clip_hi ? e.clip_hi : p;
+        case Activation::hardswish: {
+            const int16_t three = static_cast<int16_t>(3 << e.f);
+            const int16_t six = static_cast<int16_t>(6 << e.f);
+            const int16_t shifted = sat_add16(p, three);
+            const int16_t gate = shifted < 0 ? int16_t{0} : shifted > six ? six : shifted;
+            return mulhrs16(p, static_cast<int16_t>(gate << (12 - e.f)));
+        }
+    }
+    return p;
+}
+
+OCTET_INLINE int16_t fixed16_s16(int32_t acc, int c, const Fixed16& e) {
+    const int16_t t = sat16(fixed16_s32(acc, c, e) >> e.shift[c]);
+    return fixed16_activate(mulhrs16(t, e.mult[c]), c, e);
+}
+
+OCTET_INLINE uint8_t fixed16_round(int16_t v, const Fixed16& e) {
+    const int y = sat_add16(v, e.offset) >> e.out_shift;
+    return static_cast<uint8_t>(y < e.out_min ? e.out_min : y > e.out_max ? e.out_max : y);
+}
+
+OCTET_INLINE uint8_t fixed16_u8(int32_t acc, int c, const Fixed16& e) {
+    return fixed16_round(mulhrs16(fixed16_s16(acc, c, e), e.out_mult), e);
+}
+
+OCTET_INLINE uint8_t fixed16_u8(int32_t acc, int c, const Fixed16& e, uint8_t residual) {
+    const int16_t v = mulhrs16(fixed16_s16(acc, c, e), e.out_mult);
+    const auto x = static_cast<int16_t>((residual - e.residual_zero_point) * 128);
+    return fixed16_round(sat_add16(v, mulhrs16(x, e.residual_mult)), e);
+}
+
+}  // namespace octet::kernels
