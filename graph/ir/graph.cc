@@ -108,7 +108,9 @@ std::vector<std::vector<NodeId>> Graph::consumers() const {
     return readers;
 }
 
-bool Graph::is_output(ValueId id) const { return std::find(outputs.begin(), outputs.end(), id) != outputs.end(); }
+bool Graph::is_output(ValueId id) const {
+    return std::find(outputs.begin(), outputs.end(), id) != outputs.end();
+}
 
 void Graph::replace_uses(ValueId from, ValueId to) {
     for (Node& n : nodes_) {

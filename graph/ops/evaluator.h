@@ -15,8 +15,8 @@ struct EvaluateOptions {
     std::function<void(ValueId, const Tensor&)> observer;
 };
 
-// Runs the graph node by node through the operators' references; `inputs` in the order of graph.inputs. A tensor is freed
-// after its last reader. Errors name the node.
+// Runs the graph node by node through the operators' references; `inputs` in the order of graph.inputs. A tensor is
+// freed after its last reader. Errors name the node.
 Result<std::vector<Tensor>> evaluate(const Graph& graph, std::span<const Tensor> inputs,
                                      const EvaluateOptions& options = {});
 

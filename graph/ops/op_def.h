@@ -27,9 +27,9 @@ struct TensorType {
 // The arguments of one node in shape inference.
 struct InferContext {
     const Node& node;
-    std::span<const TensorType* const> inputs;   // nullptr where an optional input is omitted
-    std::span<const Tensor* const> constants;    // the input's value where it is known before the run, else nullptr
-    std::vector<TensorType>& outputs;            // sized to node.outputs
+    std::span<const TensorType* const> inputs;  // nullptr where an optional input is omitted
+    std::span<const Tensor* const> constants;   // the input's value where it is known before the run, else nullptr
+    std::vector<TensorType>& outputs;           // sized to node.outputs
 };
 
 // The arguments of one node in evaluation.
@@ -45,7 +45,8 @@ enum class QuantRule {
     none,          // stays as it is: shape arithmetic, outputs that are not activations
     compute,       // has weights or reduces: inputs and output have grids of their own (Conv, MatMul, Add, Mul …)
     activation,    // elementwise with one input: fused into its producer, so that only its output gets a grid
-    pass_through,  // output values are input values: one grid for all of them (MaxPool, Resize nearest, Reshape, Concat …)
+    pass_through,  // output values are input values: one grid for all of them (MaxPool, Resize nearest, Reshape, Concat
+                   // …)
 };
 
 struct OpDef {
@@ -59,8 +60,8 @@ struct OpDef {
     // The float (or integer, for shape arithmetic) reference.
     Result<void> (*evaluate)(EvalContext&) = nullptr;
     // Multiply-accumulates of the node; nullptr: none.
-    std::int64_t (*macs)(const Node&, std::span<const TensorType* const> inputs, std::span<const TensorType> outputs) =
-        nullptr;
+    std::int64_t (*macs)(const Node&, std::span<const TensorType* const> inputs,
+                         std::span<const TensorType> outputs) = nullptr;
     QuantRule quant = QuantRule::none;
 };
 

@@ -9,15 +9,15 @@
 
 namespace octet {
 
-int fold_constants(Graph& graph);            // nodes whose inputs are all constant become constants
-int remove_identities(Graph& graph);         // Identity, Cast to the same type, Dropout, Reshape to the same shape …
-int eliminate_dead(Graph& graph);            // nodes that no output depends on
-int fuse_hardswish(Graph& graph);            // Add 3 → Clip(0,6) → Mul x → Div 6 (and kin), HardSigmoid·Mul → HardSwish
-int fold_batchnorm(Graph& graph);            // BatchNormalization into the convolution before it
-int fold_batchnorm_concat(Graph& graph);     // … and backwards through a Concat into the convolutions before that
-int fuse_focus(Graph& graph);                // four strided Slices + Concat → Focus
-int focus_to_conv(Graph& graph);             // Focus + Conv k×k → Conv 2k×2k with stride 2
-int fuse_detect(Graph& graph);               // the YOLO box decode, down to the Concat of the levels → Detect
+int fold_constants(Graph& graph);     // nodes whose inputs are all constant become constants
+int remove_identities(Graph& graph);  // Identity, Cast to the same type, Dropout, Reshape to the same shape …
+int eliminate_dead(Graph& graph);     // nodes that no output depends on
+int fuse_hardswish(Graph& graph);  // Add 3 → Clip(0,6) → Mul x → Div 6 (and kin), HardSigmoid·Mul → HardSwish
+int fold_batchnorm(Graph& graph);  // BatchNormalization into the convolution before it
+int fold_batchnorm_concat(Graph& graph);  // … and backwards through a Concat into the convolutions before that
+int fuse_focus(Graph& graph);             // four strided Slices + Concat → Focus
+int focus_to_conv(Graph& graph);          // Focus + Conv k×k → Conv 2k×2k with stride 2
+int fuse_detect(Graph& graph);            // the YOLO box decode, down to the Concat of the levels → Detect
 
 struct Pass {
     std::string_view name;

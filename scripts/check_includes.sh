@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Fails if a source file includes what its folder may not: scripts/check_includes.sh [ROOT]
+#
+#   kernels -> nothing           frontends -> graph           apps, tests, bench -> everything
+#   graph   -> kernels           engine    -> graph, kernels
+#
+# Instruction-set folders of kernels/ see intrinsics, <cstdint> and kernel headers only; protobuf is seen by
+# frontends/onnx alone; quoted includes are paths from the root; headers begin with #pragma once.
+set -euo pipefail
+cd "${1:-$(dirname "${BASH_SOURCE[0]}")/..}"
+
+mapfile -d '' files < <(find apps bench engine frontends graph kernels tests -type f \( -name '*.cc' -o -name '*.h' \) \
+    -print0 2>/dev/null | sort -z)
+if ((${#files[@]} == 0)); then
+    echo "check_includes: no source files under $PWD" >&2
+    exit 2
+fi
+
+awk '
+    BEGIN {
+        may["kernels"] = "kernels"
+        may["graph"] = "graph kernels"
+        may["frontends"] = "frontends graph"
+        may["engine"] = "engine graph kernels"
+    }
+    function complain(text) {
+        printf "%s:%d: %s\n", FILENAME, FNR, text
+        failed = 1
+    }
+    function exists(path,   line, found) {
+        found = (getline line < path) >= 0
+        close(path)
+        return found
+    }
+    function end_of_file() {
+        if (previous ~ /\.h$/ && !has_pragma) {
+            printf "%s:1: no #pragma once\n", previous
+            failed = 1
+        }
+    }
+    FNR == 1 {
+        end_of_file()
+        previous = FILENAME
+        has_pragma = 0
+        split(FILENAME, part, "/")
+        top = part[1]
+        is_isa = top == "kernels" && part[3] != "" && part[2] != "reference"
+    }
+    /^#pragma once/ { has_pragma = 1 }
+    /^[ \t]*#[ \t]*include[ \t]*"/ {
+        split($0, quoted, "\"")
+        target = quoted[2]
+        split(target, target_part, "/")
+        if (target ~ /\.pb\.h$/) {
+            if (FILENAME !~ /^frontends\/onnx\//) complain("\"" target "\": only frontends/onnx may see protobuf")
+        } else if (!exists(target)) {
+            complain("\"" target "\" is not a path from the root of the tree")
+        } else if (top in may && index(" " may[top] " ", " " target_part[1] " ") == 0) {
+            complain(top "/ must not include " target_part[1] "/: \"" target "\"")
+        }
+    }
+    /^[ \t]*#[ \t]*include[ \t]*</ {
+        split($0, bracketed, /[<>]/)
+        target = bracketed[2]
+        if (is_isa && target !~ /^(immintrin\.h|arm_neon\.h|cstdint)$/) {
+            complain("<" target ">: instruction-set folders see intrinsics, <cstdint> and kernel headers only")
+        }
+        if (target ~ /^google\/protobuf\// && FILENAME !~ /^frontends\/onnx\//) {
+            complain("<" target ">: only frontends/onnx may see protobuf")
+        }
+    }
+    END {
+        end_of_file()
+        exit failed
+    }
+' "${files[@]}"
+echo "${#files[@]} files include what they may"

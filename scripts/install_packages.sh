@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that octet needs (Debian 12, Ubuntu 24.04, and their successors).
+#
+#   scripts/install_packages.sh          what building and testing needs
+#   scripts/install_packages.sh --lint   and what the style checks of .ci/run need
+#
+# Does nothing, and needs no privileges, when all of them are installed.
+set -euo pipefail
+
+required=(
+    cmake ninja-build g++ git
+    libxsimd-dev libstb-dev
+    libprotobuf-dev protobuf-compiler
+    libcli11-dev libfmt-dev nlohmann-json3-dev libexpected-dev
+    libgtest-dev libgmock-dev libbenchmark-dev
+)
+# Missing from some releases: ccache only saves time, and without the test data the suite that uses them skips.
+optional=(ccache libonnx-testdata)
+
+case "${1-}" in
+    "") ;;
+    --lint) required+=(clang-format clang-tidy) ;;
+    *)
+        echo "usage: $0 [--lint]" >&2
+        exit 2
+        ;;
+esac
+
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+    echo "install_packages: not a Debian-like system; octet needs what these packages hold: ${required[*]}" >&2
+    exit 0
+fi
+
+is_installed() { [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
+has_candidate() { apt-cache policy "$1" | grep -q 'Candidate: [^(]'; }
+
+missing=()
+for package in "${required[@]}"; do
+    is_installed "$package" || missing+=("$package")
+done
+missing_optional=()
+for package in "${optional[@]}"; do
+    is_installed "$package" || missing_optional+=("$package")
+done
+if ((${#missing[@]} + ${#missing_optional[@]} == 0)); then
+    exit 0
+fi
+
+as_root=()
+if ((EUID != 0)); then
+    if ! command -v sudo >/dev/null; then
+        echo "install_packages: as root, run: apt-get install ${missing[*]} ${missing_optional[*]}" >&2
+        ((${#missing[@]} == 0)) && exit 0
+        exit 3
+    fi
+    as_root=(sudo)
+fi
+apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=3)
+
+echo "install_packages: installing ${missing[*]} ${missing_optional[*]}" >&2
+"${apt[@]}" update >&2 || echo "install_packages: apt-get update failed; trying with the package lists at hand" >&2
+for package in "${missing_optional[@]}"; do
+    if has_candidate "$package"; then
+        missing+=("$package")
+    else
+        echo "install_packages: this release has no $package; going on without it" >&2
+    fi
+done
+if ((${#missing[@]} > 0)); then
+    "${apt[@]}" install --yes --no-install-recommends "${missing[@]}" >&2
+fi

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Installs, builds and runs the tests: scripts/test.sh [PRESET [CTEST_ARGUMENT…]]
+# PRESET is one of CMakePresets.json's, release by default.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+preset=${1:-release}
+scripts/install_packages.sh
+cmake --preset "$preset" >&2
+cmake --build --preset "$preset" >&2
+ctest --preset "$preset" --parallel "$(nproc)" "${@:2}"

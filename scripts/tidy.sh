@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Runs clang-tidy on the project's own sources, or on those whose path matches one of the given regular expressions:
+# scripts/tidy.sh [REGEX…]. Needs a configured and built build/, for its compile_commands.json and generated headers.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+if [[ ! -f build/compile_commands.json ]]; then
+    echo "tidy: no build/compile_commands.json; configure and build first: scripts/test.sh" >&2
+    exit 3
+fi
+if (($# == 0)); then
+    # Anchored at the root, which leaves out what protoc wrote into build/.
+    set -- "^$PWD/(apps|bench|engine|frontends|graph|kernels|tests)/"
+fi
+run-clang-tidy -quiet -p build -j "$(nproc)" "$@"
