@@ -162,11 +162,16 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
         params.clip_lo = static_cast<int16_t>(std::clamp(std::round(spec.clip_lo * grid), -32768.0, 32767.0));
         params.clip_hi = static_cast<int16_t>(std::clamp(std::round(spec.clip_hi * grid), -32768.0, 32767.0));
     }
-    storage.s16_scale_ = post_scale(spec) / grid;
+    const double u_scale = post_scale(spec) / grid;
+    storage.s16_scale_ = u_scale;
+    if (spec.output == OutputKind::s16 && spec.activation == Activation::hardswish) {
+        params.out_mult = q15(2.0 / 3.0);  // 4/3 * 2^-f -> 2^-(f-1)
+        storage.s16_scale_ = 2.0 / grid;
+    }
     if (!u8) return storage;
 
     // out_shift: the largest for which both multipliers fit in 15 bits.
-    const double ratio = storage.s16_scale_ / spec.out_scale;
+    const double ratio = u_scale / spec.out_scale;
     const double residual_ratio = spec.residual ? spec.residual->scale / spec.out_scale / 128 : 0;
     const auto fits = [](double r, int k) { return std::round(r * std::ldexp(1.0, 15 + k)) <= 32767; };
     if (!fits(ratio, 0)) {

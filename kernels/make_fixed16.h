@@ -51,7 +51,7 @@ struct Fixed16Spec {
 class Fixed16Storage {
   public:
     Fixed16 view() const;
-    // Real value of one step of the s16 output (with hardswish: 4/3 * 2^-f).
+    // Real value of one step of the s16 output, a power of two.
     double s16_scale() const { return s16_scale_; }
 
   private:

@@ -117,7 +117,8 @@ enum class Activation : uint8_t {
 
 enum class OutputKind : uint8_t {
     u8,   // y
-    s16,  // u: the activation's result on the 16-bit grid, for logits and 16-bit tensors
+    s16,  // u on the grid 2^-f, for logits and 16-bit tensors; behind hardswish v = mulhrs(u, out_mult) with out_mult = 2/3, on
+          // the grid 2^-(f-1)
     s32,  // acc + bias_c, not rounded
 };
 
@@ -182,9 +183,15 @@ OCTET_INLINE int16_t fixed16_activate(int16_t p, int c, const Fixed16& e) {
     return p;
 }
 
-OCTET_INLINE int16_t fixed16_s16(int32_t acc, int c, const Fixed16& e) {
+// u
+OCTET_INLINE int16_t fixed16_activated(int32_t acc, int c, const Fixed16& e) {
     const int16_t t = sat16(fixed16_s32(acc, c, e) >> e.shift[c]);
     return fixed16_activate(mulhrs16(t, e.mult[c]), c, e);
+}
+
+OCTET_INLINE int16_t fixed16_s16(int32_t acc, int c, const Fixed16& e) {
+    const int16_t u = fixed16_activated(acc, c, e);
+    return e.activation == Activation::hardswish ? mulhrs16(u, e.out_mult) : u;
 }
 
 OCTET_INLINE uint8_t fixed16_round(int16_t v, const Fixed16& e) {
@@ -193,11 +200,11 @@ OCTET_INLINE uint8_t fixed16_round(int16_t v, const Fixed16& e) {
 }
 
 OCTET_INLINE uint8_t fixed16_u8(int32_t acc, int c, const Fixed16& e) {
-    return fixed16_round(mulhrs16(fixed16_s16(acc, c, e), e.out_mult), e);
+    return fixed16_round(mulhrs16(fixed16_activated(acc, c, e), e.out_mult), e);
 }
 
 OCTET_INLINE uint8_t fixed16_u8(int32_t acc, int c, const Fixed16& e, uint8_t residual) {
-    const int16_t v = mulhrs16(fixed16_s16(acc, c, e), e.out_mult);
+    const int16_t v = mulhrs16(fixed16_activated(acc, c, e), e.out_mult);
     const auto x = static_cast<int16_t>((residual - e.residual_zero_point) * 128);
     return fixed16_round(sat_add16(v, mulhrs16(x, e.residual_mult)), e);
 }
