@@ -121,7 +121,7 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
         params.f = f;
     }
 
-    const auto padded = static_cast<size_t>((channels + fixed16_padding - 1) / fixed16_padding * fixed16_padding);
+    const auto padded = (static_cast<size_t>(channels) + fixed16_padding - 1) / fixed16_padding * fixed16_padding;
     storage.bias_.assign(padded, 0);
     storage.shift_.assign(padded, 0);
     storage.mult_.assign(padded, 0);

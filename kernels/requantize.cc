@@ -74,7 +74,7 @@ int32_t saturate32(int64_t x) {
 }
 
 // (v * m + r) >> sh in 128 bits: a left shift (sh < 0 for S >= 2^31) and an int64 accumulator cannot overflow it.
-__extension__ typedef __int128 Wide;
+using Wide = __int128;
 
 int32_t scale_and_shift(int64_t v, int32_t multiplier, int shift, Wide rounding) {
     const Wide product = Wide{v} * multiplier;
