@@ -33,9 +33,9 @@ tl::expected<AddParams, std::string> make_add(Grid a, Grid b, Grid y, Activation
                                               double alpha = 0);
 
 struct AddCall {
-    ConstU8View a, b;
-    AddParams params;
-    U8View out;  // may be a or b
+    ConstU8View a{}, b{};
+    AddParams params{};
+    U8View out{};  // may be a or b
 };
 
 OCTET_INLINE uint8_t add_u8(uint8_t a, uint8_t b, const AddParams& params) {

@@ -10,10 +10,10 @@
 namespace octet::kernels {
 
 struct BatchNormCall {
-    ConstU8View in;
+    ConstU8View in{};
     const int16_t* weights = nullptr;  // [c], rounded up to fixed16_padding entries
-    Fixed16 epilogue;                  // output u8, no residual
-    U8View out;
+    Fixed16 epilogue{};                  // output u8, no residual
+    U8View out{};
 };
 
 using BatchNormFunction = void(const BatchNormCall& call, int row_begin, int row_end) noexcept;

@@ -26,9 +26,9 @@ struct RequantizeCopyParams {
 tl::expected<RequantizeCopyParams, std::string> make_requantize_copy(Grid x, Grid y);
 
 struct ConcatCall {
-    ConstU8View in;
-    RequantizeCopyParams params;
-    U8View out;
+    ConstU8View in{};
+    RequantizeCopyParams params{};
+    U8View out{};
 };
 
 OCTET_INLINE uint8_t requantize_copy_u8(uint8_t x, const RequantizeCopyParams& params) {

@@ -35,15 +35,15 @@ struct ConvParams {
 int conv_halo(const ConvParams& params, int in_h, int in_w, int out_h, int out_w);
 
 struct ConvCall {
-    ConvParams params;
+    ConvParams params{};
     const std::byte* packed = nullptr;  // what pack() wrote, aligned to buffer_alignment
-    ConstU8View in;
-    Fixed16 epilogue;
+    ConstU8View in{};
+    Fixed16 epilogue{};
     // Exactly one of the three is set, the one that epilogue.output names. h, w, c of it are the output's size.
-    U8View out_u8;
-    S16View out_s16;
-    S32View out_s32;
-    ConstU8View residual;  // data == nullptr: none. May be the output itself.
+    U8View out_u8{};
+    S16View out_s16{};
+    S32View out_s32{};
+    ConstU8View residual{};  // data == nullptr: none. May be the output itself.
 
     OCTET_INLINE int out_h() const { return out_u8.data ? out_u8.h : out_s16.data ? out_s16.h : out_s32.h; }
     OCTET_INLINE int out_w() const { return out_u8.data ? out_u8.w : out_s16.data ? out_s16.w : out_s32.w; }
@@ -55,7 +55,7 @@ struct ConvKernel {
     // nullptr, or why this kernel cannot compute this convolution exactly. weights:
     // [cout][kernel_h][kernel_w][cin/groups].
     const char* (*refuses)(const ConvParams& params, const int8_t* weights);
-    size_t (*packed_bytes)(const ConvParams& params);
+    size_t (*packed_bytes)(const ConvParams& params, const int8_t* weights);
     void (*pack)(const ConvParams& params, const int8_t* weights, std::byte* packed);
     // Bytes that run() needs for itself; each thread brings its own, aligned to buffer_alignment.
     size_t (*scratch_bytes)(const ConvCall& call);

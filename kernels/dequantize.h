@@ -8,8 +8,8 @@
 namespace octet::kernels {
 
 struct DequantizeCall {
-    ConstU8View in_u8;  // one of the two is set
-    ConstS16View in_s16;
+    ConstU8View in_u8{};  // one of the two is set
+    ConstS16View in_s16{};
     float scale = 1;
     int zero_point = 0;
     float* out = nullptr;  // [c][h][w], contiguous

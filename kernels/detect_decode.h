@@ -20,7 +20,7 @@ namespace octet::kernels {
 inline constexpr int max_detect_anchors = 16;
 
 struct DetectDecodeCall {
-    ConstS16View logits;  // c = anchors * (5 + classes)
+    ConstS16View logits{};  // c = anchors * (5 + classes)
     int f = 0;
     int stride = 8;
     int anchors = 3;

@@ -9,8 +9,8 @@ namespace octet::kernels {
 
 struct LutCall {
     const uint8_t* table = nullptr;  // [256]
-    ConstU8View in;
-    U8View out;  // may be the input
+    ConstU8View in{};
+    U8View out{};  // may be the input
 };
 
 using LutFunction = void(const LutCall& call, int row_begin, int row_end) noexcept;

@@ -12,8 +12,8 @@ struct MaxPoolCall {
     int kernel_h = 1, kernel_w = 1;
     int stride_h = 1, stride_w = 1;
     int pad_top = 0, pad_left = 0;
-    ConstU8View in;
-    U8View out;
+    ConstU8View in{};
+    U8View out{};
 };
 
 using MaxPoolFunction = void(const MaxPoolCall& call, int row_begin, int row_end) noexcept;

@@ -12,13 +12,13 @@ struct QuantizeCall {
     const float* in = nullptr;  // [c][h][w], contiguous
     float scale = 1;
     int zero_point = 0;
-    U8View out;
+    U8View out{};
 };
 
 struct PixelsCall {
     const uint8_t* in = nullptr;  // [h][w][c]
     int64_t in_row_stride = 0;    // bytes
-    U8View out;
+    U8View out{};
 };
 
 using QuantizeFunction = void(const QuantizeCall& call, int row_begin, int row_end) noexcept;

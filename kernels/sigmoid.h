@@ -49,9 +49,9 @@ OCTET_INLINE uint16_t sigmoid_q16(int16_t x, int f, const int32_t* table) {
 }
 
 struct SigmoidCall {
-    ConstS16View in;
+    ConstS16View in{};
     int f = 0;
-    TensorView<uint16_t> out;  // Q16
+    TensorView<uint16_t> out{};  // Q16
 };
 
 using SigmoidFunction = void(const SigmoidCall& call, int row_begin, int row_end) noexcept;

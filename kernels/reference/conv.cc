@@ -11,12 +11,12 @@ const char* refuses(const ConvParams&, const int8_t*) {
     return nullptr;
 }
 
-size_t weight_count(const ConvParams& p) {
+size_t weight_count(const ConvParams& p, const int8_t*) {
     return static_cast<size_t>(p.cout) * p.kernel_h * p.kernel_w * (p.cin / p.groups);
 }
 
 void pack(const ConvParams& p, const int8_t* weights, std::byte* packed) {
-    std::memcpy(packed, weights, weight_count(p));
+    std::memcpy(packed, weights, weight_count(p, weights));
 }
 
 size_t scratch_bytes(const ConvCall&) {

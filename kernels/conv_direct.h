@@ -1,0 +1,150 @@
+#pragma once
+
+// Direct convolution, shared by the instruction sets. A tile is 2 vectors of output channels (1 in a last block that
+// needs no more) x up to Arch::max_pixels neighbours in an output row. One step multiplies 4 input channels of a tap:
+//
+//     weights  [block][ky][kx][cin / 4 rounded up][vector][lane][4]     zero where cin or cout is padded
+//
+// Lanes hold channels in the order in which a 32 -> 16 bit pack of the two vectors restores the natural one: vector v,
+// lane 4g + j is channel 8g + 4v + j of the block. A block of one vector is in natural order.
+//
+// Everything is in an unnamed namespace on purpose: each instruction set's file compiles a private copy.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/conv.h"
+
+namespace octet::kernels {
+namespace {
+
+constexpr int64_t conv_round_up(int64_t x, int64_t to) {
+    return (x + to - 1) / to * to;
+}
+
+constexpr int conv_block_vectors(int channels, int lanes) {
+    return channels > lanes ? 2 : 1;
+}
+
+constexpr int conv_lane_channel(int vectors, int vector, int lane) {
+    return vectors == 1 ? lane : lane / 4 * 8 + vector * 4 + lane % 4;
+}
+
+// A row of the input under one kernel: `rows` kernel rows, each of `runs` contiguous runs of `steps` 4-byte steps.
+struct ConvWindow {
+    int rows, runs, steps;
+    int64_t row_bytes, run_bytes, pixel_bytes;  // pixel_bytes: between neighbouring output pixels
+};
+
+OCTET_INLINE ConvWindow conv_window(const ConvCall& call) {
+    const ConvParams& p = call.params;
+    const int steps = (p.cin + 3) / 4;
+    ConvWindow window = {p.kernel_h,
+                         p.kernel_w,
+                         steps,
+                         p.dilation_h * call.in.row_stride,
+                         p.dilation_w * call.in.pixel_stride,
+                         p.stride_w * call.in.pixel_stride};
+    // Taps that follow each other in memory are one run.
+    if (window.run_bytes == steps * 4) {
+        window.steps *= window.runs;
+        window.runs = 1;
+    }
+    return window;
+}
+
+// Bytes of a block's weights.
+constexpr int64_t conv_block_bytes(const ConvParams& p, int vectors, int lanes) {
+    return int64_t{p.kernel_h} * p.kernel_w * ((p.cin + 3) / 4) * vectors * lanes * 4;
+}
+
+constexpr int conv_blocks(const ConvParams& p, int lanes) {
+    return (p.cout + 2 * lanes - 1) / (2 * lanes);
+}
+
+// The weights of one block, as written above. get(o, ky, kx, i) of channels inside the layer.
+template <typename Get>
+void conv_pack_block(const ConvParams& p, int first_channel, int lanes, int8_t* out, Get get) {
+    const int channels = p.cout - first_channel < 2 * lanes ? p.cout - first_channel : 2 * lanes;
+    const int vectors = conv_block_vectors(channels, lanes);
+    for (int ky = 0; ky < p.kernel_h; ++ky) {
+        for (int kx = 0; kx < p.kernel_w; ++kx) {
+            for (int i = 0; i < (p.cin + 3) / 4 * 4; i += 4) {
+                for (int v = 0; v < vectors; ++v) {
+                    for (int lane = 0; lane < lanes; ++lane) {
+                        const int o = conv_lane_channel(vectors, v, lane);
+                        for (int j = 0; j < 4; ++j) {
+                            *out++ = o < channels && i + j < p.cin ? get(first_channel + o, ky, kx, i + j) : int8_t{0};
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+OCTET_INLINE int8_t conv_weight(const ConvParams& p, const int8_t* weights, int o, int ky, int kx, int i) {
+    return weights[((int64_t{o} * p.kernel_h + ky) * p.kernel_w + kx) * p.cin + i];
+}
+
+// One output row of one block.
+struct ConvRow {
+    const ConvCall* call;
+    ConvWindow window;
+    const uint8_t* in;       // under the first output pixel, tap (0, 0), channel 0
+    const std::byte* block;  // packed weights
+    int y;
+};
+
+// Arch: lanes, max_pixels, Epilogue<vectors>(call, first channel), tile<vectors, pixels>(row, epilogue, x).
+template <typename Arch, int vectors, int pixels>
+void conv_tile_of(int count, const ConvRow& row, const typename Arch::template Epilogue<vectors>& epilogue, int x) {
+    if constexpr (pixels > 1) {
+        if (count < pixels) return conv_tile_of<Arch, vectors, pixels - 1>(count, row, epilogue, x);
+    }
+    Arch::template tile<vectors, pixels>(row, epilogue, x);
+}
+
+template <typename Arch, int vectors>
+void conv_row(const ConvRow& row, int first_channel) {
+    const typename Arch::template Epilogue<vectors> epilogue(*row.call, first_channel);
+    const int w = row.call->out_w();
+    // As few tiles as possible, all of nearly the same width: no narrow tail.
+    int tiles = (w + Arch::max_pixels - 1) / Arch::max_pixels;
+    for (int x = 0; x < w; --tiles) {
+        const int count = (w - x + tiles - 1) / tiles;
+        conv_tile_of<Arch, vectors, Arch::max_pixels>(count, row, epilogue, x);
+        x += count;
+    }
+}
+
+// Units are (row, block): blocks innermost while all weights stay in the second-level cache, else rows innermost.
+constexpr int64_t conv_resident_weights = 512 * 1024;
+
+OCTET_INLINE int conv_direct_units(const ConvCall& call, int lanes) {
+    return call.out_h() * conv_blocks(call.params, lanes);
+}
+
+// block_of(b): start of a packed block.
+template <typename Arch, typename BlockOf>
+void conv_direct_run(const ConvCall& call, int unit_begin, int unit_end, BlockOf block_of) {
+    const ConvParams& p = call.params;
+    const int blocks = conv_blocks(p, Arch::lanes), height = call.out_h();
+    const bool blocks_inside = conv_block_bytes(p, 2, Arch::lanes) * blocks <= conv_resident_weights;
+    ConvRow row = {&call, conv_window(call), nullptr, nullptr, 0};
+    for (int unit = unit_begin; unit < unit_end; ++unit) {
+        const int block = blocks_inside ? unit % blocks : unit / height;
+        row.y = blocks_inside ? unit / blocks : unit % height;
+        row.in = call.in.pixel(int64_t{row.y} * p.stride_h - p.pad_top, -p.pad_left);
+        row.block = block_of(block);
+        const int first_channel = block * 2 * Arch::lanes;
+        if (conv_block_vectors(p.cout - first_channel, Arch::lanes) == 2) {
+            conv_row<Arch, 2>(row, first_channel);
+        } else {
+            conv_row<Arch, 1>(row, first_channel);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace octet::kernels

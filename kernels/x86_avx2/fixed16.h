@@ -1,0 +1,93 @@
+#pragma once
+
+// The fixed16 epilogue of requantize.h on 16 channels: int16 lanes in natural channel order.
+// In an unnamed namespace on purpose: each file compiles a private copy.
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+#include "kernels/requantize.h"
+
+namespace octet::kernels {
+namespace {
+
+struct Fixed16x16 {
+    __m256i mult, prelu_alpha, alpha, clip_lo, clip_hi, three, six, out_mult, offset, out_min, out_max, residual_mult,
+        residual_zero_point;
+    __m128i gate_shift, out_shift;
+    Activation activation;
+
+    OCTET_INLINE Fixed16x16(const Fixed16& e, int channel) {
+        mult = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(e.mult + channel));
+        prelu_alpha = e.prelu_alpha ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(e.prelu_alpha + channel))
+                                    : _mm256_setzero_si256();
+        alpha = _mm256_set1_epi16(e.alpha);
+        clip_lo = _mm256_set1_epi16(e.clip_lo);
+        clip_hi = _mm256_set1_epi16(e.clip_hi);
+        const int f = e.activation == Activation::hardswish ? e.f : 0;
+        three = _mm256_set1_epi16(static_cast<int16_t>(3 << f));
+        six = _mm256_set1_epi16(static_cast<int16_t>(6 << f));
+        gate_shift = _mm_cvtsi32_si128(12 - f);
+        out_mult = _mm256_set1_epi16(e.out_mult);
+        offset = _mm256_set1_epi16(e.offset);
+        out_shift = _mm_cvtsi32_si128(e.out_shift);
+        out_min = _mm256_set1_epi16(e.out_min);
+        out_max = _mm256_set1_epi16(e.out_max);
+        residual_mult = _mm256_set1_epi16(e.residual_mult);
+        residual_zero_point = _mm256_set1_epi16(e.residual_zero_point);
+        activation = e.activation;
+    }
+
+    // t -> u
+    OCTET_INLINE __m256i activate(__m256i t) const {
+        const __m256i p = _mm256_mulhrs_epi16(t, mult);
+        switch (activation) {
+            case Activation::none:
+                return p;
+            case Activation::relu:
+                return _mm256_max_epi16(p, _mm256_setzero_si256());
+            case Activation::leaky:
+                return _mm256_max_epi16(p, _mm256_mulhrs_epi16(p, alpha));
+            case Activation::prelu:
+                return _mm256_max_epi16(p, _mm256_mulhrs_epi16(p, prelu_alpha));
+            case Activation::clip:
+                return _mm256_min_epi16(_mm256_max_epi16(p, clip_lo), clip_hi);
+            case Activation::hardswish: {
+                const __m256i shifted = _mm256_max_epi16(_mm256_adds_epi16(p, three), _mm256_setzero_si256());
+                return _mm256_mulhrs_epi16(p, _mm256_sll_epi16(_mm256_min_epi16(shifted, six), gate_shift));
+            }
+        }
+        return p;
+    }
+
+    OCTET_INLINE __m256i scale(__m256i u) const { return _mm256_mulhrs_epi16(u, out_mult); }
+
+    // x: 16 u8 values
+    OCTET_INLINE __m256i add_residual(__m256i v, __m128i x) const {
+        const __m256i centred = _mm256_slli_epi16(_mm256_sub_epi16(_mm256_cvtepu8_epi16(x), residual_zero_point), 7);
+        return _mm256_adds_epi16(v, _mm256_mulhrs_epi16(centred, residual_mult));
+    }
+
+    // v -> 16 u8 values
+    OCTET_INLINE __m128i round(__m256i v) const {
+        __m256i y = _mm256_sra_epi16(_mm256_adds_epi16(v, offset), out_shift);
+        y = _mm256_min_epi16(_mm256_max_epi16(y, out_min), out_max);
+        return _mm_packus_epi16(_mm256_castsi256_si128(y), _mm256_extracti128_si256(y, 1));
+    }
+};
+
+// The first `count` bytes of a vector, 0 < count.
+template <typename Vector>
+OCTET_INLINE void store_bytes(void* out, const Vector& vector, int count) {
+    if (count >= static_cast<int>(sizeof(Vector))) {
+        __builtin_memcpy(out, &vector, sizeof(Vector));
+        return;
+    }
+    alignas(32) char bytes[sizeof(Vector)];
+    __builtin_memcpy(bytes, &vector, sizeof(Vector));
+    for (int i = 0; i < count; ++i) static_cast<char*>(out)[i] = bytes[i];
+}
+
+}  // namespace
+}  // namespace octet::kernels

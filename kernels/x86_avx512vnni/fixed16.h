@@ -1,0 +1,78 @@
+#pragma once
+
+// The fixed16 epilogue of requantize.h on 32 channels: int16 lanes in natural channel order.
+// In an unnamed namespace on purpose: each file compiles a private copy.
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+#include "kernels/requantize.h"
+
+namespace octet::kernels {
+namespace {
+
+struct Fixed16x32 {
+    __m512i mult, prelu_alpha, alpha, clip_lo, clip_hi, three, six, gate_shift, out_mult, offset, out_shift, out_min,
+        out_max, residual_mult, residual_zero_point;
+    Activation activation;
+
+    OCTET_INLINE Fixed16x32(const Fixed16& e, int channel) {
+        mult = _mm512_loadu_si512(e.mult + channel);
+        prelu_alpha = e.prelu_alpha ? _mm512_loadu_si512(e.prelu_alpha + channel) : _mm512_setzero_si512();
+        alpha = _mm512_set1_epi16(e.alpha);
+        clip_lo = _mm512_set1_epi16(e.clip_lo);
+        clip_hi = _mm512_set1_epi16(e.clip_hi);
+        const int f = e.activation == Activation::hardswish ? e.f : 0;
+        three = _mm512_set1_epi16(static_cast<int16_t>(3 << f));
+        six = _mm512_set1_epi16(static_cast<int16_t>(6 << f));
+        gate_shift = _mm512_set1_epi16(static_cast<int16_t>(12 - f));
+        out_mult = _mm512_set1_epi16(e.out_mult);
+        offset = _mm512_set1_epi16(e.offset);
+        out_shift = _mm512_set1_epi16(static_cast<int16_t>(e.out_shift));
+        out_min = _mm512_set1_epi16(e.out_min);
+        out_max = _mm512_set1_epi16(e.out_max);
+        residual_mult = _mm512_set1_epi16(e.residual_mult);
+        residual_zero_point = _mm512_set1_epi16(e.residual_zero_point);
+        activation = e.activation;
+    }
+
+    // t -> u
+    OCTET_INLINE __m512i activate(__m512i t) const {
+        const __m512i p = _mm512_mulhrs_epi16(t, mult);
+        switch (activation) {
+            case Activation::none:
+                return p;
+            case Activation::relu:
+                return _mm512_max_epi16(p, _mm512_setzero_si512());
+            case Activation::leaky:
+                return _mm512_max_epi16(p, _mm512_mulhrs_epi16(p, alpha));
+            case Activation::prelu:
+                return _mm512_max_epi16(p, _mm512_mulhrs_epi16(p, prelu_alpha));
+            case Activation::clip:
+                return _mm512_min_epi16(_mm512_max_epi16(p, clip_lo), clip_hi);
+            case Activation::hardswish: {
+                const __m512i shifted = _mm512_max_epi16(_mm512_adds_epi16(p, three), _mm512_setzero_si512());
+                return _mm512_mulhrs_epi16(p, _mm512_sllv_epi16(_mm512_min_epi16(shifted, six), gate_shift));
+            }
+        }
+        return p;
+    }
+
+    OCTET_INLINE __m512i scale(__m512i u) const { return _mm512_mulhrs_epi16(u, out_mult); }
+
+    // x: 32 u8 values
+    OCTET_INLINE __m512i add_residual(__m512i v, __m256i x) const {
+        const __m512i centred = _mm512_slli_epi16(_mm512_sub_epi16(_mm512_cvtepu8_epi16(x), residual_zero_point), 7);
+        return _mm512_adds_epi16(v, _mm512_mulhrs_epi16(centred, residual_mult));
+    }
+
+    // v -> 32 u8 values
+    OCTET_INLINE __m256i round(__m512i v) const {
+        const __m512i y = _mm512_srav_epi16(_mm512_adds_epi16(v, offset), out_shift);
+        return _mm512_cvtepi16_epi8(_mm512_min_epi16(_mm512_max_epi16(y, out_min), out_max));
+    }
+};
+
+}  // namespace
+}  // namespace octet::kernels

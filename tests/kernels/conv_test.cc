@@ -1,0 +1,230 @@
+#include "kernels/conv.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/kernels/planes.h"
+#include "tests/kernels/random_fixed16.h"
+
+namespace octet::kernels {
+namespace {
+
+enum class Data { random, bell, extreme };
+
+struct Case {
+    ConvParams params{};
+    int in_h = 1, in_w = 1;
+    Data data = Data::random;
+    OutputKind output = OutputKind::u8;
+    Activation activation = Activation::none;
+    bool residual = false;
+    Slice in_slice{}, out_slice{};
+
+    int out_h() const { return size(in_h, params.pad_top, params.kernel_h, params.dilation_h, params.stride_h); }
+    int out_w() const { return size(in_w, params.pad_left, params.kernel_w, params.dilation_w, params.stride_w); }
+    static int size(int in, int pad, int kernel, int dilation, int stride) {
+        return (in + 2 * pad - (kernel - 1) * dilation - 1) / stride + 1;
+    }
+    std::string text() const {
+        const ConvParams& p = params;
+        return std::to_string(p.kernel_h) + "x" + std::to_string(p.kernel_w) + " stride " + std::to_string(p.stride_h) +
+               " dilation " + std::to_string(p.dilation_h) + " groups " + std::to_string(p.groups) + " " +
+               std::to_string(p.cin) + "->" + std::to_string(p.cout) + " on " + std::to_string(in_h) + "x" +
+               std::to_string(in_w) + " data " + std::to_string(static_cast<int>(data)) + " output " +
+               std::to_string(static_cast<int>(output)) + " activation " +
+               std::to_string(static_cast<int>(activation)) + (residual ? " residual" : "");
+    }
+};
+
+std::vector<int8_t> make_weights(const ConvParams& p, Data data, Random& random) {
+    std::vector<int8_t> weights(static_cast<size_t>(p.cout) * p.kernel_h * p.kernel_w * (p.cin / p.groups));
+    std::normal_distribution<double> bell(0, 35);
+    for (int8_t& w : weights) {
+        const int extremes[] = {-128, -127, 127, 127};
+        const double x = data == Data::bell      ? bell(random)
+                         : data == Data::extreme ? extremes[random_int(random, 0, 3)]
+                                                 : random_int(random, -128, 127);
+        w = static_cast<int8_t>(std::clamp(std::round(x), -128.0, 127.0));
+    }
+    return weights;
+}
+
+struct Packed {
+    std::vector<std::byte> memory;
+    std::byte* data;
+    explicit Packed(size_t bytes) : memory(bytes + buffer_alignment) {
+        data = memory.data() + (buffer_alignment - reinterpret_cast<uintptr_t>(memory.data()) % buffer_alignment);
+    }
+};
+
+void run_kernel(const ConvKernel& kernel, ConvCall call, const std::vector<int8_t>& weights, int split) {
+    const Packed packed(kernel.packed_bytes(call.params, weights.data()));
+    kernel.pack(call.params, weights.data(), packed.data);
+    call.packed = packed.data;
+    const Packed scratch(kernel.scratch_bytes(call));
+    const int units = kernel.units(call);
+    kernel.run(call, units * split / 3, units, scratch.data);
+    kernel.run(call, 0, units * split / 3, scratch.data);
+}
+
+void expect_equal_to_reference(const ConvKernel& kernel, const Case& c, Random& random) {
+    const ConvParams& p = c.params;
+    const std::vector<int8_t> weights = make_weights(p, c.data, random);
+    if (kernel.refuses(p, weights.data()) != nullptr) return;
+    const int h = c.out_h(), w = c.out_w();
+    Plane<uint8_t> in(c.in_h, c.in_w, p.cin, conv_halo(p, c.in_h, c.in_w, h, w), c.in_slice, random);
+    if (c.data == Data::extreme) in.fill(255);
+    const double terms = p.kernel_h * p.kernel_w * (p.cin / p.groups);
+    const double magnitude = 255.0 * 127 * (c.data == Data::extreme ? terms : std::sqrt(terms));
+    const RandomFixed16 epilogue(p.cout, c.output, c.activation, magnitude, random);
+    Plane<uint8_t> out_u8(h, w, p.cout, 0, c.out_slice, random);
+    Plane<int16_t> out_s16(h, w, p.cout, 0, c.out_slice, random);
+    Plane<int32_t> out_s32(h, w, p.cout, 0, c.out_slice, random);
+    const Plane<uint8_t> residual(h, w, p.cout, 0, c.in_slice, random);
+
+    ConvCall call{.params = p, .in = in.read(), .epilogue = epilogue.params};
+    if (c.output == OutputKind::u8) call.out_u8 = out_u8.view();
+    if (c.output == OutputKind::s16) call.out_s16 = out_s16.view();
+    if (c.output == OutputKind::s32) call.out_s32 = out_s32.view();
+    if (c.residual) call.residual = residual.read();
+
+    const auto before_u8 = out_u8.copy();
+    const auto before_s16 = out_s16.copy();
+    const auto before_s32 = out_s32.copy();
+    run_kernel(conv_kernels().back(), call, weights, 1);
+    const auto expected_u8 = out_u8.copy();
+    const auto expected_s16 = out_s16.copy();
+    const auto expected_s32 = out_s32.copy();
+    out_u8.restore(before_u8);
+    out_s16.restore(before_s16);
+    out_s32.restore(before_s32);
+    run_kernel(kernel, call, weights, random_int(random, 0, 3));
+    ASSERT_TRUE(out_u8.equals(expected_u8)) << c.text();
+    ASSERT_TRUE(out_s16.equals(expected_s16)) << c.text();
+    ASSERT_TRUE(out_s32.equals(expected_s32)) << c.text();
+}
+
+ConvParams square(int kernel, int stride, int dilation, int cin, int cout) {
+    const int pad = (kernel - 1) / 2 * dilation;
+    return {kernel, kernel, stride, stride, pad, pad, dilation, dilation, 1, cin, cout};
+}
+
+class Conv : public testing::TestWithParam<ConvKernel> {
+  protected:
+    void SetUp() override { OCTET_SKIP_WITHOUT(GetParam().isa); }
+    Random random_{7};
+    int pick(std::initializer_list<int> values) {
+        return values.begin()[random_int(random_, 0, static_cast<int>(values.size()) - 1)];
+    }
+    Case vary(ConvParams params, int h, int w) {
+        Case c{.params = params, .in_h = h, .in_w = w};
+        c.data = static_cast<Data>(pick({0, 1, 2}));
+        c.activation = all_activations[pick({0, 1, 2, 3, 4, 5, 5})];
+        c.residual = pick({0, 0, 1}) != 0;
+        c.in_slice = {pick({0, 4, 16}), pick({0, 3, 16})};
+        c.out_slice = {pick({0, 5, 32}), pick({0, 1, 32})};
+        return c;
+    }
+};
+
+// Around every tile boundary: widths up to two tiles and one, channel counts around the blocks.
+TEST_P(Conv, every_width_and_channel_count) {
+    for (int w = 1; w <= 29; ++w) {
+        for (const int cout : {1, 2, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 47, 48, 49, 64, 65}) {
+            const int kernel = pick({1, 3});
+            const Case c = vary(square(kernel, 1, 1, pick({1, 2, 3, 4, 5, 8, 17}), cout), pick({1, 2}), w);
+            ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), c, random_));
+        }
+    }
+}
+
+TEST_P(Conv, every_kernel_shape) {
+    for (const int kernel : {1, 2, 3, 4, 5, 6, 7}) {
+        for (const int stride : {1, 2, 3}) {
+            for (const int dilation : {1, 2}) {
+                for (const int cin : {1, 3, 4, 12, 16, 30}) {
+                    const Case c = vary(square(kernel, stride, dilation, cin, pick({3, 16, 40})),
+                                        2 * kernel + pick({0, 1}), 2 * kernel + pick({0, 1, 9}));
+                    ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), c, random_));
+                }
+            }
+        }
+    }
+    Case c = vary({1, 5, 1, 2, 0, 1, 1, 2, 1, 9, 20}, 4, 30);
+    expect_equal_to_reference(GetParam(), c, random_);
+    c = vary({4, 1, 3, 1, 3, 0, 1, 1, 1, 9, 20}, 9, 30);
+    expect_equal_to_reference(GetParam(), c, random_);
+}
+
+TEST_P(Conv, groups_and_depthwise) {
+    for (const int groups : {2, 3, 8, 40}) {
+        for (const int kernel : {1, 3, 5}) {
+            for (const int per_group : {1, 2}) {
+                ConvParams params = square(kernel, pick({1, 2}), 1, groups * per_group, groups * pick({1, 2}));
+                params.groups = groups;
+                ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), vary(params, 7, 19), random_));
+            }
+        }
+    }
+}
+
+// All 255 x all +-127 and -128: where 16-bit intermediate sums would saturate.
+TEST_P(Conv, extremes) {
+    for (const int kernel : {1, 3}) {
+        for (const int cin : {4, 32, 64}) {
+            Case c = vary(square(kernel, 1, 1, cin, 40), 6, 20);
+            c.data = Data::extreme;
+            c.output = OutputKind::s32;
+            c.residual = false;
+            ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), c, random_));
+        }
+    }
+}
+
+TEST_P(Conv, every_epilogue) {
+    for (const Activation activation : all_activations) {
+        for (const OutputKind output : {OutputKind::u8, OutputKind::s16, OutputKind::s32}) {
+            for (const int cout : {5, 16, 36, 64}) {
+                for (const bool residual : {false, true}) {
+                    for (const Data data : {Data::random, Data::bell}) {
+                        if (residual && output != OutputKind::u8) continue;
+                        Case c = vary(square(3, 1, 1, 8, cout), 3, 17);
+                        c.data = data;
+                        c.activation = activation;
+                        c.output = output;
+                        c.residual = residual;
+                        ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), c, random_));
+                    }
+                }
+            }
+        }
+    }
+}
+
+TEST_P(Conv, layers_of_real_size) {
+    for (const auto& [kernel, stride, cin, cout, size] : std::initializer_list<std::array<int, 5>>{{6, 2, 3, 32, 40},
+                                                                                                   {3, 2, 32, 64, 40},
+                                                                                                   {1, 1, 64, 32, 40},
+                                                                                                   {3, 1, 64, 64, 20},
+                                                                                                   {1, 1, 256, 18, 10},
+                                                                                                   {3, 1, 8, 2, 40}}) {
+        Case c = vary(square(kernel, stride, 1, cin, cout), size, size);
+        if (kernel == 6) c.params.pad_top = c.params.pad_left = 2;
+        c.data = Data::bell;
+        ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), c, random_));
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(kernels, Conv, testing::ValuesIn(conv_kernels().begin(), conv_kernels().end()), kernel_name);
+
+TEST(ConvSelect, respects_level_and_refusal) {
+    const std::vector<int8_t> weights(9 * 16 * 16, 1);
+    ConvParams params = square(3, 1, 1, 16, 16);
+    for (const Isa isa : all_isas) EXPECT_LE(select_conv(isa, params, weights.data()).isa, isa);
+    EXPECT_STREQ(select_conv(Isa::reference, params, weights.data()).name, "conv_u8s8_reference");
+    EXPECT_EQ(conv_kernels().back().isa, Isa::reference);
+}
+
+}  // namespace
+}  // namespace octet::kernels
