@@ -12,7 +12,7 @@ namespace octet::kernels {
 struct BatchNormCall {
     ConstU8View in{};
     const int16_t* weights = nullptr;  // [c], rounded up to fixed16_padding entries
-    Fixed16 epilogue{};                  // output u8, no residual
+    Fixed16 epilogue{};                // output u8, no residual
     U8View out{};
 };
 

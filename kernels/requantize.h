@@ -117,8 +117,8 @@ enum class Activation : uint8_t {
 
 enum class OutputKind : uint8_t {
     u8,   // y
-    s16,  // u on the grid 2^-f, for logits and 16-bit tensors; behind hardswish v = mulhrs(u, out_mult) with out_mult = 2/3, on
-          // the grid 2^-(f-1)
+    s16,  // u on the grid 2^-f, for logits and 16-bit tensors; behind hardswish v = mulhrs(u, out_mult) with out_mult =
+          // 2/3, on the grid 2^-(f-1)
     s32,  // acc + bias_c, not rounded
 };
 

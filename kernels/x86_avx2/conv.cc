@@ -75,7 +75,7 @@ struct Avx2 {
             }
             const __m256i u = fixed16.activate(t);
             if (call.epilogue.output == OutputKind::s16) {
-                store_bytes(call.out_s16.pixel(y, x) + channel, u, channels * 2);
+                store_bytes(call.out_s16.pixel(y, x) + channel, fixed16.s16(u), channels * 2);
                 return;
             }
             __m256i v = fixed16.scale(u);

@@ -63,6 +63,9 @@ struct Fixed16x16 {
 
     OCTET_INLINE __m256i scale(__m256i u) const { return _mm256_mulhrs_epi16(u, out_mult); }
 
+    // The s16 output.
+    OCTET_INLINE __m256i s16(__m256i u) const { return activation == Activation::hardswish ? scale(u) : u; }
+
     // x: 16 u8 values
     OCTET_INLINE __m256i add_residual(__m256i v, __m128i x) const {
         const __m256i centred = _mm256_slli_epi16(_mm256_sub_epi16(_mm256_cvtepu8_epi16(x), residual_zero_point), 7);

@@ -48,7 +48,7 @@ struct Avx512Vnni {
             }
             const __m512i u = fixed16.activate(t);
             if (call.epilogue.output == OutputKind::s16) {
-                _mm512_mask_storeu_epi16(call.out_s16.pixel(y, x) + channel, mask, u);
+                _mm512_mask_storeu_epi16(call.out_s16.pixel(y, x) + channel, mask, fixed16.s16(u));
                 return;
             }
             __m512i v = fixed16.scale(u);

@@ -61,6 +61,9 @@ struct Fixed16x32 {
 
     OCTET_INLINE __m512i scale(__m512i u) const { return _mm512_mulhrs_epi16(u, out_mult); }
 
+    // The s16 output.
+    OCTET_INLINE __m512i s16(__m512i u) const { return activation == Activation::hardswish ? scale(u) : u; }
+
     // x: 32 u8 values
     OCTET_INLINE __m512i add_residual(__m512i v, __m256i x) const {
         const __m512i centred = _mm512_slli_epi16(_mm512_sub_epi16(_mm512_cvtepu8_epi16(x), residual_zero_point), 7);
