@@ -7,8 +7,9 @@
 
 namespace octet::engine {
 
-// Gives every plane an offset such that planes alive at the same time do not overlap, largest plane first (greedy by size,
-// as in Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", arXiv:2001.03288). Returns the arena's size in bytes.
+// Gives every plane an offset such that planes alive at the same time do not overlap, largest plane first (greedy by
+// size, as in Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", arXiv:2001.03288).
+// Returns the arena's size in bytes.
 std::size_t assign_offsets(std::vector<Plane>& planes);
 
 }  // namespace octet::engine

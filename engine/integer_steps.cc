@@ -1,38 +1,23 @@
 #include "engine/integer_steps.h"
 
-#include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <limits>
 #include <new>
 #include <numeric>
 
-#include "graph/ops/evaluator.h"
+#include "engine/step_common.h"
 #include "kernels/batchnorm.h"
 #include "kernels/concat.h"
-#include "kernels/dequantize.h"
-#include "kernels/detect_decode.h"
 #include "kernels/lut.h"
 #include "kernels/maxpool.h"
-#include "kernels/quantize.h"
 #include "kernels/resize_nearest.h"
-#include "kernels/sigmoid.h"
 
 namespace octet::engine {
 namespace {
 
 using kernels::Isa;
 
-// Zero point of the uint8 plane that holds a tensor of this grid: int8 tensors are kept with 128 added.
-int plane_zero_point(const QuantGrid& grid) { return grid.dtype == DType::int8 ? grid.zero_point + 128 : grid.zero_point; }
-
-kernels::Grid kernel_grid(const QuantGrid& grid) { return {grid.scale, plane_zero_point(grid)}; }
-
-// f of a grid 2^-f.
-int fraction_bits(const QuantGrid& grid) {
-    int exponent = 0;
-    std::frexp(grid.scale, &exponent);
-    return 1 - exponent;
+kernels::Grid kernel_grid(const QuantGrid& grid) {
+    return {grid.scale, plane_zero_point(grid)};
 }
 
 struct AlignedDelete {
@@ -41,47 +26,6 @@ struct AlignedDelete {
 using AlignedBytes = std::unique_ptr<std::byte[], AlignedDelete>;
 AlignedBytes aligned_bytes(std::size_t size) {
     return AlignedBytes(static_cast<std::byte*>(::operator new(size, std::align_val_t(kernels::buffer_alignment))));
-}
-
-// Chunks for `units` of work: small enough to balance, large enough not to be all overhead.
-std::int64_t grain_of(std::int64_t units, const ThreadPool& pool) {
-    return std::max<std::int64_t>(1, units / (std::int64_t{pool.size()} * 6));
-}
-
-// A kernel that works on output rows, on views that are made at every run.
-template <typename MakeCall, typename Function>
-class RowStep final : public Step {
-  public:
-    RowStep(std::string name, const kernels::KernelEntry<Function>& entry, Arithmetic arithmetic, int rows,
-            std::vector<PlaneRef> planes, MakeCall make_call)
-        : Step(std::move(name), entry.name, arithmetic, 0),
-          run_(entry.run),
-          rows_(rows),
-          planes_(std::move(planes)),
-          make_call_(std::move(make_call)) {}
-
-    Result<void> run(RunState& state) const override {
-        const auto call = make_call_(state);
-        state.pool->run(rows_, grain_of(rows_, *state.pool), [&](std::int64_t begin, std::int64_t end, int) {
-            run_(call, static_cast<int>(begin), static_cast<int>(end));
-        });
-        return {};
-    }
-    std::vector<PlaneRef> planes() const override { return planes_; }
-
-  private:
-    Function* run_;
-    int rows_;
-    std::vector<PlaneRef> planes_;
-    MakeCall make_call_;
-};
-
-template <typename Function, typename MakeCall>
-std::unique_ptr<Step> row_step(std::string name, const kernels::KernelEntry<Function>& entry, int rows,
-                               std::vector<PlaneRef> planes, MakeCall make_call,
-                               Arithmetic arithmetic = Arithmetic::integer) {
-    return std::make_unique<RowStep<MakeCall, Function>>(std::move(name), entry, arithmetic, rows, std::move(planes),
-                                                         std::move(make_call));
 }
 
 class ConvStep final : public Step {
@@ -116,12 +60,12 @@ class ConvStep final : public Step {
     }
     std::size_t constant_bytes() const override { return packed_size_; }
 
-    // The call on a state that has planes but no memory: enough to ask the kernel how much scratch it wants.
-    std::size_t scratch_for(const std::vector<Plane>& planes) const {
-        std::byte dummy{};
+    std::size_t scratch_bytes(const std::vector<Plane>& planes) const override {
+        // Views of no memory: the kernel looks at their shapes only.
         RunState state;
-        state.arena = &dummy;
         state.planes = &planes;
+        alignas(kernels::buffer_alignment) std::byte origin{};
+        state.arena = &origin;
         return kernel_.scratch_bytes(make_call(state));
     }
 
@@ -148,5 +92,209 @@ class ConvStep final : public Step {
     std::size_t packed_size_;
     AlignedBytes packed_;
 };
+
+// What convolution and batch normalization have in common. `spec` refers to the arrays of the caller.
+void describe_output(const QuantGrid& grid, const ActivationSpec& activation, kernels::Fixed16Spec& spec) {
+    spec.activation = activation.kind;
+    spec.alpha = activation.alpha;
+    spec.prelu_alpha = activation.channel_alpha;
+    spec.clip_lo = activation.clip_lo;
+    spec.clip_hi = activation.clip_hi;
+    if (grid.dtype == DType::int16) {
+        const double reach = std::numeric_limits<std::int16_t>::max() * grid.scale;
+        spec.output = kernels::OutputKind::s16;
+        spec.pre_activation = {-reach, reach};
+        spec.max_f = 12;
+    } else {
+        spec.out_scale = grid.scale;
+        spec.out_zero_point = plane_zero_point(grid);
+    }
+}
+
+// bias[c] / scale[c] as int32, or which channel does not fit.
+Result<std::vector<std::int32_t>> integer_bias(const std::vector<double>& bias, const std::vector<double>& scale) {
+    std::vector<std::int32_t> out;
+    for (std::size_t c = 0; c < bias.size(); ++c) {
+        const double value = std::nearbyint(bias[c] / scale[c]);
+        if (!(std::abs(value) <= 2147483647.0)) {
+            return fail(ErrorCode::unsupported,
+                        "the bias of channel {} does not fit 32 bits on the accumulator's scale", c);
+        }
+        out.push_back(static_cast<std::int32_t>(value));
+    }
+    return out;
+}
+
+}  // namespace
+
+Result<ConvStepResult> make_conv_step(Isa isa, const ConvSpec& spec) {
+    const auto cout = static_cast<std::size_t>(spec.params.cout);
+    const std::size_t per_channel = spec.weights.size() / cout;
+    const std::size_t group_cin = static_cast<std::size_t>(spec.params.cin / spec.params.groups);
+    const std::size_t couts_per_group = cout / static_cast<std::size_t>(spec.params.groups);
+
+    std::vector<double> acc_scale(cout);
+    std::vector<std::int32_t> zero_point_sum(cout);  // sum of weight * zero point of its input channel
+    std::vector<std::int64_t> abs_sum(cout);
+    for (std::size_t o = 0; o < cout; ++o) {
+        acc_scale[o] = spec.in_grid.scale * spec.weight_scales[o];
+        const std::int8_t* w = spec.weights.data() + o * per_channel;
+        const std::size_t first_input = o / couts_per_group * group_cin;
+        std::int64_t sum = 0;
+        for (std::size_t i = 0; i < per_channel; ++i) {
+            const auto& channels = spec.in_grid.channel_zero_points;
+            const int zero_point =
+                channels.empty() ? plane_zero_point(spec.in_grid) : channels[first_input + i % group_cin];
+            sum += std::int64_t{w[i]} * zero_point;
+            abs_sum[o] += std::abs(int{w[i]});
+        }
+        if (std::abs(sum) > std::numeric_limits<std::int32_t>::max()) {
+            return fail(ErrorCode::unsupported, "the accumulator of channel {} can exceed 32 bits", o);
+        }
+        zero_point_sum[o] = static_cast<std::int32_t>(sum);
+    }
+    OCTET_ASSIGN(const std::vector<std::int32_t> bias, integer_bias(spec.bias, acc_scale));
+
+    kernels::Fixed16Spec epilogue;
+    epilogue.acc_scale = acc_scale;
+    epilogue.bias = bias;
+    epilogue.weight_sum = zero_point_sum;
+    epilogue.in_zero_point = 1;  // weight_sum holds the zero points already
+    epilogue.weight_abs_sum = abs_sum;
+    describe_output(spec.out_grid, spec.activation, epilogue);
+    if (spec.residual_grid) {
+        epilogue.residual = {spec.residual_grid->scale, plane_zero_point(*spec.residual_grid)};
+    }
+    auto storage = kernels::make_fixed16(epilogue);
+    if (!storage) return fail(ErrorCode::unsupported, "{}", storage.error());
+
+    ConvStepResult result;
+    result.grid = spec.out_grid;
+    if (spec.out_grid.dtype == DType::int16) result.grid.scale = storage->s16_scale();
+    const auto& kernel = kernels::select_conv(isa, spec.params, spec.weights.data());
+    result.step = std::make_unique<ConvStep>(spec, kernel, std::move(*storage));
+    return result;
+}
+
+StepResult make_batchnorm_step(Isa isa, const BatchNormSpec& spec) {
+    const std::size_t channels = spec.weights.size();
+    const std::vector<double> acc_scale(channels, spec.in_grid.scale * spec.weight_scale);
+    std::vector<std::int32_t> weight_sum(spec.weights.begin(), spec.weights.end());
+    std::vector<std::int64_t> abs_sum;
+    for (std::int16_t w : spec.weights) abs_sum.push_back(std::abs(int{w}));
+    OCTET_ASSIGN(const std::vector<std::int32_t> bias, integer_bias(spec.bias, acc_scale));
+
+    kernels::Fixed16Spec epilogue;
+    epilogue.acc_scale = acc_scale;
+    epilogue.bias = bias;
+    epilogue.weight_sum = weight_sum;
+    epilogue.in_zero_point = plane_zero_point(spec.in_grid);
+    epilogue.weight_abs_sum = abs_sum;
+    describe_output(spec.out_grid, spec.activation, epilogue);
+    auto storage = kernels::make_fixed16(epilogue);
+    if (!storage) return fail(ErrorCode::unsupported, "{}", storage.error());
+
+    std::vector<std::int16_t> weights = spec.weights;
+    weights.resize((channels + kernels::fixed16_padding - 1) / kernels::fixed16_padding * kernels::fixed16_padding);
+    const auto& entry = kernels::select(kernels::batchnorm_kernels(), isa);
+    return row_step(spec.name, entry, Arithmetic::integer, spec.rows, {spec.in, spec.out},
+                    [in = spec.in, out = spec.out, weights = std::move(weights),
+                     epilogue = std::move(*storage)](const RunState& state) {
+                        kernels::BatchNormCall call;
+                        call.in = state.view<std::uint8_t>(in).as_const();
+                        call.weights = weights.data();
+                        call.epilogue = epilogue.view();
+                        call.out = state.view<std::uint8_t>(out);
+                        return call;
+                    });
+}
+
+StepResult make_add_step(Isa isa, std::string name, int rows, const QuantGrid& a_grid, PlaneRef a,
+                         const QuantGrid& b_grid, PlaneRef b, const QuantGrid& out_grid, PlaneRef out,
+                         const ActivationSpec& activation) {
+    auto params = kernels::make_add(kernel_grid(a_grid), kernel_grid(b_grid), kernel_grid(out_grid), activation.kind,
+                                    activation.alpha);
+    if (!params) return fail(ErrorCode::unsupported, "{}", params.error());
+    return row_step(std::move(name), kernels::select(kernels::add_kernels(), isa), Arithmetic::integer, rows,
+                    {a, b, out}, [=, params = *params](const RunState& state) {
+                        return kernels::AddCall{state.view<std::uint8_t>(a).as_const(),
+                                                state.view<std::uint8_t>(b).as_const(), params,
+                                                state.view<std::uint8_t>(out)};
+                    });
+}
+
+StepResult make_copy_step(Isa isa, std::string name, int rows, const QuantGrid& in_grid, PlaneRef in,
+                          const QuantGrid& out_grid, PlaneRef out) {
+    auto params = kernels::make_requantize_copy(kernel_grid(in_grid), kernel_grid(out_grid));
+    if (!params) return fail(ErrorCode::unsupported, "{}", params.error());
+    return row_step(
+        std::move(name), kernels::select(kernels::concat_kernels(), isa), Arithmetic::integer, rows, {in, out},
+        [=, params = *params](const RunState& state) {
+            return kernels::ConcatCall{state.view<std::uint8_t>(in).as_const(), params, state.view<std::uint8_t>(out)};
+        });
+}
+
+StepResult make_maxpool_step(Isa isa, std::string name, int rows, const PoolSpec& spec, PlaneRef in, PlaneRef out) {
+    return row_step(std::move(name), kernels::select(kernels::maxpool_kernels(), isa), Arithmetic::integer, rows,
+                    {in, out}, [=](const RunState& state) {
+                        return kernels::MaxPoolCall{spec.kernel_h,
+                                                    spec.kernel_w,
+                                                    spec.stride_h,
+                                                    spec.stride_w,
+                                                    spec.pad_top,
+                                                    spec.pad_left,
+                                                    state.view<std::uint8_t>(in).as_const(),
+                                                    state.view<std::uint8_t>(out)};
+                    });
+}
+
+StepResult make_resize_step(Isa isa, std::string name, std::vector<std::int32_t> source_y,
+                            std::vector<std::int32_t> source_x, PlaneRef in, PlaneRef out) {
+    const auto rows = static_cast<int>(source_y.size());
+    return row_step(
+        std::move(name), kernels::select(kernels::resize_nearest_kernels(), isa), Arithmetic::integer, rows, {in, out},
+        [=, source_y = std::move(source_y), source_x = std::move(source_x)](const RunState& state) {
+            return kernels::ResizeNearestCall{source_y.data(), source_x.data(), state.view<std::uint8_t>(in).as_const(),
+                                              state.view<std::uint8_t>(out)};
+        });
+}
+
+StepResult make_lut_step(Isa isa, std::string name, int rows, std::vector<std::uint8_t> table, PlaneRef in,
+                         PlaneRef out) {
+    return row_step(std::move(name), kernels::select(kernels::lut_kernels(), isa), Arithmetic::integer, rows, {in, out},
+                    [=, table = std::move(table)](const RunState& state) {
+                        return kernels::LutCall{table.data(), state.view<std::uint8_t>(in).as_const(),
+                                                state.view<std::uint8_t>(out)};
+                    });
+}
+
+namespace {
+
+class HaloStep final : public Step {
+  public:
+    HaloStep(std::string name, PlaneRef plane)
+        : Step(std::move(name), "fill_halo", Arithmetic::integer, 0), plane_(plane) {}
+
+    Result<void> run(RunState& state) const override {
+        const auto& values = (*state.planes)[static_cast<std::size_t>(plane_.plane)].halo_values;
+        const auto view = state.view<std::uint8_t>(plane_);
+        if (values.size() == 1) {
+            kernels::fill_halo(view, values[0]);
+        } else {
+            kernels::fill_halo_per_channel(view, values.data());
+        }
+        return {};
+    }
+    std::vector<PlaneRef> planes() const override { return {plane_}; }
+
+  private:
+    PlaneRef plane_;
+};
+
+}  // namespace
+
+std::unique_ptr<Step> make_halo_step(std::string name, PlaneRef plane) {
+    return std::make_unique<HaloStep>(std::move(name), plane);
+}
 
 }  // namespace octet::engine

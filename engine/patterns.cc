@@ -10,7 +10,9 @@ namespace {
 
 using kernels::Activation;
 
-bool is_scalar(const Tensor& tensor) { return tensor.size() == 1; }
+bool is_scalar(const Tensor& tensor) {
+    return tensor.size() == 1;
+}
 
 // Scale and zero point inputs of a QuantizeLinear or DequantizeLinear; one grid for the whole tensor.
 std::optional<QuantGrid> per_tensor_grid(const Graph& graph, const Node& node, DType fallback) {
@@ -46,7 +48,9 @@ bool runs_on_integers(const QuantGrid& grid) {
     }
 }
 
-bool is_image(const Value& value) { return value.shape && value.shape->size() == 4 && value.shape->front() == 1; }
+bool is_image(const Value& value) {
+    return value.shape && value.shape->size() == 4 && value.shape->front() == 1;
+}
 
 double scalar_or(const Graph& graph, const Node& node, std::size_t input, double fallback) {
     if (input >= node.inputs.size() || node.inputs[input] == no_value) return fallback;
@@ -90,7 +94,8 @@ std::optional<QuantSource> PatternMatcher::source(ValueId value) const {
     const auto scale = scales->to_float();
     if (!std::all_of(scale.begin(), scale.end(), [&](float s) { return s == scale[0]; })) return std::nullopt;
     QuantGrid grid{DType::uint8, static_cast<double>(scale[0]), 0, {}};
-    for (std::int64_t zero_point : zero_points->to_int64()) grid.channel_zero_points.push_back(static_cast<int>(zero_point));
+    for (std::int64_t zero_point : zero_points->to_int64())
+        grid.channel_zero_points.push_back(static_cast<int>(zero_point));
     return QuantSource{node->inputs[0], std::move(grid)};
 }
 
@@ -114,13 +119,15 @@ std::optional<QuantWeights> PatternMatcher::weights(ValueId value, std::int64_t 
         const auto normalized = normalize_axis(node->attributes.integer("axis", 1), values->rank());
         if (!normalized || *normalized != axis || scales->size() != channels) return std::nullopt;
     }
-    const bool positive = std::all_of(weights.scales.begin(), weights.scales.end(),
-                                      [](double s) { return std::isfinite(s) && s > 0; });
+    const bool positive =
+        std::all_of(weights.scales.begin(), weights.scales.end(), [](double s) { return std::isfinite(s) && s > 0; });
     return positive ? std::optional(std::move(weights)) : std::nullopt;
 }
 
 std::optional<std::vector<double>> PatternMatcher::constant_values(ValueId value) const {
-    const auto widen = [](const std::vector<float>& values) { return std::vector<double>(values.begin(), values.end()); };
+    const auto widen = [](const std::vector<float>& values) {
+        return std::vector<double>(values.begin(), values.end());
+    };
     if (const Tensor* tensor = graph_.constant(value)) return widen(tensor->to_float());
     const Node* node = producer(value);
     if (!node || node->op != "DequantizeLinear") return std::nullopt;
@@ -137,7 +144,8 @@ std::optional<std::vector<double>> PatternMatcher::constant_values(ValueId value
     // In double: an int32 bias does not fit a float.
     std::vector<double> out;
     const auto integers = values->to_int64();
-    if ((scale.size() != 1 && scale.size() != integers.size()) || (zero.size() != 1 && zero.size() != integers.size())) {
+    if ((scale.size() != 1 && scale.size() != integers.size()) ||
+        (zero.size() != 1 && zero.size() != integers.size())) {
         return std::nullopt;
     }
     for (std::size_t i = 0; i < integers.size(); ++i) {
@@ -176,8 +184,8 @@ std::optional<ActivationSpec> PatternMatcher::activation(ValueId value, ValueId&
             return std::nullopt;
         }
         spec.kind = Activation::prelu;
-        const bool representable = std::all_of(spec.channel_alpha.begin(), spec.channel_alpha.end(),
-                                               [](double a) { return a >= 0 && a < 1; });
+        const bool representable =
+            std::all_of(spec.channel_alpha.begin(), spec.channel_alpha.end(), [](double a) { return a >= 0 && a < 1; });
         if (!representable) return std::nullopt;
     } else if (node->op == "Clip") {
         spec.kind = Activation::clip;
@@ -254,7 +262,8 @@ bool PatternMatcher::match_lut(ValueId value, Pattern& pattern) const {
         if (!node || node->outputs.size() != 1) return false;
         const OpDef* op = find_op(node->op);
         const bool unary = op && op->quant == QuantRule::activation;
-        const bool arithmetic = node->op == "Add" || node->op == "Sub" || node->op == "Mul" || node->op == "Div" || node->op == "Pow";
+        const bool arithmetic =
+            node->op == "Add" || node->op == "Sub" || node->op == "Mul" || node->op == "Div" || node->op == "Pow";
         if (!unary && !arithmetic) return false;
         ValueId dynamic = no_value;
         for (ValueId input : node->inputs) {
@@ -343,8 +352,9 @@ std::optional<Pattern> PatternMatcher::match(NodeId quantize) const {
         }
         if (node->op == "MaxPool" || (node->op == "Resize" && node->attributes.text("mode", "nearest") == "nearest")) {
             const auto x = source(node->inputs[0]);
-            const bool plain = node->op == "Resize" || (node->outputs.size() == 1 &&
-                               node->attributes.integers("dilations", {1, 1}) == std::vector<std::int64_t>{1, 1});
+            const bool plain = node->op == "Resize" ||
+                               (node->outputs.size() == 1 &&
+                                node->attributes.integers("dilations", {1, 1}) == std::vector<std::int64_t>{1, 1});
             if (x && x->grid == *grid && plain) {
                 pattern.kind = node->op == "MaxPool" ? PatternKind::maxpool : PatternKind::resize;
                 pattern.node = graph_.producer(result);

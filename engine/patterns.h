@@ -2,8 +2,9 @@
 
 // Recognizes in a graph with QuantizeLinear and DequantizeLinear what can run on integers alone.
 //
-// A *quantized tensor* is the output of a QuantizeLinear with one scale and zero point: uint8, int8, or int16 whose scale
-// is a power of two and whose zero point is 0; rank 4, batch 1. match() looks backwards from such a QuantizeLinear:
+// A *quantized tensor* is the output of a QuantizeLinear with one scale and zero point: uint8, int8, or int16 whose
+// scale is a power of two and whose zero point is 0; rank 4, batch 1. match() looks backwards from such a
+// QuantizeLinear:
 //
 //     conv       Q ← [Add ← DQ(shortcut)] ← [activation] ← Conv ← DQ(x), DQ(weights), [DQ(bias)]
 //     batchnorm  Q ← [activation] ← BatchNormalization ← DQ(x), constants
@@ -50,14 +51,14 @@ enum class PatternKind { conv, batchnorm, add, concat, maxpool, resize, lut, pix
 
 struct Pattern {
     PatternKind kind = PatternKind::quantize;
-    NodeId quantize = no_node;           // the QuantizeLinear that ends it
-    NodeId node = no_node;               // Conv, Add, MaxPool …
-    QuantGrid grid;                      // of the result
-    std::vector<QuantSource> sources;    // quantized inputs, the shortcut excluded
+    NodeId quantize = no_node;         // the QuantizeLinear that ends it
+    NodeId node = no_node;             // Conv, Add, MaxPool …
+    QuantGrid grid;                    // of the result
+    std::vector<QuantSource> sources;  // quantized inputs, the shortcut excluded
     std::optional<QuantSource> residual;
     ActivationSpec activation;
-    std::vector<NodeId> chain;           // lut: operators in the order of evaluation; pixels: Mul and Add
-    ValueId input = no_value;            // pixels: the graph input; quantize: the float tensor
+    std::vector<NodeId> chain;  // lut: operators in the order of evaluation; pixels: Mul and Add
+    ValueId input = no_value;   // pixels: the graph input; quantize: the float tensor
 };
 
 // Int8 weights with one scale for each output channel (or one for all), zero point 0.

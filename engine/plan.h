@@ -16,8 +16,8 @@
 
 namespace octet::engine {
 
-// Storage of one or more quantized tensors: NHWC with a halo (kernels/tensor_view.h). The inputs of a Concat are channel
-// slices of the Concat's plane, so that the Concat itself costs nothing.
+// Storage of one or more quantized tensors: NHWC with a halo (kernels/tensor_view.h). The inputs of a Concat are
+// channel slices of the Concat's plane, so that the Concat itself costs nothing.
 struct Plane {
     DType dtype = DType::uint8;  // uint8 or int16; int8 tensors are kept as uint8 with 128 added
     kernels::PlaneLayout layout;
@@ -48,6 +48,16 @@ struct RunState {
         const Plane& plane = (*planes)[static_cast<std::size_t>(ref.plane)];
         return kernels::view_of(reinterpret_cast<T*>(arena + plane.offset), plane.layout, ref.channel, ref.channels);
     }
+
+    // The tensor `value`, to be overwritten: last run's memory when nobody else holds it any more.
+    template <typename T>
+    T* output(ValueId value, const Shape& shape) {
+        Tensor& tensor = tensors[static_cast<std::size_t>(value)];
+        if (tensor.dtype() != dtype_of<T> || tensor.shape() != shape || !tensor.raw() || tensor.shared()) {
+            tensor = Tensor(dtype_of<T>, shape);
+        }
+        return tensor.mutable_data<T>().data();
+    }
 };
 
 enum class Arithmetic {
@@ -65,7 +75,10 @@ class Step {
     virtual Result<void> run(RunState& state) const = 0;
     // Planes read and written, for lifetimes.
     virtual std::vector<PlaneRef> planes() const { return {}; }
-    virtual std::size_t scratch_bytes() const { return 0; }
+    // Tensors read, for freeing them.
+    virtual std::vector<ValueId> tensors_read() const { return {}; }
+    // Bytes of scratch that each thread needs.
+    virtual std::size_t scratch_bytes(const std::vector<Plane>&) const { return 0; }
     // Bytes of constants that the step keeps: packed weights, tables.
     virtual std::size_t constant_bytes() const { return 0; }
 

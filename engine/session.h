@@ -3,12 +3,14 @@
 // Runs a network: Session::create(graph) plans once, run() executes without looking at the graph again.
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "engine/plan.h"
 #include "graph/ir/graph.h"
 #include "graph/ir/result.h"
 #include "graph/ir/tensor.h"
@@ -21,30 +23,30 @@ struct SessionOptions {
 
 // What an observer is told after each step.
 struct StepInfo {
-    std::string_view name;    // of the node, or of the last node of a fused group
-    std::string_view kernel;  // e.g. "conv_u8s8_12x32_avx512vnni", "float_reference"
+    std::string_view name;    // of the node that the step computes, with whatever is fused into it
+    std::string_view kernel;  // e.g. "conv_u8s8_12x32_avx512vnni", "Conv_float"
     double milliseconds = 0;
     std::int64_t macs = 0;
 };
 
 class Session {
   public:
+    // At the level of kernels::choose_isa().
     static Result<Session> create(Graph graph, const SessionOptions& options = {});
+    // Sessions may share a plan: each has an arena and threads of its own.
+    static Result<Session> create(std::shared_ptr<const Plan> plan, const SessionOptions& options = {});
     Session(Session&&) noexcept;
     Session& operator=(Session&&) noexcept;
     ~Session();
 
-    struct Port {
-        std::string name;
-        DType dtype;
-        Shape shape;
-    };
     const std::vector<Port>& inputs() const;
     const std::vector<Port>& outputs() const;
     const std::map<std::string, std::string>& metadata() const;
+    const Plan& plan() const;
 
-    // `inputs` in the order of inputs(); dtype and shape must match, but for one liberty: where the model begins by
-    // quantizing normalized pixels, an input may be given as uint8 pixels of the same shape.
+    // `inputs` in the order of inputs(); dtype and shape must match, but for one liberty: where Port::accepts_pixels,
+    // uint8 pixels [1, h, w, c] stand for the normalized float image [1, c, h, w]. Results are not changed by later
+    // runs.
     Result<std::vector<Tensor>> run(std::span<const Tensor> inputs);
 
     void set_observer(std::function<void(const StepInfo&)> observer);

@@ -29,7 +29,7 @@ Result<Tensor> Tensor::create(DType type, Shape shape) {
 }
 
 std::byte* Tensor::mutable_raw() {
-    if (data_.use_count() > 1) {
+    if (shared()) {
         auto copy = allocate(bytes());
         std::memcpy(copy.get(), data_.get(), bytes());
         data_ = std::move(copy);

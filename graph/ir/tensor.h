@@ -42,6 +42,8 @@ class Tensor {
 
     const std::byte* raw() const { return data_.get(); }
     std::byte* mutable_raw();
+    // Another Tensor holds the same bytes.
+    bool shared() const { return data_.use_count() > 1; }
 
     template <typename T>
     std::span<const T> data() const {

@@ -1,0 +1,72 @@
+#pragma once
+
+// What the step implementations share.
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <utility>
+
+#include "engine/patterns.h"
+#include "engine/plan.h"
+#include "kernels/dispatch.h"
+
+namespace octet::engine {
+
+// Zero point in the uint8 plane that holds a tensor of this grid: int8 tensors are kept with 128 added.
+inline int plane_zero_point(const QuantGrid& grid) {
+    return grid.dtype == DType::int8 ? grid.zero_point + 128 : grid.zero_point;
+}
+
+// f of a grid 2^-f.
+inline int fraction_bits(const QuantGrid& grid) {
+    int exponent = 0;
+    std::frexp(grid.scale, &exponent);
+    return 1 - exponent;
+}
+
+// Chunks for `units` of work: small enough to balance, large enough not to be all overhead.
+inline std::int64_t grain_of(std::int64_t units, const ThreadPool& pool) {
+    return std::max<std::int64_t>(1, units / (std::int64_t{pool.size()} * 6));
+}
+
+// A kernel that works on output rows; make_call(state) makes its argument from the planes.
+template <typename Function, typename MakeCall>
+class RowStep final : public Step {
+  public:
+    RowStep(std::string name, const kernels::KernelEntry<Function>& entry, Arithmetic arithmetic, int rows,
+            std::vector<PlaneRef> planes, std::vector<ValueId> tensors_read, MakeCall make_call)
+        : Step(std::move(name), entry.name, arithmetic, 0),
+          run_(entry.run),
+          rows_(rows),
+          planes_(std::move(planes)),
+          tensors_read_(std::move(tensors_read)),
+          make_call_(std::move(make_call)) {}
+
+    Result<void> run(RunState& state) const override {
+        const auto call = make_call_(state);
+        state.pool->run(rows_, grain_of(rows_, *state.pool), [&](std::int64_t begin, std::int64_t end, int) {
+            run_(call, static_cast<int>(begin), static_cast<int>(end));
+        });
+        return {};
+    }
+    std::vector<PlaneRef> planes() const override { return planes_; }
+    std::vector<ValueId> tensors_read() const override { return tensors_read_; }
+
+  private:
+    Function* run_;
+    int rows_;
+    std::vector<PlaneRef> planes_;
+    std::vector<ValueId> tensors_read_;
+    MakeCall make_call_;
+};
+
+template <typename Function, typename MakeCall>
+std::unique_ptr<Step> row_step(std::string name, const kernels::KernelEntry<Function>& entry, Arithmetic arithmetic,
+                               int rows, std::vector<PlaneRef> planes, MakeCall make_call,
+                               std::vector<ValueId> tensors_read = {}) {
+    return std::make_unique<RowStep<Function, MakeCall>>(std::move(name), entry, arithmetic, rows, std::move(planes),
+                                                         std::move(tensors_read), std::move(make_call));
+}
+
+}  // namespace octet::engine
