@@ -38,7 +38,7 @@ class ConvStep final : public Step {
           in_(spec.in),
           out_(spec.out),
           residual_(spec.residual),
-          packed_size_(kernel.packed_bytes(spec.params)),
+          packed_size_(kernel.packed_bytes(spec.params, spec.weights.data())),
           packed_(aligned_bytes(packed_size_)) {
         kernel.pack(spec.params, spec.weights.data(), packed_.get());
     }
