@@ -15,16 +15,16 @@ namespace octet::kernels {
 
 struct Fixed16Spec {
     // Per output channel; acc_scale = x_scale * w_scale_c.
-    std::span<const double> acc_scale;
-    std::span<const int32_t> bias;            // in units of acc_scale; empty: none
-    std::span<const int32_t> weight_sum;      // sum of the channel's weights, for the input's zero point; empty: zeros
-    std::span<const int64_t> weight_abs_sum;  // sum of |w|: proves that 32 bits hold every sum; empty: not proved
+    std::span<const double> acc_scale{};
+    std::span<const int32_t> bias{};            // in units of acc_scale; empty: none
+    std::span<const int32_t> weight_sum{};      // sum of the channel's weights, for the input's zero point; empty: zeros
+    std::span<const int64_t> weight_abs_sum{};  // sum of |w|: proves that 32 bits hold every sum; empty: not proved
     int in_zero_point = 0;
     int in_max = 255;  // largest input value (batchnorm and convolutions over u8: 255)
 
     Activation activation = Activation::none;
     double alpha = 0;                     // leaky, 0 <= alpha < 1
-    std::span<const double> prelu_alpha;  // per channel, the same range
+    std::span<const double> prelu_alpha{};  // per channel, the same range
     double clip_lo = 0, clip_hi = 0;
 
     OutputKind output = OutputKind::u8;
@@ -36,14 +36,14 @@ struct Fixed16Spec {
         double scale = 0;
         int zero_point = 0;
     };
-    std::optional<Residual> residual;  // added behind the activation, u8 only
+    std::optional<Residual> residual{};  // added behind the activation, u8 only
 
     // Real range that the pre-activation must hold without saturating. Left out: what the u8 output can show; required
     // for s16.
     struct Range {
         double min = 0, max = 0;
     };
-    std::optional<Range> pre_activation;
+    std::optional<Range> pre_activation{};
     int max_f = 24;  // finest grid 2^-f that p may get (sigmoid.h takes at most 12)
 };
 

@@ -111,7 +111,7 @@ struct Avx2 {
     }
 
     template <int vectors, int pixels>
-    static void tile(const ConvRow& row, const Epilogue<vectors>& epilogue, int x) {
+    __attribute__((noinline)) static void tile(const ConvRow& row, const Epilogue<vectors>& epilogue, int x) {
         __m256i acc[pixels][vectors];
 #pragma GCC unroll 8
         for (int p = 0; p < pixels; ++p) {
@@ -153,7 +153,10 @@ struct Avx2 {
             }
         }
 #pragma GCC unroll 8
-        for (int p = 0; p < pixels; ++p) epilogue.store(*row.call, acc[p], row.y, x + p);
+        for (int p = 0; p < pixels; ++p) {
+            const __m256i result[2] = {acc[p][0], acc[p][vectors - 1]};
+            epilogue.store(*row.call, result, row.y, x + p);
+        }
     }
 };
 

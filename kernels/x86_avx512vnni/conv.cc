@@ -79,8 +79,14 @@ struct Avx512Vnni {
         return _mm512_set1_epi32(word);
     }
 
+    // _mm512_dpbusd_epi32 as GCC 12 compiles it copies each accumulator around each use; an operand that is tied to its
+    // register stays there.
+    static OCTET_INLINE void multiply_add(__m512i& acc, __m512i input, __m512i weights) {
+        asm("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(input), "v"(weights));
+    }
+
     template <int vectors, int pixels>
-    static void tile(const ConvRow& row, const Epilogue<vectors>& epilogue, int x) {
+    __attribute__((noinline)) static void tile(const ConvRow& row, const Epilogue<vectors>& epilogue, int x) {
         __m512i acc[pixels][vectors];
 #pragma GCC unroll 16
         for (int p = 0; p < pixels; ++p) {
@@ -88,26 +94,36 @@ struct Avx512Vnni {
             for (int v = 0; v < vectors; ++v) acc[p][v] = epilogue.bias[v];
         }
         const ConvWindow& window = row.window;
-        const int64_t stride = window.pixel_bytes;
+        const int64_t stride = window.pixel_bytes, stride3 = 3 * stride;
         const auto* weights = reinterpret_cast<const __m512i*>(row.block);
         for (int r = 0; r < window.rows; ++r) {
             for (int run = 0; run < window.runs; ++run) {
                 const uint8_t* in = row.in + x * stride + r * window.row_bytes + run * window.run_bytes;
-                for (int step = 0; step < window.steps; ++step, in += 4, weights += vectors) {
+                // One pointer for four pixels: x86 addresses the others with stride, 2 * stride and 3 * stride.
+                const uint8_t* quad[(pixels + 3) / 4];
+#pragma GCC unroll 4
+                for (int q = 0; q < (pixels + 3) / 4; ++q) quad[q] = in + 4 * q * stride;
+                for (int step = 0; step < window.steps; ++step, weights += vectors) {
                     __m512i w[vectors];
 #pragma GCC unroll 2
                     for (int v = 0; v < vectors; ++v) w[v] = _mm512_load_si512(weights + v);
 #pragma GCC unroll 16
                     for (int p = 0; p < pixels; ++p) {
-                        const __m512i input = broadcast4(in + p * stride);
+                        const uint8_t* base = quad[p / 4];
+                        const __m512i input = broadcast4(p % 4 == 3 ? base + stride3 : base + p % 4 * stride);
 #pragma GCC unroll 2
-                        for (int v = 0; v < vectors; ++v) acc[p][v] = _mm512_dpbusd_epi32(acc[p][v], input, w[v]);
+                        for (int v = 0; v < vectors; ++v) multiply_add(acc[p][v], input, w[v]);
                     }
+#pragma GCC unroll 4
+                    for (int q = 0; q < (pixels + 3) / 4; ++q) quad[q] += 4;
                 }
             }
         }
 #pragma GCC unroll 16
-        for (int p = 0; p < pixels; ++p) epilogue.store(*row.call, acc[p], row.y, x + p);
+        for (int p = 0; p < pixels; ++p) {
+            const __m512i result[2] = {acc[p][0], acc[p][vectors - 1]};
+            epilogue.store(*row.call, result, row.y, x + p);
+        }
     }
 };
 

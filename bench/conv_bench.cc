@@ -1,0 +1,97 @@
+// Every convolution kernel on every layer shape of YOLOP, one thread.
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "bench/layers.h"
+#include "bench/peak.h"
+#include "kernels/conv.h"
+#include "kernels/make_fixed16.h"
+
+namespace octet::bench {
+namespace {
+
+using namespace octet::kernels;
+
+template <typename T>
+class Aligned {
+  public:
+    explicit Aligned(size_t count) : memory_(count * sizeof(T) + buffer_alignment) {
+        void* p = memory_.data();
+        size_t space = memory_.size();
+        data_ = static_cast<T*>(std::align(buffer_alignment, count * sizeof(T), p, space));
+    }
+    T* data() const { return data_; }
+
+  private:
+    std::vector<std::byte> memory_;
+    T* data_;
+};
+
+void conv_layer(benchmark::State& state, const ConvKernel& kernel, const Layer& layer) {
+    const int pad = layer.kernel == 6 ? 2 : layer.kernel / 2;
+    const int out_size = layer.in_size / layer.stride;
+    const ConvParams params{layer.kernel, layer.kernel, layer.stride, layer.stride, pad, pad, 1, 1, 1,
+                            layer.cin,    layer.cout};
+    std::mt19937 random(1);
+    // Bell-shaped, the largest of a channel near 127, as trained weights are.
+    std::normal_distribution<double> bell(0, 127 / 4.0);
+    std::vector<int8_t> weights(static_cast<size_t>(layer.cout) * layer.kernel * layer.kernel * layer.cin);
+    for (int8_t& w : weights) w = static_cast<int8_t>(std::clamp(std::round(bell(random)), -127.0, 127.0));
+    if (const char* why = kernel.refuses(params, weights.data())) return state.SkipWithError(why);
+
+    const int halo = conv_halo(params, layer.in_size, layer.in_size, out_size, out_size);
+    const PlaneLayout in_layout = plane_layout(layer.in_size, layer.in_size, layer.cin, halo, 1);
+    const PlaneLayout out_layout = plane_layout(out_size, out_size, layer.cout, 1, 1);
+    const Aligned<uint8_t> in(static_cast<size_t>(in_layout.elements)), out(static_cast<size_t>(out_layout.elements));
+    for (int64_t i = 0; i < in_layout.elements; ++i) in.data()[i] = static_cast<uint8_t>(random());
+
+    const std::vector<double> scales(static_cast<size_t>(layer.cout), 1e-4);
+    Fixed16Spec spec{.acc_scale = scales, .out_scale = 0.03, .out_zero_point = 13};
+    spec.activation = layer.hardswish ? Activation::hardswish : Activation::none;
+    const Fixed16Storage epilogue = make_fixed16(spec).value();
+
+    const Aligned<std::byte> packed(kernel.packed_bytes(params, weights.data()));
+    kernel.pack(params, weights.data(), packed.data());
+    ConvCall call{.params = params, .packed = packed.data(), .in = view_of(in.data(), in_layout).as_const()};
+    call.epilogue = epilogue.view();
+    call.out_u8 = view_of(out.data(), out_layout);
+    const Aligned<std::byte> scratch(kernel.scratch_bytes(call));
+    const int units = kernel.units(call);
+    for (auto _ : state) {
+        kernel.run(call, 0, units, scratch.data());
+        benchmark::ClobberMemory();
+    }
+    const double macs = static_cast<double>(weights.size()) * out_size * out_size;
+    const double passes = static_cast<double>(state.iterations());
+    state.counters["GMAC/s"] = benchmark::Counter(macs * passes * 1e-9, benchmark::Counter::kIsRate);
+    if (const double peak = int8_peak_gmacs(kernel.isa); peak > 0) {
+        state.counters["of_peak"] = benchmark::Counter(macs * passes * 1e-9 / peak, benchmark::Counter::kIsRate);
+    }
+    state.counters["count"] = layer.count;
+}
+
+const int registered = [] {
+    for (const ConvKernel& kernel : conv_kernels()) {
+        if (!isa_available(kernel.isa)) continue;
+        for (const Layer& layer : yolop_layers) {
+            const std::string name = std::string(kernel.name) + "/" + std::to_string(layer.kernel) + "x" +
+                                     std::to_string(layer.kernel) + "s" + std::to_string(layer.stride) + "_" +
+                                     std::to_string(layer.cin) + "to" + std::to_string(layer.cout) + "_" +
+                                     std::to_string(layer.in_size);
+            benchmark::RegisterBenchmark(name.c_str(), [&kernel, &layer](benchmark::State& state) {
+                conv_layer(state, kernel, layer);
+            })->Unit(benchmark::kMicrosecond);
+        }
+    }
+    return 0;
+}();
+
+}  // namespace
+}  // namespace octet::bench

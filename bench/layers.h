@@ -1,0 +1,25 @@
+#pragma once
+
+// The convolution shapes of YOLOP at 640x640, each once, with how often it occurs.
+
+namespace octet::bench {
+
+struct Layer {
+    int kernel, stride, cin, cout, in_size, count;
+    bool hardswish;
+};
+
+inline constexpr Layer yolop_layers[] = {
+    {6, 2, 3, 32, 640, 1, true},  // Focus and the first convolution in one
+    {3, 2, 32, 64, 320, 1, true},  {3, 2, 64, 128, 160, 1, true}, {3, 2, 128, 256, 80, 1, true},
+    {3, 2, 256, 512, 40, 1, true}, {3, 2, 128, 128, 80, 1, true}, {3, 2, 256, 256, 40, 1, true},
+    {3, 1, 32, 32, 160, 1, true},  {3, 1, 64, 64, 80, 3, true},   {3, 1, 128, 128, 40, 4, true},
+    {3, 1, 256, 256, 20, 2, true}, {3, 1, 256, 128, 80, 2, true}, {3, 1, 128, 64, 160, 2, true},
+    {3, 1, 64, 32, 160, 2, true},  {3, 1, 32, 16, 320, 2, true},  {3, 1, 16, 8, 320, 2, true},
+    {3, 1, 8, 2, 640, 2, true},    {1, 1, 64, 32, 160, 2, false}, {1, 1, 64, 64, 160, 1, true},
+    {1, 1, 128, 64, 80, 4, true},  {1, 1, 128, 128, 80, 2, true}, {1, 1, 256, 128, 40, 4, true},
+    {1, 1, 256, 256, 40, 2, true}, {1, 1, 512, 256, 20, 4, true}, {1, 1, 1024, 512, 20, 1, true},
+    {1, 1, 128, 18, 80, 1, false}, {1, 1, 256, 18, 40, 1, false}, {1, 1, 512, 18, 20, 1, false},
+};
+
+}  // namespace octet::bench

@@ -1,0 +1,100 @@
+#include "bench/peak.h"
+
+#include <cstdint>
+#include <ctime>
+
+namespace octet::bench {
+
+namespace {
+
+#ifdef OCTET_HAVE_X86_KERNELS
+
+// Twelve independent accumulators hide every latency. Written as assembly so that no compiler can shorten it.
+#define OCTET_12(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+
+#define VPDPBUSD(N) "vpdpbusd %%zmm30, %%zmm31, %%zmm" #N "\n\t"
+#define VFMA_Z(N) "vfmadd231ps %%zmm30, %%zmm31, %%zmm" #N "\n\t"
+#define VFMA_Y(N) "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #N "\n\t"
+#define MADDUBS(N)                             \
+    "vpmaddubsw %%ymm14, %%ymm15, %%ymm12\n\t" \
+    "vpmaddwd %%ymm12, %%ymm13, %%ymm12\n\t"   \
+    "vpaddd %%ymm12, %%ymm" #N ", %%ymm" #N "\n\t"
+
+#define CLOBBER_Y                                                                                              \
+    "ymm0", "ymm1", "ymm2", "ymm3", "ymm4", "ymm5", "ymm6", "ymm7", "ymm8", "ymm9", "ymm10", "ymm11", "ymm12", \
+        "ymm13", "ymm14", "ymm15"
+
+__attribute__((target("avx512f"))) void vpdpbusd_loop(int64_t n) {
+    asm volatile("1:\n\t" OCTET_12(VPDPBUSD) "dec %0\n\tjnz 1b\n\tvzeroupper" : "+r"(n)::CLOBBER_Y, "cc");
+}
+__attribute__((target("avx512f"))) void fma_zmm_loop(int64_t n) {
+    asm volatile("vpxorq %%zmm30, %%zmm30, %%zmm30\n\tvpxorq %%zmm31, %%zmm31, %%zmm31\n\tvzeroall\n1:\n\t" OCTET_12(
+                     VFMA_Z) "dec %0\n\tjnz 1b\n\tvzeroupper"
+                 : "+r"(n)::CLOBBER_Y, "cc");
+}
+__attribute__((target("avx2,fma"))) void maddubs_loop(int64_t n) {
+    asm volatile("1:\n\t" OCTET_12(MADDUBS) "dec %0\n\tjnz 1b\n\tvzeroupper" : "+r"(n)::CLOBBER_Y, "cc");
+}
+__attribute__((target("avx2,fma"))) void fma_ymm_loop(int64_t n) {
+    asm volatile("vzeroall\n1:\n\t" OCTET_12(VFMA_Y) "dec %0\n\tjnz 1b\n\tvzeroupper" : "+r"(n)::CLOBBER_Y, "cc");
+}
+
+// Of this thread, so that other programs on the machine count as little as in the benchmarks themselves.
+double cpu_seconds() {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+// macs: of one loop iteration. The best of a few runs.
+double measure(void (*loop)(int64_t), double macs) {
+    constexpr int64_t iterations = 2'000'000;
+    double best = 0;
+    for (int run = 0; run < 5; ++run) {
+        const double begin = cpu_seconds();
+        loop(iterations);
+        const double rate = macs * static_cast<double>(iterations) / (cpu_seconds() - begin) * 1e-9;
+        best = rate > best ? rate : best;
+    }
+    return best;
+}
+
+double measure_int8(kernels::Isa isa) {
+    if (isa == kernels::Isa::reference || !kernels::isa_available(isa)) return 0;
+    return isa == kernels::Isa::avx2 ? measure(maddubs_loop, 12 * 32) : measure(vpdpbusd_loop, 12 * 64);
+}
+
+double measure_f32(kernels::Isa isa) {
+    if (isa == kernels::Isa::reference || !kernels::isa_available(isa)) return 0;
+    return isa == kernels::Isa::avx2 ? measure(fma_ymm_loop, 12 * 8) : measure(fma_zmm_loop, 12 * 16);
+}
+
+#else
+
+double measure_int8(kernels::Isa) {
+    return 0;
+}
+double measure_f32(kernels::Isa) {
+    return 0;
+}
+
+#endif
+
+template <typename Measure>
+double cached(kernels::Isa isa, Measure measure) {
+    static double rates[3] = {-1, -1, -1};
+    double& rate = rates[static_cast<int>(isa)];
+    if (rate < 0) rate = measure(isa);
+    return rate;
+}
+
+}  // namespace
+
+double int8_peak_gmacs(kernels::Isa isa) {
+    return cached(isa, [](kernels::Isa i) { return measure_int8(i); });
+}
+double f32_peak_gmacs(kernels::Isa isa) {
+    return cached(isa, [](kernels::Isa i) { return measure_f32(i); });
+}
+
+}  // namespace octet::bench
