@@ -9,7 +9,9 @@
 namespace octet {
 namespace {
 
-std::string shared(const std::string& path) { return std::string(OCTET_SOURCE_DIR) + "/../shared/" + path; }
+std::string shared(const std::string& path) {
+    return std::string(OCTET_SOURCE_DIR) + "/../shared/" + path;
+}
 
 #define NEED_SHARED(path) \
     if (!std::filesystem::exists(shared(path))) GTEST_SKIP() << "needs ../shared/" << (path)
