@@ -1,6 +1,6 @@
 #pragma once
 
-// u8 or s16 NHWC -> float NCHW: y = (float)(x - zp) * scale.
+// u8, u16 or s16 NHWC -> float NCHW: y = (float)(x - zp) * scale.
 
 #include "kernels/dispatch.h"
 #include "kernels/tensor_view.h"
@@ -8,7 +8,8 @@
 namespace octet::kernels {
 
 struct DequantizeCall {
-    ConstU8View in_u8{};  // one of the two is set
+    ConstU8View in_u8{};  // one of the three is set
+    TensorView<const uint16_t> in_u16{};
     ConstS16View in_s16{};
     float scale = 1;
     int zero_point = 0;

@@ -16,14 +16,14 @@ namespace octet::kernels {
 struct Fixed16Spec {
     // Per output channel; acc_scale = x_scale * w_scale_c.
     std::span<const double> acc_scale{};
-    std::span<const int32_t> bias{};            // in units of acc_scale; empty: none
-    std::span<const int32_t> weight_sum{};      // sum of the channel's weights, for the input's zero point; empty: zeros
+    std::span<const int32_t> bias{};        // in units of acc_scale; empty: none
+    std::span<const int32_t> weight_sum{};  // sum of the channel's weights, for the input's zero point; empty: zeros
     std::span<const int64_t> weight_abs_sum{};  // sum of |w|: proves that 32 bits hold every sum; empty: not proved
     int in_zero_point = 0;
     int in_max = 255;  // largest input value (batchnorm and convolutions over u8: 255)
 
     Activation activation = Activation::none;
-    double alpha = 0;                     // leaky, 0 <= alpha < 1
+    double alpha = 0;                       // leaky, 0 <= alpha < 1
     std::span<const double> prelu_alpha{};  // per channel, the same range
     double clip_lo = 0, clip_hi = 0;
 

@@ -17,7 +17,7 @@ struct MaxPoolCall {
 };
 
 using MaxPoolFunction = void(const MaxPoolCall& call, int row_begin, int row_end) noexcept;
-MaxPoolFunction maxpool_u8_reference, maxpool_u8_avx2, maxpool_u8_avx512vnni;
+MaxPoolFunction maxpool_u8_reference, maxpool_u8_avx2;
 
 KernelList<MaxPoolFunction> maxpool_kernels();
 

@@ -21,6 +21,7 @@ void dequantize(const TensorView<const T>& in, float scale, int zero_point, floa
 
 void dequantize_f32_reference(const DequantizeCall& call, int row_begin, int row_end) noexcept {
     if (call.in_u8.data) dequantize(call.in_u8, call.scale, call.zero_point, call.out, row_begin, row_end);
+    if (call.in_u16.data) dequantize(call.in_u16, call.scale, call.zero_point, call.out, row_begin, row_end);
     if (call.in_s16.data) dequantize(call.in_s16, call.scale, call.zero_point, call.out, row_begin, row_end);
 }
 

@@ -1,0 +1,307 @@
+// Every implementation of the families that work pixel by pixel against the family's reference, bit for bit.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "kernels/add.h"
+#include "kernels/batchnorm.h"
+#include "kernels/concat.h"
+#include "kernels/dequantize.h"
+#include "kernels/detect_decode.h"
+#include "kernels/lut.h"
+#include "kernels/maxpool.h"
+#include "kernels/quantize.h"
+#include "kernels/resize_nearest.h"
+#include "kernels/sigmoid.h"
+#include "tests/kernels/planes.h"
+#include "tests/kernels/random_fixed16.h"
+
+namespace octet::kernels {
+namespace {
+
+constexpr int channel_counts[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 48, 63, 64, 65};
+
+Slice random_slice(Random& random) {
+    const int before[] = {0, 0, 4, 7, 32}, after[] = {0, 0, 1, 16, 40};
+    return {before[random_int(random, 0, 4)], after[random_int(random, 0, 4)]};
+}
+
+// Runs the reference and the kernel on the same call, whose output is the plane `out`; rows in two parts.
+template <typename Function, typename Call, typename T>
+testing::AssertionResult same(const Function& kernel, const Function& reference, const Call& call, Plane<T>& out) {
+    const int rows = out.view().h;
+    const auto before = out.copy();
+    reference(call, 0, rows);
+    const auto expected = out.copy();
+    out.restore(before);
+    kernel(call, rows / 2, rows);
+    kernel(call, 0, rows / 2);
+    return out.equals(expected);
+}
+
+template <typename Function>
+class Family : public testing::TestWithParam<KernelEntry<Function>> {
+  protected:
+    void SetUp() override { OCTET_SKIP_WITHOUT(this->GetParam().isa); }
+    int integer(int low, int high) { return random_int(random_, low, high); }
+    Random random_{3};
+};
+
+#define OCTET_FAMILY(NAME, FUNCTION, LIST)   \
+    class NAME : public Family<FUNCTION> {}; \
+    INSTANTIATE_TEST_SUITE_P(kernels, NAME, testing::ValuesIn(LIST().begin(), LIST().end()), kernel_name)
+
+OCTET_FAMILY(BatchNorm, BatchNormFunction, batchnorm_kernels);
+TEST_P(BatchNorm, equals_reference) {
+    for (const int c : channel_counts) {
+        for (const Activation activation : all_activations) {
+            const int h = integer(1, 3), w = integer(1, 9);
+            const Plane<uint8_t> in(h, w, c, 0, random_slice(random_), random_);
+            Plane<uint8_t> out(h, w, c, integer(0, 1), random_slice(random_), random_);
+            std::vector<int16_t> weights(static_cast<size_t>(c) + fixed16_padding);
+            for (auto& x : weights) x = static_cast<int16_t>(integer(0, 3) == 0 ? -32768 : integer(-32768, 32767));
+            const RandomFixed16 epilogue(c, OutputKind::u8, activation, 255.0 * 32767, random_);
+            const BatchNormCall call{in.read(), weights.data(), epilogue.params, out.view()};
+            ASSERT_TRUE(same(*GetParam().run, batchnorm_u8_reference, call, out)) << c << " channels";
+        }
+    }
+}
+
+OCTET_FAMILY(Add, AddFunction, add_kernels);
+TEST_P(Add, equals_reference) {
+    for (const int c : channel_counts) {
+        for (int round = 0; round < 8; ++round) {
+            const int h = integer(1, 3), w = integer(1, 9);
+            const Plane<uint8_t> a(h, w, c, 0, random_slice(random_), random_);
+            const Plane<uint8_t> b(h, w, c, 1, random_slice(random_), random_);
+            Plane<uint8_t> out(h, w, c, 0, random_slice(random_), random_);
+            const double low = round % 2 == 0 ? 0.01 : 0.5;
+            std::uniform_real_distribution<double> scale(low, 1.0);
+            const Activation activations[] = {Activation::none, Activation::relu, Activation::leaky};
+            const auto params = make_add({scale(random_), integer(0, 255)}, {scale(random_), integer(0, 255)},
+                                         {scale(random_), integer(0, 255)}, activations[integer(0, 2)], 0.1);
+            ASSERT_TRUE(params.has_value()) << params.error();
+            const AddCall call{a.read(), b.read(), *params, out.view()};
+            ASSERT_TRUE(same(*GetParam().run, add_u8_reference, call, out)) << c << " channels";
+        }
+    }
+}
+
+TEST(MakeAdd, is_within_its_error_bound) {
+    Random random(5);
+    std::uniform_real_distribution<double> scale(0.005, 0.1);
+    for (int round = 0; round < 200; ++round) {
+        const Grid a{scale(random), random_int(random, 0, 255)}, b{scale(random), random_int(random, 0, 255)};
+        const Grid y{scale(random), random_int(random, 0, 255)};
+        const AddParams params = make_add(a, b, y).value();
+        for (int i = 0; i < 500; ++i) {
+            const auto xa = static_cast<uint8_t>(random()), xb = static_cast<uint8_t>(random());
+            const double real_a = (xa - a.zero_point) * a.scale / y.scale,
+                         real_b = (xb - b.zero_point) * b.scale / y.scale;
+            const double exact = std::clamp(real_a + real_b + y.zero_point, 0.0, 255.0);
+            const double relative = std::abs(real_a) / (2 * params.a_mult) + std::abs(real_b) / (2 * params.b_mult);
+            ASSERT_LE(std::abs(add_u8(xa, xb, params) - exact), 0.5 + std::ldexp(1.0, -params.shift) + relative + 1e-9);
+        }
+    }
+    EXPECT_FALSE(make_add({130, 0}, {1, 0}, {1, 0}).has_value());
+    EXPECT_FALSE(make_add({1, 0}, {0, 0}, {1, 0}).has_value());
+}
+
+OCTET_FAMILY(Concat, ConcatFunction, concat_kernels);
+TEST_P(Concat, equals_reference) {
+    for (const int c : channel_counts) {
+        for (int round = 0; round < 4; ++round) {
+            const int h = integer(1, 3), w = integer(1, 9);
+            const Plane<uint8_t> in(h, w, c, 0, random_slice(random_), random_);
+            Plane<uint8_t> out(h, w, c, 1, random_slice(random_), random_);
+            std::uniform_real_distribution<double> scale(0.1, 1.0);
+            const Grid grid{scale(random_), integer(0, 255)};
+            const auto params = make_requantize_copy(round == 0 ? grid : Grid{scale(random_), integer(0, 255)}, grid);
+            ASSERT_TRUE(params.has_value()) << params.error();
+            EXPECT_EQ(params->plain, round == 0);
+            const ConcatCall call{in.read(), *params, out.view()};
+            ASSERT_TRUE(same(*GetParam().run, concat_u8_reference, call, out)) << c << " channels";
+        }
+    }
+}
+
+OCTET_FAMILY(MaxPool, MaxPoolFunction, maxpool_kernels);
+TEST_P(MaxPool, equals_reference) {
+    for (const int c : channel_counts) {
+        for (const int kernel : {1, 2, 3, 5}) {
+            for (const int stride : {1, 2}) {
+                const int pad = kernel / 2, h = integer(kernel, 9), w = integer(kernel, 9);
+                const int out_h = (h + 2 * pad - kernel) / stride + 1, out_w = (w + 2 * pad - kernel) / stride + 1;
+                Plane<uint8_t> in(h, w, c, 0, random_slice(random_), random_);
+                if (stride == 1) in.fill(3);
+                Plane<uint8_t> out(out_h, out_w, c, 0, random_slice(random_), random_);
+                const MaxPoolCall call{kernel, kernel, stride, stride, pad, pad, in.read(), out.view()};
+                ASSERT_TRUE(same(*GetParam().run, maxpool_u8_reference, call, out))
+                    << c << " channels, kernel " << kernel;
+            }
+        }
+    }
+}
+
+OCTET_FAMILY(ResizeNearest, ResizeNearestFunction, resize_nearest_kernels);
+TEST_P(ResizeNearest, equals_reference) {
+    for (const int c : channel_counts) {
+        const int h = integer(1, 5), w = integer(1, 5), out_h = integer(1, 11), out_w = integer(1, 11);
+        std::vector<int32_t> source_y(static_cast<size_t>(out_h)), source_x(static_cast<size_t>(out_w));
+        for (int i = 0; i < out_h; ++i) source_y[i] = i * h / out_h;
+        for (int i = 0; i < out_w; ++i) source_x[i] = i * w / out_w;
+        const Plane<uint8_t> in(h, w, c, 0, random_slice(random_), random_);
+        Plane<uint8_t> out(out_h, out_w, c, 1, random_slice(random_), random_);
+        const ResizeNearestCall call{source_y.data(), source_x.data(), in.read(), out.view()};
+        ASSERT_TRUE(same(*GetParam().run, resize_nearest_u8_reference, call, out)) << c << " channels";
+    }
+}
+
+OCTET_FAMILY(Quantize, QuantizeFunction, quantize_kernels);
+TEST_P(Quantize, equals_reference) {
+    for (const int c : {1, 2, 3, 4, 5, 16}) {
+        for (int w = 1; w <= 17; ++w) {
+            const int h = integer(1, 3);
+            std::vector<float> in(static_cast<size_t>(c) * h * w);
+            std::uniform_real_distribution<float> value(-40, 40);
+            for (float& x : in) {
+                const float special[] = {std::numeric_limits<float>::infinity(),
+                                         -std::numeric_limits<float>::infinity(),
+                                         std::numeric_limits<float>::quiet_NaN(), 0.0f, 1e30f};
+                x = integer(0, 9) == 0 ? special[integer(0, 4)] : value(random_);
+                if (integer(0, 3) == 0) x = std::round(x) + 0.5f;  // ties
+            }
+            const float scales[] = {0.25f, 1.0f, 0.013f};
+            Plane<uint8_t> out(h, w, c, 1, random_slice(random_), random_);
+            const QuantizeCall call{in.data(), scales[integer(0, 2)], integer(0, 255), out.view()};
+            ASSERT_TRUE(same(*GetParam().run, quantize_f32_u8_reference, call, out)) << c << " channels, width " << w;
+        }
+    }
+}
+
+OCTET_FAMILY(Pixels, PixelsFunction, pixels_kernels);
+TEST_P(Pixels, equals_reference) {
+    for (const int c : {1, 3, 4}) {
+        for (int w = 1; w <= 20; ++w) {
+            for (const Slice slice : {Slice{0, 0}, Slice{0, 1}, Slice{1, 0}, Slice{3, 5}}) {
+                const int h = integer(1, 3), row = w * c + integer(0, 3);
+                const GuardedMemory memory(static_cast<size_t>(row * (h - 1) + w * c));
+                auto* in = static_cast<uint8_t*>(memory.data());
+                for (int i = 0; i < row * (h - 1) + w * c; ++i) in[i] = static_cast<uint8_t>(random_());
+                Plane<uint8_t> out(h, w, c, 2, slice, random_);
+                const PixelsCall call{in, row, out.view()};
+                ASSERT_TRUE(same(*GetParam().run, pixels_u8_reference, call, out)) << c << " channels, width " << w;
+            }
+        }
+    }
+}
+
+OCTET_FAMILY(Dequantize, DequantizeFunction, dequantize_kernels);
+TEST_P(Dequantize, equals_reference) {
+    for (const int c : {1, 2, 3, 8, 18}) {
+        for (int w = 1; w <= 17; ++w) {
+            const int h = integer(1, 3);
+            const Plane<uint8_t> u8(h, w, c, 0, random_slice(random_), random_);
+            const Plane<uint16_t> u16(h, w, c, 0, random_slice(random_), random_);
+            const Plane<int16_t> s16(h, w, c, 0, random_slice(random_), random_);
+            for (int kind = 0; kind < 3; ++kind) {
+                DequantizeCall call;
+                if (kind == 0) call.in_u8 = u8.read();
+                if (kind == 1) call.in_u16 = u16.read();
+                if (kind == 2) call.in_s16 = s16.read();
+                call.scale = 0.0123f;
+                call.zero_point = integer(0, 255);
+                std::vector<float> expected(static_cast<size_t>(c) * h * w + 8, -1.0f), actual = expected;
+                call.out = expected.data();
+                dequantize_f32_reference(call, 0, h);
+                call.out = actual.data();
+                GetParam().run(call, h / 2, h);
+                GetParam().run(call, 0, h / 2);
+                ASSERT_EQ(actual, expected) << c << " channels, width " << w << ", kind " << kind;
+            }
+        }
+    }
+}
+
+OCTET_FAMILY(Lut, LutFunction, lut_kernels);
+TEST_P(Lut, equals_reference) {
+    uint8_t table[256];
+    for (uint8_t& entry : table) entry = static_cast<uint8_t>(random_());
+    for (const int c : channel_counts) {
+        const int h = integer(1, 3), w = integer(1, 40);
+        const Plane<uint8_t> in(h, w, c, 0, random_slice(random_), random_);
+        Plane<uint8_t> out(h, w, c, 1, random_slice(random_), random_);
+        const LutCall call{table, in.read(), out.view()};
+        ASSERT_TRUE(same(*GetParam().run, lut_u8_reference, call, out)) << c << " channels";
+    }
+}
+
+OCTET_FAMILY(Sigmoid, SigmoidFunction, sigmoid_kernels);
+TEST_P(Sigmoid, equals_reference) {
+    for (int f = 0; f <= 12; ++f) {
+        for (const int c : {1, 2, 3, 7, 8, 9, 18}) {
+            const int h = integer(1, 3), w = integer(1, 20);
+            const Plane<int16_t> in(h, w, c, 0, random_slice(random_), random_);
+            in.view().pixel(0, 0)[0] = -32768;
+            in.view().pixel(h - 1, w - 1)[c - 1] = 32767;
+            Plane<uint16_t> out(h, w, c, 1, random_slice(random_), random_);
+            const SigmoidCall call{in.read(), f, out.view()};
+            ASSERT_TRUE(same(*GetParam().run, sigmoid_s16_reference, call, out)) << c << " channels, f " << f;
+        }
+    }
+}
+
+TEST(SigmoidFormula, is_within_its_error_bound) {
+    for (int f = 0; f <= 12; ++f) {
+        int previous = -1;
+        for (int x = -32768; x <= 32767; ++x) {
+            const int y = sigmoid_q16(static_cast<int16_t>(x), f, sigmoid_table);
+            ASSERT_NEAR(y / 65536.0, 1 / (1 + std::exp(-std::ldexp(x, -f))), 1.1 / 32768) << x << " at f " << f;
+            ASSERT_GE(y, previous) << "not monotonic at " << x << ", f " << f;
+            previous = y;
+        }
+    }
+}
+
+OCTET_FAMILY(DetectDecode, DetectDecodeFunction, detect_decode_kernels);
+TEST_P(DetectDecode, equals_reference_and_float) {
+    for (const int classes : {0, 1, 2, 20}) {
+        for (const int anchors : {1, 3, 4}) {
+            const int h = integer(1, 4), w = integer(1, 7), fields = 5 + classes;
+            const Plane<int16_t> logits(h, w, anchors * fields, 0, random_slice(random_), random_);
+            DetectDecodeCall call{
+                .logits = logits.read(), .f = 11, .stride = 16, .anchors = anchors, .classes = classes};
+            for (int a = 0; a < anchors; ++a) {
+                call.anchor_w[a] = integer(3 * 1024, 600 * 1024);
+                call.anchor_h[a] = integer(3 * 1024, 600 * 1024);
+            }
+            std::vector<int32_t> expected(static_cast<size_t>(anchors) * h * w * fields), actual = expected;
+            call.out = expected.data();
+            detect_decode_s16_reference(call, 0, h);
+            call.out = actual.data();
+            GetParam().run(call, h / 2, h);
+            GetParam().run(call, 0, h / 2);
+            ASSERT_EQ(actual, expected) << anchors << " anchors, " << classes << " classes";
+
+            std::vector<float> rows(actual.size());
+            detections_to_float(actual.data(), int64_t{anchors} * h * w, classes, rows.data());
+            const int y = h - 1, x = w - 1, a = anchors - 1;
+            const int16_t* pixel = logits.view().pixel(y, x) + a * fields;
+            const auto sigma = [&](int k) { return 1 / (1 + std::exp(-pixel[k] / 2048.0)); };
+            const float* row = rows.data() + ((a * h + y) * w + x) * fields;
+            EXPECT_NEAR(row[0], (2 * sigma(0) - 0.5 + x) * 16, 16 * 2.2 / 32768 + 1.0 / 1024);
+            EXPECT_NEAR(row[1], (2 * sigma(1) - 0.5 + y) * 16, 16 * 2.2 / 32768 + 1.0 / 1024);
+            EXPECT_NEAR(row[2], 4 * sigma(2) * sigma(2) * call.anchor_w[a] / 1024,
+                        call.anchor_w[a] / 1024.0 * 8.9 / 32768);
+            EXPECT_NEAR(row[3], 4 * sigma(3) * sigma(3) * call.anchor_h[a] / 1024,
+                        call.anchor_h[a] / 1024.0 * 8.9 / 32768);
+            EXPECT_NEAR(row[4], sigma(4), 1.1 / 32768);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace octet::kernels
