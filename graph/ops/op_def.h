@@ -1,11 +1,12 @@
 #pragma once
 
 // What octet knows about an operator: how many tensors it takes, its output shapes, what it computes, what it costs and
-// how a quantizer has to treat it. Each operator is one file of this folder and one line of op_list.cc.
+// how a quantizer has to treat it. Each operator is one file of this folder and one line of op_table.h.
 
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -30,14 +31,25 @@ struct InferContext {
     std::span<const TensorType* const> inputs;  // nullptr where an optional input is omitted
     std::span<const Tensor* const> constants;   // the input's value where it is known before the run, else nullptr
     std::vector<TensorType>& outputs;           // sized to node.outputs
+    std::vector<std::optional<Tensor>>& known;  // sized alike; set by operators whose result follows from shapes alone
+
+    // nullptr when the input is omitted, at the end of the list too.
+    const TensorType* input(std::size_t i) const { return i < inputs.size() ? inputs[i] : nullptr; }
+    const Tensor* constant(std::size_t i) const { return i < constants.size() ? constants[i] : nullptr; }
 };
 
 // The arguments of one node in evaluation.
 struct EvalContext {
     const Node& node;
     std::span<const Tensor* const> inputs;  // nullptr where an optional input is omitted
+    std::span<const TensorType> types;      // of the outputs, as infer() found them
     std::vector<Tensor>& outputs;           // sized to node.outputs; the operator assigns them
     const ParallelFor& parallel_for;
+
+    const Tensor* input(std::size_t i) const { return i < inputs.size() ? inputs[i] : nullptr; }
+    bool wants_output(std::size_t i) const { return i < node.outputs.size() && node.outputs[i] != no_value; }
+    // Output i, zero-filled.
+    Tensor& make_output(std::size_t i = 0) { return outputs[i] = Tensor(types[i].dtype, types[i].shape); }
 };
 
 // What happens to an 8-bit grid (scale, zero point) on the way through an operator.
