@@ -190,10 +190,10 @@ Result<void> Lowering::place_planes() {
         const int halo = kernels::conv_halo(conv_params(node), plane.layout.h, plane.layout.w, static_cast<int>(out[2]),
                                             static_cast<int>(out[3]));
         plane.layout.halo = std::max(plane.layout.halo, halo);
-        std::vector<std::uint8_t> values = {static_cast<std::uint8_t>(plane_zero_point(source.grid))};
-        if (!source.grid.channel_zero_points.empty()) {
-            values.assign(source.grid.channel_zero_points.begin(), source.grid.channel_zero_points.end());
-        }
+        const std::vector<int>& zero_points = source.grid.channel_zero_points;
+        const std::vector<std::uint8_t> values =
+            zero_points.empty() ? std::vector<std::uint8_t>(1, static_cast<std::uint8_t>(plane_zero_point(source.grid)))
+                                : std::vector<std::uint8_t>(zero_points.begin(), zero_points.end());
         if (!plane.halo_values.empty() && plane.halo_values != values) {
             return fail(ErrorCode::unsupported,
                         "node '{}' pads a tensor with another zero point than its neighbour does", node.name);
