@@ -1,0 +1,127 @@
+#include "kernels/make_fixed16.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+namespace octet::kernels {
+namespace {
+
+double activate(Activation activation, double x, double alpha) {
+    switch (activation) {
+        case Activation::relu:
+            return std::max(x, 0.0);
+        case Activation::leaky:
+        case Activation::prelu:
+            return std::max(x, alpha * x);
+        case Activation::clip:
+            return std::clamp(x, -0.5, 1.5);
+        case Activation::hardswish:
+            return x * std::clamp(x + 3, 0.0, 6.0) / 6;
+        default:
+            return x;
+    }
+}
+
+// The bound that requantize.h states, in steps of y.
+double bound(const Fixed16& e, double post, double out_scale, double value) {
+    const double r = std::ldexp(post, -e.f) / out_scale;
+    return 0.5 + 2.5 * r + std::ldexp(1.0, -e.out_shift - 1) + std::abs(value) * (2 / 32768.0 + 0.5 / e.out_mult) +
+           1e-9;
+}
+
+TEST(MakeFixed16, error_stays_within_the_bound) {
+    std::mt19937 random(2);
+    const auto uniform = [&](double low, double high) {
+        return std::uniform_real_distribution<double>(low, high)(random);
+    };
+    for (const Activation activation : {Activation::none, Activation::relu, Activation::leaky, Activation::prelu,
+                                        Activation::clip, Activation::hardswish}) {
+        for (const bool with_residual : {false, true}) {
+            for (int round = 0; round < 50; ++round) {
+                const std::vector<double> acc_scale = {uniform(1e-6, 1e-4), uniform(1e-6, 1e-4), 1e-9, 0.0};
+                const std::vector<int32_t> bias = {1000, -2000, 0, 7}, weight_sum = {321, -55, 3, 0};
+                const std::vector<double> slopes = {0.1, 0.25, 0.0, 0.5};
+                Fixed16Spec spec;
+                spec.acc_scale = acc_scale;
+                spec.bias = bias;
+                spec.weight_sum = weight_sum;
+                spec.in_zero_point = 17;
+                spec.activation = activation;
+                spec.alpha = 0.1;
+                spec.prelu_alpha = slopes;
+                spec.clip_lo = -0.5;
+                spec.clip_hi = 1.5;
+                spec.out_scale = uniform(0.01, 0.05);
+                spec.out_zero_point =
+                    activation == Activation::hardswish ? static_cast<int>(0.375 / spec.out_scale) + 1 : 100;
+                if (with_residual) spec.residual = {uniform(0.01, 0.05), 90};
+                const auto storage = make_fixed16(spec);
+                ASSERT_TRUE(storage.has_value()) << storage.error();
+                const Fixed16 e = storage->view();
+                for (int i = 0; i < 300; ++i) {
+                    const int c = i % 4;
+                    const double reach = acc_scale[c] > 1e-8 ? 6 / acc_scale[c] : 1e6;
+                    const auto acc = static_cast<int32_t>(uniform(-reach, reach));
+                    const auto x = static_cast<uint8_t>(random());
+                    const double pre = (acc + bias[c] - 17 * weight_sum[c]) * acc_scale[c];
+                    const double alpha = activation == Activation::prelu ? slopes[c] : 0.1;
+                    const double own = activate(activation, pre, alpha) / spec.out_scale;
+                    const double other = with_residual ? (x - 90) * spec.residual->scale / spec.out_scale : 0;
+                    const double exact = std::clamp(own + other + spec.out_zero_point, 0.0, 255.0);
+                    const int y = with_residual ? fixed16_u8(acc, c, e, x) : fixed16_u8(acc, c, e);
+                    const double extra =
+                        with_residual ? std::ldexp(1.0, -e.out_shift - 1) + std::abs(other) * 0.5 / e.residual_mult : 0;
+                    const double post = activation == Activation::hardswish ? 4.0 / 3 : 1;
+                    ASSERT_LE(std::abs(y - exact), bound(e, post, spec.out_scale, own) + extra)
+                        << "activation " << static_cast<int>(activation) << ", acc " << acc << ", channel " << c;
+                }
+            }
+        }
+    }
+}
+
+TEST(MakeFixed16, s16_lies_on_a_power_of_two_grid) {
+    const std::vector<double> acc_scale = {1e-4, 3e-5};
+    for (const Activation activation : {Activation::none, Activation::hardswish}) {
+        Fixed16Spec spec;
+        spec.acc_scale = acc_scale;
+        spec.activation = activation;
+        spec.output = OutputKind::s16;
+        spec.pre_activation = {-7, 7};
+        spec.max_f = 11;
+        const Fixed16Storage storage = make_fixed16(spec).value();
+        int exponent = 0;
+        EXPECT_EQ(std::frexp(storage.s16_scale(), &exponent), 0.5);
+        for (int acc = -60000; acc <= 60000; acc += 777) {
+            const double exact = activate(activation, acc * acc_scale[0], 0);
+            EXPECT_NEAR(fixed16_s16(acc, 0, storage.view()) * storage.s16_scale(), exact,
+                        2.5 * storage.s16_scale() + std::abs(exact) * 1e-4);
+        }
+    }
+}
+
+TEST(MakeFixed16, says_what_is_impossible) {
+    const std::vector<double> scales = {1e-4, 1e-4};
+    const std::vector<int64_t> huge = {1, int64_t{1} << 24};
+    Fixed16Spec spec;
+    spec.acc_scale = scales;
+    spec.out_scale = 0.05;
+    spec.weight_abs_sum = huge;
+    EXPECT_NE(make_fixed16(spec).error().find("channel 1"), std::string::npos);
+    spec.weight_abs_sum = {};
+    spec.out_scale = 0;
+    EXPECT_FALSE(make_fixed16(spec).has_value());
+    spec.out_scale = 0.05;
+    const std::vector<double> infinite = {1.0, INFINITY};
+    spec.acc_scale = infinite;
+    EXPECT_NE(make_fixed16(spec).error().find("channel 1"), std::string::npos);
+    spec.acc_scale = scales;
+    spec.output = OutputKind::s16;
+    EXPECT_NE(make_fixed16(spec).error().find("range"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace octet::kernels
