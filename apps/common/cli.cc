@@ -1,0 +1,63 @@
+#include "apps/common/cli.h"
+
+#include <exception>
+#include <filesystem>
+
+namespace octet::apps {
+
+int run_program(CLI::App& app, int argc, char** argv, const std::function<Result<ExitCode>()>& run) {
+    app.set_version_flag("--version", fmt::format("{} {}", app.get_name(), OCTET_VERSION));
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
+        print_error(app.get_name(), fmt::format("{}\nTry '{} --help'.", error.what(), app.get_name()));
+        return exit_usage;
+    }
+    try {
+        const auto code = run();
+        if (code) return *code;
+        print_error(app.get_name(), code.error().message);
+    } catch (const std::bad_alloc&) {
+        print_error(app.get_name(), "out of memory");
+    } catch (const std::exception& error) {
+        print_error(app.get_name(), error.what());
+    }
+    return exit_error;
+}
+
+void print_error(const std::string& program, const std::string& message) {
+    fmt::print(stderr, "{}: {}\n", program, message);
+}
+
+void add_threads_option(CLI::App& app, int& threads) {
+    app.add_option("--threads", threads, "Threads; 0: as many as there are cores")
+        ->check(CLI::Range(0, 1024))
+        ->capture_default_str();
+}
+
+Result<std::pair<std::string, std::string>> split_assignment(const std::string& text) {
+    // The last "=", for names may contain one.
+    const std::size_t at = text.rfind('=');
+    if (at == std::string::npos || at == 0 || at + 1 == text.size())
+        return fail(ErrorCode::invalid_argument, "'{}' is not NAME=VALUE", text);
+    return std::pair(text.substr(0, at), text.substr(at + 1));
+}
+
+std::string resource_folder() {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    const fs::path program = fs::read_symlink("/proc/self/exe", error);
+    if (error) return {};
+    const fs::path bin = program.parent_path();
+    for (const fs::path& folder : {bin / "../share/octet", bin / "../..", bin / "../../.."})
+        if (fs::is_directory(folder / "data", error) || fs::is_directory(folder / "models", error))
+            return fs::weakly_canonical(folder, error).string();
+    return {};
+}
+
+std::string default_model() {
+    return resource_folder() + "/models/yolop-640-int8.onnx";
+}
+
+}  // namespace octet::apps

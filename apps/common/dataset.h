@@ -1,0 +1,37 @@
+#pragma once
+
+// A labelled set of frames in a folder:
+//   list.txt             a NAME a line
+//   images/NAME.jpg      (or .png)
+//   boxes/NAME.txt       a vehicle a line: x1 y1 x2 y2 in frame pixels
+//   drivable/NAME.png    > 0: drivable area; the frame's size
+//   lane/NAME.png        > 0: lane line; the frame's size
+
+#include <string>
+#include <vector>
+
+#include "apps/common/detections.h"
+#include "apps/common/image.h"
+
+namespace octet::apps {
+
+struct Dataset {
+    std::string folder;
+    std::vector<std::string> names;
+};
+
+// Errors name the file: no list, an empty one, a name that is none or comes twice.
+Result<Dataset> load_dataset(const std::string& folder);
+
+struct Sample {
+    Image frame;                // RGB
+    std::vector<Box> vehicles;  // in frame pixels
+    Image drivable, lane;       // one channel, the frame's size
+};
+
+Result<Sample> load_sample(const Dataset& dataset, const std::string& name);
+
+// Box lines from memory; `name` stands in errors.
+Result<std::vector<Box>> parse_boxes(const std::string& text, const std::string& name);
+
+}  // namespace octet::apps

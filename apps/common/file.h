@@ -1,0 +1,30 @@
+#pragma once
+
+// Whole files in and out.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graph/ir/result.h"
+
+namespace octet::apps {
+
+// The file's bytes. More than `limit` bytes, a folder or an unreadable path are errors that name the file.
+Result<std::vector<std::uint8_t>> read_file(const std::string& path, std::size_t limit);
+
+// The file appears under its name only when it is complete: it is written beside it and renamed. Missing folders are
+// made. On an error nothing is left behind.
+Result<void> write_file(const std::string& path, std::span<const std::uint8_t> bytes);
+Result<void> write_file(const std::string& path, std::string_view text);
+
+// "dir/scene-1.jpg" → "scene-1".
+std::string stem_of(const std::string& path);
+// `name` with every character that a file name cannot hold (control characters and / \ : * ? " < > |) as "_"; a name
+// of dots only, or none, is "_" too.
+std::string file_name_for(const std::string& name);
+
+}  // namespace octet::apps

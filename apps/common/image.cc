@@ -1,0 +1,162 @@
+#include "apps/common/image.h"
+
+#define STBI_ONLY_JPEG
+#define STBI_ONLY_PNG
+#define STBI_ONLY_BMP
+#define STBI_NO_STDIO
+#define STBI_WRITE_NO_STDIO
+#include <stb/stb_image.h>
+#include <stb/stb_image_write.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "apps/common/file.h"
+
+namespace octet::apps {
+namespace {
+
+constexpr std::size_t max_image_file = std::size_t{1} << 30;
+
+using Bytes = std::span<const std::uint8_t>;
+
+struct Size {
+    std::int64_t width = 0, height = 0;
+};
+
+bool starts_with(Bytes bytes, std::initializer_list<std::uint8_t> magic) {
+    return bytes.size() >= magic.size() && std::equal(magic.begin(), magic.end(), bytes.begin());
+}
+
+std::uint32_t little_endian(Bytes bytes, std::size_t offset, int count) {
+    std::uint32_t value = 0;
+    for (int i = count - 1; i >= 0; --i) value = value << 8 | bytes[offset + static_cast<std::size_t>(i)];
+    return value;
+}
+
+std::uint32_t big_endian(Bytes bytes, std::size_t offset) {
+    std::uint32_t value = 0;
+    for (std::size_t i = 0; i < 4; ++i) value = value << 8 | bytes[offset + i];
+    return value;
+}
+
+// stb_image fills what is missing of a JPEG with zeros and calls it a success, so the end is looked for here: the
+// segments are walked to the EOI marker. (In entropy-coded data FF is followed by 00 or by a restart marker only.)
+bool jpeg_is_complete(Bytes bytes) {
+    constexpr std::uint8_t restart_first = 0xD0, restart_last = 0xD7, end_of_image = 0xD9, start_of_scan = 0xDA;
+    std::size_t at = 2;
+    while (at + 4 <= bytes.size() || (at + 2 <= bytes.size() && bytes[at + 1] == end_of_image)) {
+        if (bytes[at] != 0xFF || bytes[at + 1] == 0xFF) {
+            ++at;  // padding between segments
+            continue;
+        }
+        const std::uint8_t marker = bytes[at + 1];
+        if (marker == end_of_image) return true;
+        if (marker == 0x00 || marker == 0x01 || (marker >= restart_first && marker <= restart_last)) {
+            at += 2;
+            continue;
+        }
+        at += 2 + (std::size_t{bytes[at + 2]} << 8 | bytes[at + 3]);
+        if (marker != start_of_scan) continue;
+        while (at + 1 < bytes.size() && (bytes[at] != 0xFF || bytes[at + 1] == 0x00 ||
+                                         (bytes[at + 1] >= restart_first && bytes[at + 1] <= restart_last)))
+            ++at;
+    }
+    return false;
+}
+
+// The same for BMP: the header tells how many bytes the rows take.
+bool bmp_is_complete(Bytes bytes, const Size& size) {
+    constexpr std::size_t header = 30;
+    if (bytes.size() < header) return false;
+    const std::uint64_t offset = little_endian(bytes, 10, 4);
+    // The oldest header has 16-bit dimensions before the bit count.
+    const bool core_header = little_endian(bytes, 14, 4) == 12;
+    const std::uint64_t bits = little_endian(bytes, core_header ? 24 : 28, 2);
+    const std::uint64_t row_bytes = (static_cast<std::uint64_t>(size.width) * bits + 31) / 32 * 4;
+    return offset + row_bytes * static_cast<std::uint64_t>(size.height) <= bytes.size();
+}
+
+// From the header alone; stb_image calls a PNG that would be too large for it no image at all, so PNG is read here.
+std::optional<Size> size_of(Bytes bytes, bool png) {
+    if (png) {
+        constexpr std::size_t width_at = 16, height_at = 20;  // in the IHDR chunk, which is always the first
+        if (bytes.size() < height_at + 4) return std::nullopt;
+        return Size{big_endian(bytes, width_at), big_endian(bytes, height_at)};
+    }
+    int width = 0, height = 0, channels = 0;
+    if (!stbi_info_from_memory(bytes.data(), static_cast<int>(bytes.size()), &width, &height, &channels))
+        return std::nullopt;
+    return Size{width, height};
+}
+
+void append_bytes(void* context, void* data, int size) {
+    auto* out = static_cast<std::vector<std::uint8_t>*>(context);
+    const auto* bytes = static_cast<const std::uint8_t*>(data);
+    out->insert(out->end(), bytes, bytes + size);
+}
+
+Result<Image> load(const std::string& path, int channels) {
+    OCTET_ASSIGN(const auto bytes, read_file(path, max_image_file));
+    return decode_image(bytes, path, channels);
+}
+
+}  // namespace
+
+Result<Image> decode_image(Bytes bytes, const std::string& name, int channels) {
+    if (bytes.empty()) return fail(ErrorCode::io, "{}: the file is empty", name);
+    if (bytes.size() > max_image_file) return fail(ErrorCode::out_of_range, "{}: larger than 1 GiB", name);
+    const bool jpeg = starts_with(bytes, {0xFF, 0xD8});
+    const bool bmp = starts_with(bytes, {'B', 'M'});
+    const bool png = starts_with(bytes, {0x89, 'P', 'N', 'G'});
+    if (!jpeg && !bmp && !png) return fail(ErrorCode::io, "{}: not a JPEG, PNG or BMP image", name);
+
+    const auto size = size_of(bytes, png);
+    if (!size || size->width <= 0 || size->height <= 0)
+        return fail(ErrorCode::io, "{}: truncated or damaged image header", name);
+    if (size->width * size->height > max_image_pixels)
+        return fail(ErrorCode::out_of_range, "{}: {}x{} pixels are more than the limit of {} million", name,
+                    size->width, size->height, max_image_pixels / 1'000'000);
+    if ((jpeg && !jpeg_is_complete(bytes)) || (bmp && !bmp_is_complete(bytes, *size)))
+        return fail(ErrorCode::io, "{}: the image is truncated", name);
+
+    int width = 0, height = 0, file_channels = 0;
+    const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
+        stbi_load_from_memory(bytes.data(), static_cast<int>(bytes.size()), &width, &height, &file_channels, channels),
+        stbi_image_free);
+    if (!pixels) return fail(ErrorCode::io, "{}: truncated or damaged image ({})", name, stbi_failure_reason());
+    Image image;
+    image.width = width;
+    image.height = height;
+    image.channels = channels;
+    image.pixels.assign(pixels.get(), pixels.get() + static_cast<std::size_t>(width) * height * channels);
+    return image;
+}
+
+Result<Image> load_image(const std::string& path) {
+    return load(path, 3);
+}
+Result<Image> load_grey(const std::string& path) {
+    return load(path, 1);
+}
+
+Result<void> save_png(const Image& image, const std::string& path) {
+    std::vector<std::uint8_t> bytes;
+    if (!stbi_write_png_to_func(append_bytes, &bytes, image.width, image.height, image.channels, image.pixels.data(),
+                                image.width * image.channels))
+        return fail(ErrorCode::io, "{}: a {}x{} picture cannot be encoded as PNG", path, image.width, image.height);
+    return write_file(path, bytes);
+}
+
+bool is_image_name(const std::string& path) {
+    static constexpr std::array<std::string_view, 4> extensions = {".jpg", ".jpeg", ".png", ".bmp"};
+    std::string extension = std::filesystem::path(path).extension().string();
+    for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
+}
+
+}  // namespace octet::apps

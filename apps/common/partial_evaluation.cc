@@ -1,0 +1,127 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+
+#include "apps/common/evaluate.h"
+
+// {"octet_partial_evaluation": 1, "model": …, "model_digest": …, "set_digest": …, "set_images": 150, "images":
+//  [{"index": 0, "name": …, "truth_boxes": 9, "detections": [[score, correct], …],
+//    "drivable_px": [true positive, false positive, false negative, true negative], "lane_px": […]}, …]}
+
+namespace octet::apps {
+namespace {
+
+using nlohmann::json;
+
+constexpr int format_version = 1;
+
+constexpr std::uint64_t fnv_offset = 0xcbf29ce484222325, fnv_prime = 0x100000001b3;
+
+std::uint64_t fnv1a(std::uint64_t hash, std::span<const std::uint8_t> bytes) {
+    for (const std::uint8_t byte : bytes) hash = (hash ^ byte) * fnv_prime;
+    return hash;
+}
+
+json to_json(const Confusion& counts) {
+    return {counts.true_positive, counts.false_positive, counts.false_negative, counts.true_negative};
+}
+
+// Throws json::exception on anything unexpected.
+Confusion confusion_from(const json& counts) {
+    return {.true_positive = counts.at(0).get<std::int64_t>(),
+            .false_positive = counts.at(1).get<std::int64_t>(),
+            .false_negative = counts.at(2).get<std::int64_t>(),
+            .true_negative = counts.at(3).get<std::int64_t>()};
+}
+
+ImageRecord record_from(const json& image) {
+    ImageRecord record;
+    record.index = image.at("index").get<std::int64_t>();
+    record.name = image.at("name").get<std::string>();
+    record.truth_boxes = image.at("truth_boxes").get<std::int64_t>();
+    for (const json& detection : image.at("detections"))
+        record.matches.push_back({detection.at(0).get<float>(), detection.at(1).get<bool>()});
+    record.drivable = confusion_from(image.at("drivable_px"));
+    record.lane = confusion_from(image.at("lane_px"));
+    return record;
+}
+
+}  // namespace
+
+std::string digest(std::span<const std::uint8_t> bytes) {
+    return fmt::format("{:016x}", fnv1a(fnv_offset, bytes));
+}
+
+std::string digest(const std::vector<std::string>& names) {
+    std::uint64_t hash = fnv_offset;
+    for (const std::string& name : names)  // with the terminating zero, so that the names' borders count
+        hash = fnv1a(hash, {reinterpret_cast<const std::uint8_t*>(name.c_str()), name.size() + 1});
+    return fmt::format("{:016x}", hash);
+}
+
+std::string to_json(const PartialEvaluation& partial) {
+    json images = json::array();
+    for (const ImageRecord& record : partial.records) {
+        json detections = json::array();
+        for (const ScoredMatch& one : record.matches) detections.push_back({one.score, one.correct});
+        images.push_back({{"index", record.index},
+                          {"name", record.name},
+                          {"truth_boxes", record.truth_boxes},
+                          {"detections", std::move(detections)},
+                          {"drivable_px", to_json(record.drivable)},
+                          {"lane_px", to_json(record.lane)}});
+    }
+    const json whole = {{"octet_partial_evaluation", format_version}, {"model", partial.model},
+                        {"model_digest", partial.model_digest},       {"set_digest", partial.set_digest},
+                        {"set_images", partial.set_images},           {"images", std::move(images)}};
+    return whole.dump() + "\n";
+}
+
+Result<PartialEvaluation> parse_partial(const std::string& text, const std::string& name) {
+    try {
+        const json whole = json::parse(text);
+        if (whole.at("octet_partial_evaluation").get<int>() != format_version)
+            return fail(ErrorCode::unsupported, "{}: a partial evaluation of another version", name);
+        PartialEvaluation partial;
+        partial.model = whole.at("model").get<std::string>();
+        partial.model_digest = whole.at("model_digest").get<std::string>();
+        partial.set_digest = whole.at("set_digest").get<std::string>();
+        partial.set_images = whole.at("set_images").get<std::int64_t>();
+        for (const json& image : whole.at("images")) partial.records.push_back(record_from(image));
+        return partial;
+    } catch (const json::exception& error) {
+        return fail(ErrorCode::io, "{}: not a partial evaluation (--shard writes them): {}", name, error.what());
+    }
+}
+
+Result<std::vector<ImageRecord>> merge(const std::vector<PartialEvaluation>& parts,
+                                       const std::vector<std::string>& part_names) {
+    std::vector<ImageRecord> records;
+    std::set<std::int64_t> seen;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        const PartialEvaluation& part = parts[i];
+        const PartialEvaluation& first = parts[0];
+        if (part.model_digest != first.model_digest)
+            return fail(ErrorCode::invalid_argument, "{}: made with another model than {} ({} and {})", part_names[i],
+                        part_names[0], part.model, first.model);
+        if (part.set_digest != first.set_digest || part.set_images != first.set_images)
+            return fail(ErrorCode::invalid_argument, "{}: made on another set than {}", part_names[i], part_names[0]);
+        for (const ImageRecord& record : part.records) {
+            if (record.index < 0 || record.index >= part.set_images)
+                return fail(ErrorCode::invalid_argument, "{}: image {} of a set of {}", part_names[i], record.index,
+                            part.set_images);
+            if (!seen.insert(record.index).second)
+                return fail(ErrorCode::invalid_argument, "{}: image '{}' is in another part too", part_names[i],
+                            record.name);
+            records.push_back(record);
+        }
+    }
+    if (parts.empty() || static_cast<std::int64_t>(records.size()) != parts[0].set_images)
+        return fail(ErrorCode::invalid_argument, "the parts hold {} of the set's {} images: a shard is missing",
+                    records.size(), parts.empty() ? 0 : parts[0].set_images);
+    return records;
+}
+
+}  // namespace octet::apps

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace octet::apps {
+
+// A progress bar on stderr, and only when that is a terminal. Not for several threads at once.
+class Progress {
+  public:
+    Progress(std::string label, std::size_t total);
+    Progress(const Progress&) = delete;
+    Progress& operator=(const Progress&) = delete;
+    ~Progress() { hide(); }
+
+    void step();
+    // Takes the bar off the line, so that something else can be printed; the next step() brings it back.
+    void hide();
+
+  private:
+    void draw();
+
+    std::string label_;
+    std::size_t total_;
+    std::size_t count_ = 0;
+    bool enabled_;
+    bool visible_ = false;
+};
+
+}  // namespace octet::apps
