@@ -6,6 +6,7 @@
 #include <span>
 
 #include "frontends/onnx/tensor_codec.h"
+#include "graph/ops/op_list.h"
 
 namespace octet::onnx {
 namespace {
@@ -261,7 +262,7 @@ Result<void> check_opset(std::int64_t opset) {
 }
 
 Result<void> upgrade(Node& node, int opset, GraphBuilder& builder) {
-    if (opset < oldest_opset && !readable_in(node.op, opset)) {
+    if (opset < oldest_opset && find_op(node.op) && !readable_in(node.op, opset)) {
         return fail(
             ErrorCode::unsupported,
             "its form in opset {} is older than opset {}, the oldest that octet reads; export the model with opset "

@@ -22,6 +22,16 @@ inline constexpr int onnx_float = 1;
 inline constexpr int onnx_float16 = 10;
 inline constexpr int onnx_bfloat16 = 16;
 
+// AttributeProto.AttributeType
+enum AttributeType : int {
+    type_float = 1,
+    type_int = 2,
+    type_string = 3,
+    type_tensor = 4,
+    type_floats = 6,
+    type_ints = 7,
+};
+
 // The dtype that octet holds tensors of this TensorProto.DataType in.
 Result<DType> dtype_from_code(int code);
 int code_of(DType type);

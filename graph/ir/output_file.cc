@@ -1,0 +1,70 @@
+#include "graph/ir/output_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+namespace octet {
+namespace {
+
+class FileDescriptor {
+  public:
+    explicit FileDescriptor(int value) : value_(value) {}
+    FileDescriptor(const FileDescriptor&) = delete;
+    FileDescriptor& operator=(const FileDescriptor&) = delete;
+    ~FileDescriptor() {
+        if (value_ >= 0) ::close(value_);
+    }
+    int get() const { return value_; }
+    // Some file systems report lost bytes only here.
+    bool close() { return ::close(std::exchange(value_, -1)) == 0; }
+
+  private:
+    int value_;
+};
+
+bool write_all(int descriptor, std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+        const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return false;
+        bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+    return true;
+}
+
+// mkostemp makes private files; an ordinary new file has what the process's mask leaves.
+bool set_ordinary_mode(int descriptor) {
+    const mode_t mask = ::umask(0);
+    ::umask(mask);
+    return ::fchmod(descriptor, 0666 & ~mask) == 0;
+}
+
+}  // namespace
+
+Result<void> write_file(const std::string& path, std::span<const std::byte> bytes) {
+    const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+    std::error_code error;
+    if (!folder.empty()) std::filesystem::create_directories(folder, error);
+    if (error) return fail(ErrorCode::io, "{}: its folder cannot be made: {}", path, error.message());
+
+    std::string temporary = path + ".XXXXXX";
+    FileDescriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
+    if (file.get() < 0) return fail(ErrorCode::io, "{}: cannot be created: {}", path, std::strerror(errno));
+    const bool written = set_ordinary_mode(file.get()) && write_all(file.get(), bytes) && ::fsync(file.get()) == 0 &&
+                         file.close() && std::rename(temporary.c_str(), path.c_str()) == 0;
+    if (!written) {
+        const int reason = errno;
+        ::unlink(temporary.c_str());
+        return fail(ErrorCode::io, "{}: cannot be written: {}", path, std::strerror(reason));
+    }
+    return {};
+}
+
+}  // namespace octet

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "graph/ir/result.h"
+
+namespace octet {
+
+// The file appears under its name only when it is complete: it is written beside it, flushed to the disk and renamed. On
+// an error, a full disk for one, nothing is left behind. Missing folders are made. Errors name the file.
+Result<void> write_file(const std::string& path, std::span<const std::byte> bytes);
+
+}  // namespace octet
