@@ -101,7 +101,8 @@ void describe_output(const QuantGrid& grid, const ActivationSpec& activation, ke
     spec.clip_lo = activation.clip_lo;
     spec.clip_hi = activation.clip_hi;
     if (grid.dtype == DType::int16) {
-        const double reach = std::numeric_limits<std::int16_t>::max() * grid.scale;
+        // The grid that make_fixed16 picks then is twice as coarse, and holds all of int16's range.
+        const double reach = 32766 * grid.scale;
         spec.output = kernels::OutputKind::s16;
         spec.pre_activation = {-reach, reach};
         spec.max_f = 12;

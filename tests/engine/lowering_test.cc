@@ -1,0 +1,235 @@
+// Integer plans against the float reference of the same graph, where QuantizeLinear and DequantizeLinear are computed
+// as written: the results agree to one step of the 8-bit grid, on every level and number of threads to the bit.
+
+#include "engine/lowering.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include "engine/session.h"
+#include "graph/ops/evaluator.h"
+#include "graph/ops/infer.h"
+#include "tests/engine/quantized_graph.h"
+
+namespace octet::engine {
+namespace {
+
+using test::QuantizedGraph;
+
+std::vector<Tensor> run_plan(const Graph& graph, kernels::Isa isa, int threads, std::vector<Tensor> inputs) {
+    auto plan = make_plan(graph, isa);
+    EXPECT_TRUE(plan.has_value()) << plan.error().message;
+    auto session = Session::create(*plan, {threads});
+    EXPECT_TRUE(session.has_value());
+    auto first = session->run(inputs);
+    EXPECT_TRUE(first.has_value()) << first.error().message;
+    // A second run in the same arena gives the same bytes.
+    auto second = session->run(inputs);
+    for (std::size_t i = 0; i < first->size(); ++i) EXPECT_TRUE(identical((*first)[i], (*second)[i]));
+    return *first;
+}
+
+// Largest |a - b| / step.
+double steps_apart(const Tensor& a, const Tensor& b, float step) {
+    EXPECT_EQ(a.shape(), b.shape());
+    double worst = 0;
+    const auto x = a.data<float>();
+    const auto y = b.data<float>();
+    for (std::size_t i = 0; i < x.size(); ++i)
+        worst = std::max(worst, static_cast<double>(std::abs(x[i] - y[i]) / step));
+    return worst;
+}
+
+struct Expectation {
+    float step = 1;                    // of the output's grid
+    double tolerance = 1.01;           // in steps
+    std::vector<std::string> kernels;  // prefixes of the kernels that must run, in any order
+    bool integer_only = true;
+};
+
+void check(QuantizedGraph& builder, const Tensor& input, const Expectation& expected) {
+    Graph& graph = builder.graph;
+    ASSERT_TRUE(infer_shapes(graph).has_value());
+    auto reference = evaluate(graph, std::vector<Tensor>{input});
+    ASSERT_TRUE(reference.has_value()) << reference.error().message;
+    auto plan = make_plan(graph, kernels::Isa::reference);
+    ASSERT_TRUE(plan.has_value()) << plan.error().message;
+    for (const std::string& prefix : expected.kernels) {
+        EXPECT_TRUE(std::any_of((*plan)->steps.begin(), (*plan)->steps.end(), [&](const auto& step) {
+            return step->kernel().rfind(prefix, 0) == 0;
+        })) << prefix;
+    }
+    EXPECT_EQ((*plan)->float_steps().empty(), expected.integer_only);
+    const auto specification = run_plan(graph, kernels::Isa::reference, 1, {input});
+    for (std::size_t i = 0; i < specification.size(); ++i) {
+        EXPECT_LE(steps_apart(specification[i], (*reference)[i], expected.step), expected.tolerance);
+    }
+    for (kernels::Isa isa : kernels::all_isas) {
+        if (!kernels::isa_available(isa)) continue;
+        for (int threads : {1, 2, 3}) {
+            const auto outputs = run_plan(graph, isa, threads, {input});
+            for (std::size_t i = 0; i < outputs.size(); ++i) {
+                EXPECT_TRUE(identical(outputs[i], specification[i]))
+                    << kernels::isa_name(isa) << ", " << threads << " threads";
+            }
+        }
+    }
+}
+
+TEST(Lowering, ConvolutionWithHardSwishAndShortcut) {
+    QuantizedGraph b;
+    const ValueId x = b.quantize(b.input({1, 16, 13, 11}), 0.05F, 7);
+    const ValueId first = b.quantize(b.node("HardSwish", {b.conv(x, 16, 24, 3, 1, 0.05F, 0.002F)}), 0.04F, 10);
+    const ValueId second = b.node("HardSwish", {b.conv(first, 24, 16, 1, 1, 0.04F, 0.002F)});
+    b.output(b.quantize(b.node("Add", {x, second}), 0.06F, 12));
+    check(b, b.random_tensor({1, 16, 13, 11}, -1, 12),
+          {0.06F, 1.01, {"quantize", "conv_u8s8", "fill_halo", "dequantize"}});
+}
+
+TEST(Lowering, ConcatIsWrittenInPlaceOnOneGrid) {
+    QuantizedGraph b;
+    const ValueId x = b.quantize(b.input({1, 8, 9, 9}), 0.05F, 0);
+    const ValueId left = b.quantize(b.node("Relu", {b.conv(x, 8, 12, 1, 1, 0.05F, 0.004F)}), 0.05F, 0);
+    const ValueId right = b.quantize(b.conv(x, 8, 4, 3, 1, 0.05F, 0.001F), 0.05F, 0);
+    const ValueId joined = b.quantize(b.node("Concat", {left, right}, {{"axis", std::int64_t{1}}}), 0.05F, 0);
+    b.output(b.quantize(b.conv(joined, 16, 8, 3, 2, 0.05F, 0.002F), 0.1F, 100));
+    check(b, b.random_tensor({1, 8, 9, 9}, 0, 12), {0.1F, 1.6, {"conv_u8s8"}});
+    auto plan = make_plan(b.graph, kernels::Isa::reference);
+    for (const auto& step : (*plan)->steps) EXPECT_NE(step->kernel().rfind("concat", 0), 0U);
+}
+
+TEST(Lowering, ConcatOfDifferentGridsCopies) {
+    QuantizedGraph b;
+    const ValueId x = b.quantize(b.input({1, 8, 6, 5}), 0.05F, 0);
+    const ValueId left = b.quantize(b.conv(x, 8, 12, 1, 1, 0.05F, 0.004F), 0.02F, 3);
+    const ValueId joined = b.quantize(b.node("Concat", {left, x}, {{"axis", std::int64_t{1}}}), 0.06F, 20);
+    b.output(joined);
+    check(b, b.random_tensor({1, 8, 6, 5}, 0, 12), {0.06F, 1.01, {"conv_u8s8", "concat"}});
+}
+
+TEST(Lowering, Int8ActivationsPoolResizeAndTables) {
+    QuantizedGraph b;
+    const ValueId x = b.quantize(b.input({1, 8, 8, 8}), 0.05F, -20, DType::int8);
+    const ValueId pooled = b.quantize(
+        b.node("MaxPool", {x},
+               {{"kernel_shape", std::vector<std::int64_t>{3, 3}}, {"pads", std::vector<std::int64_t>{1, 1, 1, 1}}}),
+        0.05F, -20, DType::int8);
+    const ValueId scales = b.constant(Tensor::from<float>({4}, {1, 1, 2, 2}));
+    const ValueId resized = b.quantize(b.node("Resize", {pooled, no_value, scales},
+                                              {{"mode", std::string("nearest")},
+                                               {"coordinate_transformation_mode", std::string("asymmetric")},
+                                               {"nearest_mode", std::string("floor")}}),
+                                       0.05F, -20, DType::int8);
+    b.output(b.quantize(b.node("Sigmoid", {resized}), 1.0F / 256, -128, DType::int8));
+    check(b, b.random_tensor({1, 8, 8, 8}, -5, 6), {1.0F / 256, 0.01, {"maxpool", "resize_nearest", "lut"}});
+}
+
+TEST(Lowering, BatchNormalizationPerTensor) {
+    QuantizedGraph b;
+    const ValueId x = b.quantize(b.input({1, 20, 7, 7}), 0.05F, 100);
+    const auto parameter = [&](float low, float high) { return b.constant(b.random_tensor({20}, low, high)); };
+    const ValueId gain = parameter(0.5F, 2);
+    const ValueId shift = parameter(-1, 1);
+    const ValueId mean = parameter(-1, 1);
+    const ValueId variance = parameter(0.5F, 2);
+    const ValueId normalized = b.node("BatchNormalization", {x, gain, shift, mean, variance});
+    b.output(b.quantize(b.node("LeakyRelu", {normalized}, {{"alpha", 0.1F}}), 0.05F, 30));
+    check(b, b.random_tensor({1, 20, 7, 7}, -5, 7), {0.05F, 1.01, {"batchnorm"}});
+}
+
+TEST(Lowering, AddOfTwoGrids) {
+    QuantizedGraph b;
+    const ValueId x = b.quantize(b.input({1, 8, 6, 6}), 0.05F, 100);
+    const ValueId y = b.quantize(b.conv(x, 8, 8, 1, 1, 0.05F, 0.002F), 0.03F, 120);
+    const ValueId z = b.quantize(b.node("Relu", {b.node("Add", {x, y})}), 0.07F, 0);
+    b.output(z);
+    check(b, b.random_tensor({1, 8, 6, 6}, -5, 7), {0.07F, 1.01, {"add", "conv"}});
+}
+
+TEST(Lowering, WideLogitsThroughSigmoid) {
+    QuantizedGraph b;
+    const ValueId x = b.quantize(b.input({1, 8, 6, 6}), 0.05F, 100);
+    const ValueId logits =
+        b.quantize(b.node("HardSwish", {b.conv(x, 8, 2, 3, 1, 0.05F, 0.001F)}), 1.0F / 1024, 0, DType::int16);
+    b.output(b.node("Sigmoid", {logits}));
+    check(b, b.random_tensor({1, 8, 6, 6}, -5, 7), {1.0F / 1024, 1.01, {"conv", "sigmoid"}});
+}
+
+TEST(Lowering, DetectionsInFixedPoint) {
+    QuantizedGraph b;
+    const ValueId x = b.quantize(b.input({1, 8, 6, 4}), 0.05F, 100);
+    std::vector<ValueId> levels;
+    for (int i = 0; i < 2; ++i)
+        levels.push_back(b.quantize(b.conv(x, 8, 14, 1, 1 + i, 0.05F, 0.001F), 1.0F / 1024, 0, DType::int16));
+    b.output(
+        b.node("Detect", levels,
+               {{"strides", std::vector<float>{8, 16}}, {"anchors", std::vector<float>{4, 6, 8, 12, 30, 40, 60, 20}}}));
+    // Coordinates of up to 100 pixels: 0.1 pixel.
+    check(b, b.random_tensor({1, 8, 6, 4}, -5, 7), {0.1F, 1.01, {"conv", "detect_decode"}});
+}
+
+TEST(Lowering, PixelsEnterExactly) {
+    QuantizedGraph b;
+    const ValueId image = b.input({1, 3, 12, 10});
+    const std::vector<float> deviation = {58.395F, 57.12F, 57.375F}, mean = {123.675F, 116.28F, 103.53F};
+    const ValueId scaled = b.node("Mul", {image, b.constant(Tensor::from<float>({1, 3, 1, 1}, deviation))});
+    const ValueId shifted = b.node("Add", {scaled, b.constant(Tensor::from<float>({1, 3, 1, 1}, mean))});
+    const ValueId q = b.node("QuantizeLinear",
+                             {shifted, b.constant(Tensor::scalar(1.0F)), b.constant(Tensor::scalar<std::uint8_t>(0))});
+    const ValueId pixels = b.node("DequantizeLinear",
+                                  {q, b.constant(Tensor::from<float>({3}, {1, 1, 1})),
+                                   b.constant(Tensor::from<std::uint8_t>({3}, {124, 116, 104}))},
+                                  {{"axis", std::int64_t{1}}});
+    b.output(b.quantize(b.conv(pixels, 3, 8, 3, 2, 1.0F, 0.0005F), 0.1F, 128));
+
+    Tensor raw(DType::uint8, {1, 12, 10, 3});
+    Tensor normalized(DType::float32, {1, 3, 12, 10});
+    for (int i = 0; i < 120; ++i) {
+        for (int c = 0; c < 3; ++c) {
+            const auto value = static_cast<std::uint8_t>((i * 37 + c * 91) % 256);
+            raw.mutable_data<std::uint8_t>()[static_cast<std::size_t>(i * 3 + c)] = value;
+            normalized.mutable_data<float>()[static_cast<std::size_t>(c * 120 + i)] =
+                (static_cast<float>(value) - mean[static_cast<std::size_t>(c)]) /
+                deviation[static_cast<std::size_t>(c)];
+        }
+    }
+    check(b, normalized, {0.1F, 1.01, {"pixels", "conv"}});
+    const auto from_float = run_plan(b.graph, kernels::Isa::reference, 1, {normalized});
+    const auto from_pixels = run_plan(b.graph, kernels::Isa::reference, 1, {raw});
+    EXPECT_TRUE(identical(from_float[0], from_pixels[0]));
+}
+
+TEST(Lowering, FloatOperatorInTheMiddleIsReported) {
+    QuantizedGraph b;
+    const ValueId x = b.quantize(b.input({1, 8, 6, 6}), 0.05F, 100);
+    b.output(b.quantize(b.node("Mul", {x, x}), 0.2F, 0));
+    check(b, b.random_tensor({1, 8, 6, 6}, -5, 7), {0.2F, 0.01, {"Mul_float"}, false});
+}
+
+TEST(Session, RefusesInputsOfAnotherShape) {
+    QuantizedGraph b;
+    b.output(b.quantize(b.input({1, 8, 6, 6}), 0.05F, 100));
+    auto session = Session::create(b.graph);
+    ASSERT_TRUE(session.has_value()) << session.error().message;
+    const auto wrong = session->run(std::vector<Tensor>{Tensor(DType::float32, {1, 8, 6, 5})});
+    ASSERT_FALSE(wrong.has_value());
+    EXPECT_EQ(wrong.error().message, "input 'x' is float32 1x8x6x6, but float32 1x8x6x5 was given");
+    EXPECT_FALSE(session->run({}).has_value());
+}
+
+TEST(Session, KeepsResultsOfEarlierRuns) {
+    QuantizedGraph b;
+    b.output(b.quantize(b.input({1, 1, 1, 1}), 1, 0));
+    auto session = Session::create(b.graph);
+    ASSERT_TRUE(session.has_value());
+    const auto three = session->run(std::vector<Tensor>{Tensor::from<float>({1, 1, 1, 1}, {3})});
+    const auto four = session->run(std::vector<Tensor>{Tensor::from<float>({1, 1, 1, 1}, {4})});
+    EXPECT_EQ((*three)[0].data<float>()[0], 3);
+    EXPECT_EQ((*four)[0].data<float>()[0], 4);
+}
+
+}  // namespace
+}  // namespace octet::engine
