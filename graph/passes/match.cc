@@ -1,0 +1,70 @@
+#include "graph/passes/match.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace octet::passes {
+
+Uses::Uses(const Graph& graph) : readers_(graph.consumers()), count_(readers_.size(), 0) {
+    for (std::size_t i = 0; i < readers_.size(); ++i) count_[i] = static_cast<int>(readers_[i].size());
+    for (ValueId output : graph.outputs) ++count_[static_cast<std::size_t>(output)];
+}
+
+NodeId Uses::sole_reader(ValueId id) const {
+    const auto& list = readers(id);
+    return count(id) == 1 && list.size() == 1 ? list.front() : no_node;
+}
+
+std::optional<float> scalar_of(const Graph& graph, ValueId id) {
+    const Tensor* tensor = graph.constant(id);
+    if (!tensor || tensor->size() != 1) return std::nullopt;
+    if (tensor->dtype() != DType::float32 && tensor->dtype() != DType::float64) return std::nullopt;
+    return tensor->to_float().front();
+}
+
+std::optional<ScalarOperand> scalar_operand(const Graph& graph, const Node& node) {
+    if (node.inputs.size() != 2) return std::nullopt;
+    for (int side : {1, 0}) {
+        const ValueId operand = node.inputs[static_cast<std::size_t>(1 - side)];
+        const auto scalar = scalar_of(graph, node.inputs[static_cast<std::size_t>(side)]);
+        if (scalar && operand != no_value && !graph.constant(operand)) return ScalarOperand{operand, *scalar, side};
+    }
+    return std::nullopt;
+}
+
+const Node* producer_of(const Graph& graph, ValueId id, std::string_view op) {
+    const NodeId from = graph.producer(id);
+    return from != no_node && graph.node(from).op == op ? &graph.node(from) : nullptr;
+}
+
+bool same_shape(const Graph& graph, ValueId a, ValueId b) {
+    const auto& left = graph.value(a).shape;
+    return left && left == graph.value(b).shape;
+}
+
+bool explicit_padding(const Node& node) {
+    return node.attributes.text("auto_pad", "NOTSET") == "NOTSET";
+}
+
+std::vector<std::int64_t> integers_or(const Node& node, const std::string& name, std::size_t count,
+                                      std::int64_t fallback) {
+    return node.attributes.integers(name, std::vector<std::int64_t>(count, fallback));
+}
+
+bool all_equal(const std::vector<std::int64_t>& values, std::int64_t wanted) {
+    return std::all_of(values.begin(), values.end(), [&](std::int64_t v) { return v == wanted; });
+}
+
+NodeId replace_with_node(Graph& graph, ValueId old, std::string op, std::string_view base_name,
+                         std::vector<ValueId> inputs, Attributes attributes) {
+    const std::string node_name = graph.unique_name(base_name);
+    const std::string value_name = graph.unique_name(node_name + "_output");
+    const NodeId id = graph.add_node(std::move(op), node_name, std::move(inputs), {value_name}, std::move(attributes));
+    const ValueId output = graph.node(id).outputs[0];
+    graph.value(output).dtype = graph.value(old).dtype;
+    graph.value(output).shape = graph.value(old).shape;
+    graph.replace_uses(old, output);
+    return id;
+}
+
+}  // namespace octet::passes

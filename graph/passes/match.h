@@ -1,0 +1,78 @@
+#pragma once
+
+// What pattern matching needs in more than one pass.
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "graph/ir/graph.h"
+
+namespace octet::passes {
+
+// Who reads each value; a snapshot, void after a rewrite.
+class Uses {
+  public:
+    explicit Uses(const Graph& graph);
+
+    // Reads by nodes, and one more where the value is a graph output.
+    int count(ValueId id) const { return count_.at(static_cast<std::size_t>(id)); }
+    // The only reader; no_node when there are several reads or the value is a graph output.
+    NodeId sole_reader(ValueId id) const;
+    const std::vector<NodeId>& readers(ValueId id) const { return readers_.at(static_cast<std::size_t>(id)); }
+
+  private:
+    std::vector<std::vector<NodeId>> readers_;
+    std::vector<int> count_;
+};
+
+// The value of a constant with one floating-point element.
+std::optional<float> scalar_of(const Graph& graph, ValueId id);
+
+// The two operands of a node one of which is a scalar constant and the other none. Where the operator does not commute,
+// `side` tells 6 / x from x / 6.
+struct ScalarOperand {
+    ValueId operand;
+    float scalar;
+    int side;  // of the scalar: 0 left, 1 right
+};
+std::optional<ScalarOperand> scalar_operand(const Graph& graph, const Node& node);
+
+// The producer when it is an `op`, else nullptr.
+const Node* producer_of(const Graph& graph, ValueId id, std::string_view op);
+
+bool same_shape(const Graph& graph, ValueId a, ValueId b);  // and both known
+
+// Whether `node` pads explicitly, so that its attribute pads says all.
+bool explicit_padding(const Node& node);
+// The integers attribute, or `count` times `fallback` where it is absent.
+std::vector<std::int64_t> integers_or(const Node& node, const std::string& name, std::size_t count,
+                                      std::int64_t fallback);
+
+bool all_equal(const std::vector<std::int64_t>& values, std::int64_t wanted);
+
+// Tries rewrite(node id, uses) -> bool on every node, producers first or last. Uses are counted anew and dead nodes
+// removed after each success; nodes that a rewrite adds are not visited. Returns the number of successes.
+enum class Order { producers_first, consumers_first };
+
+template <typename Rewrite>
+int rewrite_each(Graph& graph, Order order, Rewrite&& rewrite) {
+    std::vector<NodeId> nodes = graph.topological_order();
+    if (order == Order::consumers_first) std::reverse(nodes.begin(), nodes.end());
+    Uses uses(graph);
+    int rewrites = 0;
+    for (NodeId id : nodes) {
+        if (graph.node(id).removed || !rewrite(id, uses)) continue;
+        ++rewrites;
+        graph.remove_dead();
+        uses = Uses(graph);
+    }
+    return rewrites;
+}
+
+// Puts a new node with one output in the place of `old`: its readers, and a graph output's name, go over to it. Dtype
+// and shape are those of `old`.
+NodeId replace_with_node(Graph& graph, ValueId old, std::string op, std::string_view base_name,
+                         std::vector<ValueId> inputs, Attributes attributes = {});
+
+}  // namespace octet::passes

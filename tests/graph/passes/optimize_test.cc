@@ -1,0 +1,97 @@
+#include <filesystem>
+
+#include "frontends/onnx/importer.h"
+#include "graph/ops/evaluator.h"
+#include "tests/graph/passes/pass_test.h"
+
+namespace octet::test {
+namespace {
+
+TEST(Optimize, RunsToAFixedPoint) {
+    // HardSwish needs the constants folded, and the identities between it and the convolution gone.
+    Builder b;
+    const ValueId x = b.conv(b.input({1, 3, 4, 5}), 3, 4, 1);
+    const ValueId y = b.op("Identity", {b.batchnorm(b.op("Identity", {x}), 4)});
+    const ValueId three = b.op("Add", {b.scalar(1), b.scalar(2)});
+    const ValueId gate = b.op("Clip", {b.op("Add", {y, three}), b.scalar(0), b.scalar(6)});
+    const Graph before = b.finish({b.op("Div", {b.op("Mul", {y, gate}), b.scalar(6)})});
+    Graph after = before;
+    const auto done = optimize(after);
+    ASSERT_TRUE(done) << done.error().message;
+    expect_same_function(before, after);
+    EXPECT_EQ(node_total(after), 2);
+    EXPECT_EQ(after.node_count(), 2U) << "compacted";
+}
+
+TEST(Optimize, RefusesAGraphThatIsWrongAlready) {
+    Graph graph;
+    const ValueId x = graph.add_input("x", DType::float32, {2, 3});
+    const NodeId id = graph.add_node("NoSuchOperator", "odd_one", {x}, {"y"});
+    graph.outputs = graph.node(id).outputs;
+    const auto done = optimize(graph);
+    ASSERT_FALSE(done);
+    EXPECT_NE(done.error().message.find("odd_one"), std::string::npos) << done.error().message;
+}
+
+class Yolop : public testing::TestWithParam<const char*> {
+  protected:
+    void SetUp() override {
+        const auto path = std::filesystem::path(OCTET_SOURCE_DIR) / "../shared/models" / GetParam();
+        if (!std::filesystem::exists(path)) GTEST_SKIP() << "needs ../shared/models/" << GetParam();
+        auto loaded = onnx::load(path.string());
+        ASSERT_TRUE(loaded) << loaded.error().message;
+        graph_ = std::move(*loaded);
+    }
+
+    Graph optimized(const OptimizeOptions& options) {
+        Graph graph = graph_;
+        const auto done = optimize(graph, options);
+        EXPECT_TRUE(done) << done.error().message;
+        return graph;
+    }
+
+    Graph graph_;
+};
+
+TEST_P(Yolop, BecomesTheNetworkThatItIs) {
+    const Graph graph = optimized({});
+    const std::pair<const char*, int> counts[] = {
+        {"Conv", 102}, {"HardSwish", 75}, {"LeakyRelu", 12}, {"MaxPool", 3}, {"Resize", 8},
+        {"Add", 7},    {"Sigmoid", 2},    {"Detect", 1},     {"Focus", 1},   {"BatchNormalization", 0}};
+    int named = 0;
+    for (const auto& [op, wanted] : counts) {
+        EXPECT_EQ(count(graph, op), wanted) << op;
+        named += wanted;
+    }
+    EXPECT_EQ(node_total(graph), named + count(graph, "Concat")) << "something is left over";
+    EXPECT_EQ(count(optimized({.fold_batchnorm_concat = false}), "BatchNormalization"), 12);
+}
+
+TEST_P(Yolop, AnchorsAndStridesAreRead) {
+    const Graph graph = optimized({});
+    for (NodeId id : graph.topological_order()) {
+        const Node& node = graph.node(id);
+        if (node.op != "Detect") continue;
+        EXPECT_EQ(node.attributes.reals("strides"), (std::vector<float>{8, 16, 32}));
+        EXPECT_EQ(node.attributes.real("box_scale", 0), 1.0F);
+        const std::vector<float> anchors = {3, 9, 5, 11, 4, 20, 7, 18, 6, 39, 12, 31, 19, 50, 38, 81, 68, 157};
+        const auto found = node.attributes.reals("anchors");
+        ASSERT_EQ(found.size(), anchors.size());
+        for (std::size_t i = 0; i < anchors.size(); ++i) EXPECT_NEAR(found[i], anchors[i], 1e-4 * anchors[i]);
+    }
+}
+
+TEST_P(Yolop, EveryRewriteTogetherKeepsTheOutputs) {
+    const OptimizeOptions all = {
+        .fold_batchnorm_concat = true, .focus_to_conv = true, .commute_conv_resize = true, .maxpool_cascade = true};
+    const Graph graph = optimized(all);
+    EXPECT_EQ(count(graph, "Focus"), 0);
+    EXPECT_EQ(count(graph, "Conv"), 102);
+    expect_same_function(graph_, graph, 1e-4);
+}
+
+INSTANTIATE_TEST_SUITE_P(, Yolop, testing::Values("yolop-640.onnx", "yolop-640-simplified.onnx"),
+                         [](const auto& test) { return test.index == 0 ? "Straight" : "Simplified"; });
+
+}  // namespace
+}  // namespace octet::test
