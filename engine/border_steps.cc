@@ -110,19 +110,19 @@ class SigmoidStep final : public Step {
         float* out = state.output<float>(out_, shape_);
         const std::int64_t plane = std::int64_t{in.h} * in.w;
         state.pool->run(in.h, grain_of(in.h, *state.pool), [&](std::int64_t begin, std::int64_t end, int thread) {
-            // One row of Q16 values at a time, in the thread's scratch.
+            // One row of Q16 values at a time, in the thread's scratch, padding channels included: a dense row is fast
+            // however few channels there are.
+            const auto pitch = static_cast<int>(in.pixel_stride);
             auto* row = reinterpret_cast<std::uint16_t*>(state.scratch[static_cast<std::size_t>(thread)]);
             for (std::int64_t y = begin; y < end; ++y) {
                 kernels::SigmoidCall call;
-                call.in = in;
-                call.in.data = in.pixel(y, 0);
-                call.in.h = 1;
+                call.in = {in.pixel(y, 0), 1, in.w, pitch, in.row_stride, pitch, 0};
                 call.f = f_;
-                call.out = {row, 1, in.w, in.c, std::int64_t{in.w} * in.c, in.c, 0};
+                call.out = {row, 1, in.w, pitch, std::int64_t{in.w} * pitch, pitch, 0};
                 run_(call, 0, 1);
                 for (int c = 0; c < in.c; ++c) {
                     float* line = out + c * plane + y * in.w;
-                    for (int x = 0; x < in.w; ++x) line[x] = static_cast<float>(row[x * in.c + c]) * (1.0F / 65536);
+                    for (int x = 0; x < in.w; ++x) line[x] = static_cast<float>(row[x * pitch + c]) * (1.0F / 65536);
                 }
             }
         });
@@ -130,8 +130,9 @@ class SigmoidStep final : public Step {
     }
     std::vector<PlaneRef> planes() const override { return {in_}; }
     std::size_t scratch_bytes(const std::vector<Plane>& planes) const override {
-        const auto width = static_cast<std::size_t>(planes[static_cast<std::size_t>(in_.plane)].layout.w);
-        return width * static_cast<std::size_t>(in_.channels) * sizeof(std::uint16_t) + kernels::max_overread_bytes;
+        const kernels::PlaneLayout& layout = planes[static_cast<std::size_t>(in_.plane)].layout;
+        return static_cast<std::size_t>(layout.w * layout.pixel_stride) * sizeof(std::uint16_t) +
+               kernels::max_overread_bytes;
     }
 
   private:

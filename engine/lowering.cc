@@ -458,7 +458,8 @@ Result<void> Lowering::emit_lut(const Pattern& pattern, PlaneRef out) {
                                                                            plane_zero_point(pattern.grid), 0, 255)));
     }
     const ValueId result = graph_.node(pattern.quantize).outputs[0];
-    return add(make_lut_step(plan_->isa, graph_.node(pattern.node).name, rows(result), std::move(table),
+    const NodeId named = pattern.node == no_node ? pattern.quantize : pattern.node;
+    return add(make_lut_step(plan_->isa, graph_.node(named).name, rows(result), std::move(table),
                              refs_.at(pattern.sources[0].value), out));
 }
 

@@ -250,10 +250,10 @@ bool PatternMatcher::match_lut(ValueId value, Pattern& pattern) const {
     std::vector<NodeId> chain;
     for (ValueId at = value;;) {
         if (const auto x = source(at)) {
-            if (chain.empty() || x->grid.dtype == DType::int16) return false;
+            if (x->grid.dtype == DType::int16 || !x->grid.channel_zero_points.empty()) return false;
             std::reverse(chain.begin(), chain.end());
             pattern.kind = PatternKind::lut;
-            pattern.node = chain.back();
+            pattern.node = chain.empty() ? no_node : chain.back();
             pattern.sources = {*x};
             pattern.chain = std::move(chain);
             return true;

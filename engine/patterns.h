@@ -12,7 +12,7 @@
 //     concat     Q ← Concat(axis 1) ← DQ(x)…
 //     maxpool    Q ← MaxPool ← DQ(x)                    same grid on both sides
 //     resize     Q ← Resize(nearest) ← DQ(x)            same grid on both sides
-//     lut        Q ← unary elementwise operators ← DQ(x)
+//     lut        Q ← unary elementwise operators, or none ← DQ(x)
 //     pixels     Q(scale 1, zero point 0) ← [Add ← [Mul ←]] graph input: undoes the normalization of 8-bit pixels
 //     quantize   Q ← anything else, computed in float
 

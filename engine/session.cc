@@ -7,6 +7,7 @@
 #include "engine/lowering.h"
 #include "engine/plan.h"
 #include "graph/ops/infer.h"
+#include "graph/passes/pass.h"
 
 namespace octet::engine {
 namespace {
@@ -102,6 +103,8 @@ Result<Session> Session::create(Graph graph, const SessionOptions& options) {
     const auto isa = kernels::choose_isa();
     if (!isa) return fail(ErrorCode::invalid_argument, "{}", isa.error());
     OCTET_TRY(infer_shapes(graph));
+    // The new nodes stand before their readers, so a chain of movers takes a sweep for each.
+    while (hoist_quantize(graph) > 0) OCTET_TRY(infer_shapes(graph));
     OCTET_ASSIGN(auto plan, make_plan(graph, *isa));
     return create(std::move(plan), options);
 }

@@ -23,6 +23,9 @@ int fuse_detect(Graph& graph);            // the YOLO box decode, down to the Co
 int commute_conv_resize(Graph& graph);    // 1×1 Conv and elementwise operators move before the nearest upsampling
 int maxpool_cascade(Graph& graph);        // MaxPool 5, 9, 13 of one tensor → 5, 5∘5, 5∘5∘5
 
+// QuantizeLinear behind an operator that only moves values → in front of it.
+int hoist_quantize(Graph& graph);
+
 struct Pass {
     std::string_view name;
     int (*run)(Graph&);

@@ -12,7 +12,7 @@
 #include "engine/session.h"
 #include "graph/ops/evaluator.h"
 #include "graph/ops/infer.h"
-#include "tests/engine/quantized_graph.h"
+#include "tests/quantized_graph.h"
 
 namespace octet::engine {
 namespace {
