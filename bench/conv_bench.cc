@@ -84,7 +84,7 @@ const int registered = [] {
             const std::string name = std::string(kernel.name) + "/" + std::to_string(layer.kernel) + "x" +
                                      std::to_string(layer.kernel) + "s" + std::to_string(layer.stride) + "_" +
                                      std::to_string(layer.cin) + "to" + std::to_string(layer.cout) + "_" +
-                                     std::to_string(layer.in_size);
+                                     std::to_string(layer.in_size) + (layer.hardswish ? "_hardswish" : "");
             benchmark::RegisterBenchmark(name.c_str(), [&kernel, &layer](benchmark::State& state) {
                 conv_layer(state, kernel, layer);
             })->Unit(benchmark::kMicrosecond);

@@ -8,6 +8,13 @@
 // Lanes hold channels in the order in which a 32 -> 16 bit pack of the two vectors restores the natural one: vector v,
 // lane 4g + j is channel 8g + 4v + j of the block. A block of one vector is in natural order.
 //
+// A layer with few output channels would leave most lanes empty. There a vector holds several neighbouring pixels:
+//
+//     lane j * L + o is channel o of pixel J * x + j            L = 4 or 8 lanes a pixel, J = lanes / L pixels
+//
+// which is a convolution with J * L channels, stride J * s and a kernel that is (J - 1) * s wider; pixel j's weights
+// stand j * s taps to the right. Few extra zeros, J times fewer epilogues.
+//
 // Everything is in an unnamed namespace on purpose: each instruction set's file compiles a private copy.
 
 #include <cstddef>
@@ -30,14 +37,45 @@ constexpr int conv_lane_channel(int vectors, int vector, int lane) {
     return vectors == 1 ? lane : lane / 4 * 8 + vector * 4 + lane % 4;
 }
 
+struct ConvGrouping {
+    int pixels, lanes_per_pixel;  // J, L
+};
+
+constexpr ConvGrouping conv_grouping(const ConvParams& p, int lanes) {
+    if (p.cout > lanes / 2 || p.dilation_w != 1) return {1, lanes};
+    const int lanes_per_pixel = p.cout <= 4 ? 4 : 8;
+    return {lanes / lanes_per_pixel, lanes_per_pixel};
+}
+
+// The convolution that is computed, with J * L channels.
+constexpr ConvParams conv_grouped(const ConvParams& p, int lanes) {
+    const ConvGrouping grouping = conv_grouping(p, lanes);
+    if (grouping.pixels == 1) return p;
+    ConvParams grouped = p;
+    grouped.kernel_w += (grouping.pixels - 1) * p.stride_w;
+    grouped.stride_w *= grouping.pixels;
+    grouped.cout = lanes;
+    return grouped;
+}
+
+// A weight of the grouped convolution. weights: [cout][kernel_h][kernel_w][cin] of the layer p.
+OCTET_INLINE int8_t conv_weight(const ConvParams& p, int lanes, const int8_t* weights, int o, int ky, int kx, int i) {
+    const ConvGrouping grouping = conv_grouping(p, lanes);
+    if (grouping.pixels > 1) {
+        kx -= o / grouping.lanes_per_pixel * p.stride_w;
+        o %= grouping.lanes_per_pixel;
+        if (o >= p.cout || kx < 0 || kx >= p.kernel_w) return 0;
+    }
+    return weights[((int64_t{o} * p.kernel_h + ky) * p.kernel_w + kx) * p.cin + i];
+}
+
 // A row of the input under one kernel: `rows` kernel rows, each of `runs` contiguous runs of `steps` 4-byte steps.
 struct ConvWindow {
     int rows, runs, steps;
     int64_t row_bytes, run_bytes, pixel_bytes;  // pixel_bytes: between neighbouring output pixels
 };
 
-OCTET_INLINE ConvWindow conv_window(const ConvCall& call) {
-    const ConvParams& p = call.params;
+OCTET_INLINE ConvWindow conv_window(const ConvCall& call, const ConvParams& p) {
     const int steps = (p.cin + 3) / 4;
     ConvWindow window = {p.kernel_h,
                          p.kernel_w,
@@ -51,6 +89,11 @@ OCTET_INLINE ConvWindow conv_window(const ConvCall& call) {
         window.runs = 1;
     }
     return window;
+}
+
+// Bytes of the layer's own weights where the packed form needs them too.
+constexpr int64_t conv_raw_bytes(const ConvParams& p, int lanes) {
+    return conv_grouping(p, lanes).pixels == 1 ? 0 : int64_t{p.cout} * p.kernel_h * p.kernel_w * p.cin;
 }
 
 // Bytes of a block's weights.
@@ -83,20 +126,45 @@ void conv_pack_block(const ConvParams& p, int first_channel, int lanes, int8_t* 
     }
 }
 
-OCTET_INLINE int8_t conv_weight(const ConvParams& p, const int8_t* weights, int o, int ky, int kx, int i) {
-    return weights[((int64_t{o} * p.kernel_h + ky) * p.kernel_w + kx) * p.cin + i];
-}
-
 // One output row of one block.
 struct ConvRow {
     const ConvCall* call;
     ConvWindow window;
     const uint8_t* in;       // under the first output pixel, tap (0, 0), channel 0
     const std::byte* block;  // packed weights
-    int y;
+    int y, width;            // width in vectors of pixels
+    ConvGrouping grouping;
 };
 
-// Arch: lanes, max_pixels, Epilogue<vectors>(call, first channel), tile<vectors, pixels>(row, epilogue, x).
+// Arch::Epilogue<vectors>: one vector of accumulators, or two.
+template <int vectors, typename One, typename Two>
+struct ConvEpilogueChoice {
+    using Type = Two;
+};
+template <typename One, typename Two>
+struct ConvEpilogueChoice<1, One, Two> {
+    using Type = One;
+};
+template <int vectors, typename One, typename Two>
+using ConvEpilogue = typename ConvEpilogueChoice<vectors, One, Two>::Type;
+
+// The accumulators leave one by one, or two by two where a pixel has one vector of them.
+template <int vectors, int pixels, typename Epilogue, typename Vector>
+OCTET_INLINE void conv_store_tile(const ConvRow& row, const Epilogue& epilogue, const Vector (&acc)[pixels][vectors],
+                                  int x) {
+    if constexpr (vectors == 1) {
+#pragma GCC unroll 16
+        for (int p = 0; p < pixels; p += 2) {
+            const bool second = p + 1 < pixels;
+            epilogue.store(row, acc[p][0], acc[second ? p + 1 : p][0], second, x + p);
+        }
+    } else {
+#pragma GCC unroll 16
+        for (int p = 0; p < pixels; ++p) epilogue.store(row, acc[p][0], acc[p][1], x + p);
+    }
+}
+
+// Arch: lanes, max_pixels, Epilogue<vectors>(row, first channel), tile<vectors, pixels>(row, epilogue, x).
 template <typename Arch, int vectors, int pixels>
 void conv_tile_of(int count, const ConvRow& row, const typename Arch::template Epilogue<vectors>& epilogue, int x) {
     if constexpr (pixels > 1) {
@@ -107,8 +175,8 @@ void conv_tile_of(int count, const ConvRow& row, const typename Arch::template E
 
 template <typename Arch, int vectors>
 void conv_row(const ConvRow& row, int first_channel) {
-    const typename Arch::template Epilogue<vectors> epilogue(*row.call, first_channel);
-    const int w = row.call->out_w();
+    const typename Arch::template Epilogue<vectors> epilogue(row, first_channel);
+    const int w = row.width;
     // As few tiles as possible, all of nearly the same width: no narrow tail.
     int tiles = (w + Arch::max_pixels - 1) / Arch::max_pixels;
     for (int x = 0; x < w; --tiles) {
@@ -122,16 +190,33 @@ void conv_row(const ConvRow& row, int first_channel) {
 constexpr int64_t conv_resident_weights = 512 * 1024;
 
 OCTET_INLINE int conv_direct_units(const ConvCall& call, int lanes) {
-    return call.out_h() * conv_blocks(call.params, lanes);
+    return call.out_h() * conv_blocks(conv_grouped(call.params, lanes), lanes);
 }
 
-// block_of(b): start of a packed block.
-template <typename Arch, typename BlockOf>
-void conv_direct_run(const ConvCall& call, int unit_begin, int unit_end, BlockOf block_of) {
+// All channels of a pixel that does not fill a vector of pixels.
+inline void conv_single_pixel(const ConvCall& call, const int8_t* weights, int y, int x) {
     const ConvParams& p = call.params;
-    const int blocks = conv_blocks(p, Arch::lanes), height = call.out_h();
+    for (int o = 0; o < p.cout; ++o) {
+        int32_t acc = 0;
+        for (int ky = 0; ky < p.kernel_h; ++ky) {
+            for (int kx = 0; kx < p.kernel_w; ++kx, weights += p.cin) {
+                const uint8_t* in = call.in.pixel(int64_t{y} * p.stride_h - p.pad_top + ky * p.dilation_h,
+                                                  int64_t{x} * p.stride_w - p.pad_left + kx * p.dilation_w);
+                for (int i = 0; i < p.cin; ++i) acc += in[i] * weights[i];
+            }
+        }
+        conv_store(call, y, x, o, acc);
+    }
+}
+
+// block_of(b): start of a packed block. raw_weights: the layer's weights as they were given, where pixels are grouped.
+template <typename Arch, typename BlockOf>
+void conv_direct_run(const ConvCall& call, int unit_begin, int unit_end, const int8_t* raw_weights, BlockOf block_of) {
+    const ConvParams p = conv_grouped(call.params, Arch::lanes);
+    const ConvGrouping grouping = conv_grouping(call.params, Arch::lanes);
+    const int blocks = conv_blocks(p, Arch::lanes), height = call.out_h(), width = call.out_w() / grouping.pixels;
     const bool blocks_inside = conv_block_bytes(p, 2, Arch::lanes) * blocks <= conv_resident_weights;
-    ConvRow row = {&call, conv_window(call), nullptr, nullptr, 0};
+    ConvRow row = {&call, conv_window(call, p), nullptr, nullptr, 0, width, grouping};
     for (int unit = unit_begin; unit < unit_end; ++unit) {
         const int block = blocks_inside ? unit % blocks : unit / height;
         row.y = blocks_inside ? unit / blocks : unit % height;
@@ -143,6 +228,7 @@ void conv_direct_run(const ConvCall& call, int unit_begin, int unit_end, BlockOf
         } else {
             conv_row<Arch, 1>(row, first_channel);
         }
+        for (int x = width * grouping.pixels; x < call.out_w(); ++x) conv_single_pixel(call, raw_weights, row.y, x);
     }
 }
 
