@@ -11,7 +11,7 @@
 #include <immintrin.h>
 
 #include "kernels/conv_direct.h"
-#include "kernels/x86_avx2/fixed16.h"
+#include "kernels/x86_avx2/conv_epilogue.h"
 
 namespace octet::kernels {
 namespace {
@@ -38,137 +38,6 @@ int8_t split_pair(int8_t first, int8_t* second) {
     *second = static_cast<int8_t>(*second - excess);
     return static_cast<int8_t>(excess);
 }
-
-// One vector of accumulators is a pixel's 8 channels, or two pixels' 4; two of them share an epilogue.
-struct PairEpilogue {
-    __m256i bias[1], shift;
-    Fixed16x16 fixed16;
-    int channel, channels, lanes_per_pixel, pixels;
-
-    OCTET_INLINE PairEpilogue(const ConvRow& row, int first) : fixed16(row.call->epilogue, first), channel(first) {
-        const Fixed16& e = row.call->epilogue;
-        pixels = row.grouping.pixels;
-        lanes_per_pixel = row.grouping.lanes_per_pixel;
-        channels = row.call->params.cout - first < lanes_per_pixel ? row.call->params.cout - first : lanes_per_pixel;
-        alignas(32) int32_t lane_bias[8], lane_shift[8];
-        alignas(32) int16_t lane_mult[16], lane_alpha[16];
-        for (int lane = 0; lane < 16; ++lane) {
-            const int o = lane % lanes_per_pixel;
-            if (lane < 8) lane_bias[lane] = e.bias[first + o];
-            if (lane < 8) lane_shift[lane] = e.shift[first + o];
-            lane_mult[lane] = e.mult[first + o];
-            lane_alpha[lane] = e.prelu_alpha ? e.prelu_alpha[first + o] : int16_t{0};
-        }
-        bias[0] = _mm256_load_si256(reinterpret_cast<const __m256i*>(lane_bias));
-        shift = _mm256_load_si256(reinterpret_cast<const __m256i*>(lane_shift));
-        fixed16.mult = _mm256_load_si256(reinterpret_cast<const __m256i*>(lane_mult));
-        fixed16.prelu_alpha = _mm256_load_si256(reinterpret_cast<const __m256i*>(lane_alpha));
-    }
-
-    // values: lanes of T, written to `count` pixels.
-    template <typename T>
-    OCTET_INLINE void scatter(const T* values, T* out, int64_t stride, int count) const {
-        if (stride == lanes_per_pixel && channels == lanes_per_pixel) {
-            for (int i = 0; i < count * lanes_per_pixel; ++i) out[i] = values[i];
-            return;
-        }
-        for (int j = 0; j < count; ++j, out += stride, values += lanes_per_pixel) {
-            for (int o = 0; o < channels; ++o) out[o] = values[o];
-        }
-    }
-
-    // second: whether b counts. x: in vectors of pixels.
-    OCTET_INLINE void store(const ConvRow& row, __m256i a, __m256i b, bool second, int x) const {
-        const ConvCall& call = *row.call;
-        const int first_pixel = x * pixels, count = second ? 2 * pixels : pixels;
-        if (call.epilogue.output == OutputKind::s32) {
-            alignas(32) int32_t sums[16];
-            _mm256_store_si256(reinterpret_cast<__m256i*>(sums), a);
-            _mm256_store_si256(reinterpret_cast<__m256i*>(sums) + 1, b);
-            scatter(sums, call.out_s32.pixel(row.y, first_pixel) + channel, call.out_s32.pixel_stride, count);
-            return;
-        }
-        // The pack interleaves the two vectors by 4 lanes.
-        const __m256i packed = _mm256_packs_epi32(_mm256_srav_epi32(a, shift), _mm256_srav_epi32(b, shift));
-        const __m256i u = fixed16.activate(_mm256_permute4x64_epi64(packed, _MM_SHUFFLE(3, 1, 2, 0)));
-        if (call.epilogue.output == OutputKind::s16) {
-            alignas(32) int16_t values[16];
-            _mm256_store_si256(reinterpret_cast<__m256i*>(values), fixed16.s16(u));
-            scatter(values, call.out_s16.pixel(row.y, first_pixel) + channel, call.out_s16.pixel_stride, count);
-            return;
-        }
-        __m256i v = fixed16.scale(u);
-        if (call.residual.data) v = fixed16.add_residual(v, load_residual(call.residual, row.y, first_pixel, count));
-        const __m128i y = fixed16.round(v);
-        uint8_t* out = call.out_u8.pixel(row.y, first_pixel) + channel;
-        const int64_t stride = call.out_u8.pixel_stride;
-        if (stride == lanes_per_pixel && channels == lanes_per_pixel && second) {
-            _mm_storeu_si128(reinterpret_cast<__m128i*>(out), y);
-            return;
-        }
-        alignas(16) uint8_t bytes[16];
-        _mm_store_si128(reinterpret_cast<__m128i*>(bytes), y);
-        if (channels == 8) {
-            for (int j = 0; j < count; ++j) __builtin_memcpy(out + j * stride, bytes + j * 8, 8);
-        } else if (channels == 4 && lanes_per_pixel == 4) {
-            for (int j = 0; j < count; ++j) __builtin_memcpy(out + j * stride, bytes + j * 4, 4);
-        } else {
-            scatter(bytes, out, stride, count);
-        }
-    }
-
-    OCTET_INLINE __m128i load_residual(const ConstU8View& residual, int y, int x, int count) const {
-        const uint8_t* in = residual.pixel(y, x) + channel;
-        alignas(16) uint8_t bytes[16] = {};
-        for (int j = 0; j < count; ++j) {
-            for (int o = 0; o < channels; ++o) bytes[j * lanes_per_pixel + o] = in[j * residual.pixel_stride + o];
-        }
-        return _mm_load_si128(reinterpret_cast<const __m128i*>(bytes));
-    }
-};
-
-// Two vectors of accumulators: 16 channels of a pixel.
-struct BlockEpilogue {
-    __m256i bias[2], shift[2];
-    Fixed16x16 fixed16;
-    int channel, channels;
-
-    OCTET_INLINE BlockEpilogue(const ConvRow& row, int first) : fixed16(row.call->epilogue, first), channel(first) {
-        const ConvCall& call = *row.call;
-        channels = call.params.cout - first < 16 ? call.params.cout - first : 16;
-        for (int v = 0; v < 2; ++v) {
-            bias[v] = load_lanes(call.epilogue.bias + first, v);
-            shift[v] = load_lanes(call.epilogue.shift + first, v);
-        }
-    }
-
-    static OCTET_INLINE __m256i load_lanes(const int32_t* values, int vector) {
-        const auto* quads = reinterpret_cast<const __m128i*>(values);
-        return _mm256_set_m128i(_mm_loadu_si128(quads + vector + 2), _mm_loadu_si128(quads + vector));
-    }
-
-    OCTET_INLINE void store(const ConvRow& row, __m256i a, __m256i b, int x) const {
-        const ConvCall& call = *row.call;
-        if (call.epilogue.output == OutputKind::s32) return store_s32(call.out_s32.pixel(row.y, x) + channel, a, b);
-        const __m256i t = _mm256_packs_epi32(_mm256_srav_epi32(a, shift[0]), _mm256_srav_epi32(b, shift[1]));
-        const __m256i u = fixed16.activate(t);
-        if (call.epilogue.output == OutputKind::s16) {
-            store_bytes(call.out_s16.pixel(row.y, x) + channel, fixed16.s16(u), channels * 2);
-            return;
-        }
-        __m256i v = fixed16.scale(u);
-        if (call.residual.data) {
-            const auto* residual = reinterpret_cast<const __m128i*>(call.residual.pixel(row.y, x) + channel);
-            v = fixed16.add_residual(v, _mm_loadu_si128(residual));
-        }
-        store_bytes(call.out_u8.pixel(row.y, x) + channel, fixed16.round(v), channels);
-    }
-
-    OCTET_INLINE void store_s32(int32_t* out, __m256i a, __m256i b) const {
-        store_bytes(out, _mm256_permute2x128_si256(a, b, 0x20), channels * 4);
-        if (channels > 8) store_bytes(out + 8, _mm256_permute2x128_si256(a, b, 0x31), (channels - 8) * 4);
-    }
-};
 
 struct Avx2 {
     static constexpr int lanes = 8;

@@ -157,6 +157,23 @@ TEST_P(Conv, every_kernel_shape) {
     expect_equal_to_reference(GetParam(), c, random_);
 }
 
+// Shapes that Winograd takes: planes that do and do not divide into its tiles, several batches, all pads.
+TEST_P(Conv, three_by_three_with_many_channels) {
+    for (int w = 1; w <= 13; ++w) {
+        for (const int cin : {32, 33, 48, 64}) {
+            Case c = vary(square(3, 1, 1, cin, pick({8, 16, 17, 31, 32, 40, 64, 70})), pick({1, 3, 4, 6, 9}), w);
+            c.output = static_cast<OutputKind>(pick({0, 0, 1, 2}));
+            c.residual = c.residual && c.output == OutputKind::u8;
+            ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), c, random_));
+        }
+    }
+    for (const int pad : {0, 1, 2}) {
+        Case c = vary(square(3, 1, 1, 64, 48), 40, 52);
+        c.params.pad_top = c.params.pad_left = pad;
+        ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), c, random_));
+    }
+}
+
 TEST_P(Conv, groups_and_depthwise) {
     for (const int groups : {2, 3, 8, 40}) {
         for (const int kernel : {1, 3, 5}) {

@@ -1,0 +1,126 @@
+// Winograd F(4x4, 3x3) with vpmaddwd: int16 x int16 pairs into int32. See conv_winograd.h.
+
+#include "kernels/conv_winograd.h"
+
+#include <immintrin.h>
+
+#include "kernels/x86_avx2/conv_epilogue.h"
+
+namespace octet::kernels {
+namespace {
+
+struct WinogradAvx2 {
+    static constexpr int lanes = 8;
+    static constexpr int max_tiles = 6;
+
+    typedef int16_t I16 __attribute__((vector_size(32), may_alias));
+    typedef int32_t I32 __attribute__((vector_size(32), may_alias));
+
+    template <int vectors>
+    using Epilogue = ConvEpilogue<vectors, PairEpilogue, BlockEpilogue>;
+
+    static OCTET_INLINE I16 load_u8(const uint8_t* x) {
+        return reinterpret_cast<I16>(_mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x))));
+    }
+
+    // z = 576 * y modulo 2^32: 0x38E38E39 * 9 = 1 modulo 2^32.
+    static OCTET_INLINE I32 divide_by_576(I32 z) {
+        const __m256i y = _mm256_mullo_epi32(reinterpret_cast<__m256i>(z), _mm256_set1_epi32(0x38E38E39));
+        return reinterpret_cast<I32>(_mm256_srai_epi32(y, 6));
+    }
+
+    static OCTET_INLINE void multiply_add(__m256i& acc, __m256i input, __m256i weights) {
+        acc = _mm256_add_epi32(acc, _mm256_madd_epi16(input, weights));
+    }
+
+    // Sums over the channels at one point: `tiles` tiles x the block's channels.
+    template <int vectors, int tiles>
+    __attribute__((noinline)) static void sums(const std::byte* transformed, int64_t tile_bytes, int steps,
+                                               const int16_t* weights, std::byte* result) {
+        __m256i acc[tiles][vectors];
+#pragma GCC unroll 16
+        for (int t = 0; t < tiles; ++t) {
+#pragma GCC unroll 2
+            for (int v = 0; v < vectors; ++v) acc[t][v] = _mm256_setzero_si256();
+        }
+        const auto* w = reinterpret_cast<const __m256i*>(weights);
+        const int64_t tile_bytes3 = 3 * tile_bytes;
+        // One pointer for four tiles: x86 addresses the others with 1, 2 and 3 times the stride.
+        const std::byte* quad[(tiles + 3) / 4];
+#pragma GCC unroll 4
+        for (int q = 0; q < (tiles + 3) / 4; ++q) quad[q] = transformed + 4 * q * tile_bytes;
+        for (int step = 0; step < steps; ++step, w += vectors) {
+            __m256i block[vectors];
+#pragma GCC unroll 2
+            for (int v = 0; v < vectors; ++v) block[v] = _mm256_load_si256(w + v);
+#pragma GCC unroll 16
+            for (int t = 0; t < tiles; ++t) {
+                const std::byte* base = quad[t / 4];
+                int32_t pair;
+                __builtin_memcpy(&pair, t % 4 == 3 ? base + tile_bytes3 : base + t % 4 * tile_bytes, 4);
+                const __m256i input = _mm256_set1_epi32(pair);
+#pragma GCC unroll 2
+                for (int v = 0; v < vectors; ++v) multiply_add(acc[t][v], input, block[v]);
+            }
+#pragma GCC unroll 4
+            for (int q = 0; q < (tiles + 3) / 4; ++q) quad[q] += 4;
+        }
+        auto* out = reinterpret_cast<__m256i*>(result);
+#pragma GCC unroll 16
+        for (int t = 0; t < tiles; ++t) {
+#pragma GCC unroll 2
+            for (int v = 0; v < vectors; ++v) _mm256_store_si256(out + t * vectors + v, acc[t][v]);
+        }
+    }
+
+    template <int vectors>
+    static OCTET_INLINE void store_row(const ConvRow& row, const Epilogue<vectors>& epilogue,
+                                       const I32 (&y)[vectors][4][4], int i, int x, int width) {
+        const auto at = [&](int v, int j) {
+            return _mm256_add_epi32(reinterpret_cast<__m256i>(y[v][i][j]), epilogue.bias[v]);
+        };
+        if constexpr (vectors == 1) {
+            for (int j = 0; j < width; j += 2) {
+                const bool second = j + 1 < width;
+                epilogue.store(row, at(0, j), at(0, second ? j + 1 : j), second, x + j);
+            }
+        } else {
+            for (int j = 0; j < width; ++j) epilogue.store(row, at(0, j), at(1, j), x + j);
+        }
+    }
+};
+
+using Arch = WinogradAvx2;
+
+const char* refuses(const ConvParams& p, const int8_t* weights) {
+    return winograd_refuses(p, weights, Arch::lanes);
+}
+
+size_t packed_bytes(const ConvParams& p, const int8_t*) {
+    return winograd_packed_bytes(p, Arch::lanes);
+}
+
+void pack(const ConvParams& p, const int8_t* weights, std::byte* packed) {
+    winograd_pack(p, weights, Arch::lanes, reinterpret_cast<int16_t*>(packed));
+}
+
+size_t scratch_bytes(const ConvCall& call) {
+    return winograd_scratch_bytes(call, Arch::lanes);
+}
+
+int units(const ConvCall& call) {
+    return winograd_plan(call, Arch::lanes).batches;
+}
+
+void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) noexcept {
+    winograd_run<Arch>(call, unit_begin, unit_end, scratch);
+}
+
+}  // namespace
+
+extern const ConvKernel conv_winograd_u8s8_6x16_avx2;
+const ConvKernel conv_winograd_u8s8_6x16_avx2 = {
+    "conv_winograd_u8s8_6x16_avx2", Isa::avx2, refuses, packed_bytes, pack, scratch_bytes, units, run,
+};
+
+}  // namespace octet::kernels
