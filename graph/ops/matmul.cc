@@ -1,0 +1,174 @@
+// MatMul, and MatMulInteger: (a - a_zero_point) · (b - b_zero_point) in int32.
+
+#include "graph/ops/matmul.h"
+
+#include "graph/ops/check.h"
+#include "graph/ops/loops.h"
+#include "graph/ops/op_table.h"
+#include "kernels/gemm_f32.h"
+
+namespace octet::ops {
+
+Result<MatMulShape> matmul_shape(const Shape& a, const Shape& b) {
+    if (a.empty() || b.empty()) {
+        return fail(ErrorCode::invalid_model, "a scalar ({} · {}) cannot be multiplied", to_string(a), to_string(b));
+    }
+    MatMulShape s;
+    s.m = a.size() == 1 ? 1 : a[a.size() - 2];
+    s.k = a.back();
+    s.n = b.size() == 1 ? 1 : b.back();
+    const std::int64_t b_rows = b.size() == 1 ? b[0] : b[b.size() - 2];
+    if (s.k != b_rows) {
+        return fail(ErrorCode::invalid_model, "{} · {}: {} columns meet {} rows", to_string(a), to_string(b), s.k,
+                    b_rows);
+    }
+    if (a.size() > 2) s.a_batch.assign(a.begin(), a.end() - 2);
+    if (b.size() > 2) s.b_batch.assign(b.begin(), b.end() - 2);
+    OCTET_ASSIGN(s.batch, broadcast(s.a_batch, s.b_batch));
+    s.out = s.batch;
+    if (a.size() > 1) s.out.push_back(s.m);
+    if (b.size() > 1) s.out.push_back(s.n);
+    return s;
+}
+
+std::int64_t batch_index(const Shape& own, const Shape& batch, std::int64_t i) {
+    const std::vector<std::int64_t> strides = strides_of(own);
+    std::int64_t index = 0;
+    for (std::size_t d = batch.size(); d-- > 0; i /= batch[d]) {
+        const std::size_t lead = batch.size() - own.size();
+        if (d >= lead && own[d - lead] != 1) index += i % batch[d] * strides[d - lead];
+    }
+    return index;
+}
+
+namespace {
+
+// Rows of a product that make a piece of work.
+constexpr std::int64_t row_block = 64;
+
+Result<void> infer_matmul(InferContext& ctx) {
+    OCTET_TRY(expect_numeric(ctx, 0));
+    OCTET_TRY(expect_same_dtype(ctx, 0, 1));
+    OCTET_ASSIGN(MatMulShape s, matmul_shape(ctx.inputs[0]->shape, ctx.inputs[1]->shape));
+    ctx.outputs[0] = {ctx.inputs[0]->dtype, std::move(s.out)};
+    return {};
+}
+
+void multiply(std::int64_t m, const MatMulShape& s, const float* a, const float* b, float* y) {
+    kernels::gemm_f32({.m = static_cast<int>(m),
+                       .n = static_cast<int>(s.n),
+                       .k = static_cast<int>(s.k),
+                       .a = a,
+                       .lda = s.k,
+                       .b = b,
+                       .ldb = s.n,
+                       .c = y,
+                       .ldc = s.n});
+}
+
+// Sums wrap around in integers; products of 32-bit ones are formed in 64.
+template <typename A, typename B, typename Out>
+void multiply(std::int64_t m, const MatMulShape& s, const A* a, const B* b, Out* y) {
+    using Sum = std::conditional_t<std::is_integral_v<Out>, std::uint64_t, Out>;
+    for (std::int64_t i = 0; i < m; ++i) {
+        for (std::int64_t j = 0; j < s.n; ++j) {
+            Sum sum = 0;
+            for (std::int64_t k = 0; k < s.k; ++k) {
+                sum += static_cast<Sum>(a[i * s.k + k]) * static_cast<Sum>(b[k * s.n + j]);
+            }
+            y[i * s.n + j] = static_cast<Out>(sum);
+        }
+    }
+}
+
+template <typename A, typename B, typename Out>
+void multiply_batches(const ParallelFor& parallel_for, const MatMulShape& s, const A* a, const B* b, Out* y) {
+    const std::int64_t batches = product(s.batch, 0, s.batch.size());
+    const std::int64_t blocks = (s.m + row_block - 1) / row_block;
+    if (s.n == 0 || s.k == 0) return;
+    parallel_for(batches * blocks, [&](std::int64_t i) {
+        const std::int64_t batch = i / blocks;
+        const std::int64_t row = i % blocks * row_block;
+        multiply(std::min(row_block, s.m - row), s, a + (batch_index(s.a_batch, s.batch, batch) * s.m + row) * s.k,
+                 b + batch_index(s.b_batch, s.batch, batch) * s.k * s.n, y + (batch * s.m + row) * s.n);
+    });
+}
+
+Result<void> evaluate_matmul(EvalContext& ctx) {
+    const Tensor& a = *ctx.inputs[0];
+    const Tensor& b = *ctx.inputs[1];
+    OCTET_ASSIGN(const MatMulShape s, matmul_shape(a.shape(), b.shape()));
+    Tensor& y = ctx.make_output();
+    dispatch_numeric(a.dtype(), [&]<typename T>() {
+        multiply_batches(ctx.parallel_for, s, elements<T>(a), elements<T>(b), mutable_elements<T>(y));
+    });
+    return {};
+}
+
+std::int64_t macs_matmul(const Node&, std::span<const TensorType* const> inputs, std::span<const TensorType> outputs) {
+    return element_count(outputs[0].shape).value_or(0) * inputs[0]->shape.back();
+}
+
+// A zero point is one value, or one for each row of `a` or column of `b`.
+Result<void> check_zero_point(const InferContext& ctx, std::size_t i, std::int64_t count) {
+    if (!ctx.input(i)) return {};
+    OCTET_TRY(expect_same_dtype(ctx, i - 2, i));
+    const std::int64_t size = element_count(ctx.inputs[i]->shape).value_or(0);
+    if (size == 1 || (size == count && ctx.inputs[i]->shape.size() == 1)) return {};
+    return fail(ErrorCode::unsupported, "zero point {} is neither one value nor {}", to_string(ctx.inputs[i]->shape),
+                count);
+}
+
+Result<void> infer_matmul_integer(InferContext& ctx) {
+    for (std::size_t i = 0; i < 2; ++i) {
+        if (!is_byte(ctx.inputs[i]->dtype)) {
+            return fail(ErrorCode::invalid_model, "input {} is {}, but has to be int8 or uint8", i,
+                        dtype_name(ctx.inputs[i]->dtype));
+        }
+    }
+    OCTET_ASSIGN(MatMulShape s, matmul_shape(ctx.inputs[0]->shape, ctx.inputs[1]->shape));
+    OCTET_TRY(check_zero_point(ctx, 2, s.m));
+    OCTET_TRY(check_zero_point(ctx, 3, s.n));
+    ctx.outputs[0] = {DType::int32, std::move(s.out)};
+    return {};
+}
+
+// x - zero_point, where element i has zero point (i / period) % count.
+std::vector<std::int32_t> centred(const Tensor& x, const Tensor* zero_point, std::int64_t period) {
+    const std::vector<std::int64_t> zeros = zero_point ? zero_point->to_int64() : std::vector<std::int64_t>{0};
+    const auto count = static_cast<std::int64_t>(zeros.size());
+    std::vector<std::int32_t> values;
+    for (std::int64_t v : x.to_int64()) {
+        const auto i = static_cast<std::int64_t>(values.size());
+        values.push_back(static_cast<std::int32_t>(v - zeros[static_cast<std::size_t>(i / period % count)]));
+    }
+    return values;
+}
+
+Result<void> evaluate_matmul_integer(EvalContext& ctx) {
+    OCTET_ASSIGN(const MatMulShape s, matmul_shape(ctx.inputs[0]->shape(), ctx.inputs[1]->shape()));
+    const auto a = centred(*ctx.inputs[0], ctx.input(2), std::max<std::int64_t>(1, s.k));
+    const auto b = centred(*ctx.inputs[1], ctx.input(3), 1);
+    Tensor& y = ctx.make_output();
+    multiply_batches(ctx.parallel_for, s, a.data(), b.data(), y.mutable_data<std::int32_t>().data());
+    return {};
+}
+
+}  // namespace
+
+constinit const OpDef op_matmul = {.name = "MatMul",
+                                   .min_inputs = 2,
+                                   .max_inputs = 2,
+                                   .infer = infer_matmul,
+                                   .evaluate = evaluate_matmul,
+                                   .macs = macs_matmul,
+                                   .quant = QuantRule::compute};
+constinit const OpDef op_matmul_integer = {.name = "MatMulInteger",
+                                           .min_inputs = 2,
+                                           .max_inputs = 4,
+                                           .infer = infer_matmul_integer,
+                                           .evaluate = evaluate_matmul_integer,
+                                           .macs = macs_matmul,
+                                           .quant = QuantRule::none};
+
+}  // namespace octet::ops
