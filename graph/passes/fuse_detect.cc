@@ -209,7 +209,7 @@ bool fuse(Graph& graph, NodeId id) {
     const double box_scale = split_off_box_scale(graph, *region, *decode);
     const Attributes attributes = detect_attributes(*decode, box_scale);
     if (!confirmed(*region, *decode, attributes)) return false;
-    passes::replace_with_node(graph, output, "Detect", node.name + "_detect", region->sources, attributes);
+    passes::produce_instead(graph, output, "Detect", node.name + "_detect", region->sources, attributes);
     return true;
 }
 

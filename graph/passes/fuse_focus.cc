@@ -44,7 +44,7 @@ bool fuse(Graph& graph, NodeId id) {
     };
     const auto region = passes::cut_region(graph, output, {moving_operators, is_source});
     if (!region || region->sources.size() != 1 || !is_focus(*region, source)) return false;
-    passes::replace_with_node(graph, output, "Focus", node.name + "_focus", {region->sources[0]});
+    passes::produce_instead(graph, output, "Focus", node.name + "_focus", {region->sources[0]});
     return true;
 }
 

@@ -115,7 +115,7 @@ bool fuse(Graph& graph, NodeId id, const Uses& uses) {
         if (!passes::same_shape(graph, x, root)) continue;
         if ((near(product.scale, 1.0 / 6) && is_shifted_relu6(graph, gate, x)) ||
             (near(product.scale, 1) && is_hardsigmoid(graph, gate, x))) {
-            passes::replace_with_node(graph, root, "HardSwish", node.name + "_hardswish", {x});
+            passes::produce_instead(graph, root, "HardSwish", node.name + "_hardswish", {x});
             return true;
         }
     }

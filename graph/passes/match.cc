@@ -55,16 +55,12 @@ bool all_equal(const std::vector<std::int64_t>& values, std::int64_t wanted) {
     return std::all_of(values.begin(), values.end(), [&](std::int64_t v) { return v == wanted; });
 }
 
-NodeId replace_with_node(Graph& graph, ValueId old, std::string op, std::string_view base_name,
-                         std::vector<ValueId> inputs, Attributes attributes) {
-    const std::string node_name = graph.unique_name(base_name);
-    const std::string value_name = graph.unique_name(node_name + "_output");
-    const NodeId id = graph.add_node(std::move(op), node_name, std::move(inputs), {value_name}, std::move(attributes));
-    const ValueId output = graph.node(id).outputs[0];
-    graph.value(output).dtype = graph.value(old).dtype;
-    graph.value(output).shape = graph.value(old).shape;
-    graph.replace_uses(old, output);
-    return id;
+void produce_instead(Graph& graph, ValueId id, std::string op, std::string_view base_name, std::vector<ValueId> inputs,
+                     Attributes attributes) {
+    const std::string name = graph.unique_name(base_name);
+    auto& old_outputs = graph.node(graph.producer(id)).outputs;
+    std::replace(old_outputs.begin(), old_outputs.end(), id, no_value);
+    graph.add_node_onto(std::move(op), name, std::move(inputs), {id}, std::move(attributes));
 }
 
 }  // namespace octet::passes

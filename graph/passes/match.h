@@ -70,9 +70,8 @@ int rewrite_each(Graph& graph, Order order, Rewrite&& rewrite) {
     return rewrites;
 }
 
-// Puts a new node with one output in the place of `old`: its readers, and a graph output's name, go over to it. Dtype
-// and shape are those of `old`.
-NodeId replace_with_node(Graph& graph, ValueId old, std::string op, std::string_view base_name,
-                         std::vector<ValueId> inputs, Attributes attributes = {});
+// A new node produces the value from now on, instead of the node that did; the value keeps its name and its readers.
+void produce_instead(Graph& graph, ValueId id, std::string op, std::string_view base_name, std::vector<ValueId> inputs,
+                     Attributes attributes = {});
 
 }  // namespace octet::passes

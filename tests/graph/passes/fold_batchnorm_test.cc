@@ -12,6 +12,19 @@ TEST(FoldBatchnorm, IntoAConvolution) {
     }
 }
 
+TEST(FoldBatchnorm, IntoGroupedAndTransposedConvolutions) {
+    Builder b;
+    const ValueId x = b.input({1, 4, 5, 6});
+    const ValueId grouped = b.op("Conv", {x, b.weights({6, 2, 1, 1})},
+                                 {{"group", std::int64_t{2}}, {"kernel_shape", std::vector<std::int64_t>{1, 1}}});
+    const ValueId transposed = b.op("ConvTranspose", {x, b.weights({4, 3, 2, 2}), b.weights({6})},
+                                    {{"group", std::int64_t{2}},
+                                     {"strides", std::vector<std::int64_t>{2, 2}},
+                                     {"kernel_shape", std::vector<std::int64_t>{2, 2}}});
+    const Graph before = b.finish({b.batchnorm(grouped, 6), b.batchnorm(transposed, 6)});
+    EXPECT_EQ(node_total(expect_rewrites(fold_batchnorm, before, 2)), 2);
+}
+
 TEST(FoldBatchnorm, SharedWeightsAreNotScaledTwice) {
     Builder b;
     const ValueId x = b.input({1, 3, 4, 4});

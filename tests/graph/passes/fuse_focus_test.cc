@@ -57,6 +57,16 @@ TEST(FuseFocus, ReshapeAndTranspose) {
     EXPECT_EQ(node_total(after), 1);
 }
 
+TEST(FuseFocus, SpaceToDepthAndGather) {
+    Builder b;
+    const ValueId x = b.input({1, 3, 8, 6});
+    // SpaceToDepth orders its blocks (row, column) = 00, 01, 10, 11.
+    const ValueId blocks = b.op("SpaceToDepth", {x}, {{"blocksize", std::int64_t{2}}});
+    const ValueId y =
+        b.op("Gather", {blocks, b.integers({0, 1, 2, 6, 7, 8, 3, 4, 5, 9, 10, 11})}, {{"axis", std::int64_t{1}}});
+    EXPECT_EQ(node_total(expect_rewrites(fuse_focus, b.finish({y}), 1, 0)), 1);
+}
+
 TEST(FuseFocus, NotInAnotherOrderOrOfOtherPixels) {
     const std::array<Corner, 4> rows_first = {{{0, 0}, {0, 1}, {1, 0}, {1, 1}}};
     const std::array<Corner, 4> one_twice = {{{0, 0}, {1, 0}, {0, 1}, {0, 1}}};

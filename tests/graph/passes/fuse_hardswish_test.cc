@@ -63,6 +63,21 @@ const auto spellings = testing::Values(
              [](Builder& b, ValueId x) {
                  return b.op("Mul", {b.op("Div", {x, b.scalar(6)}), relu6(b, shifted(b, x))});
              }},
+    Spelling{"MinOfMax",
+             [](Builder& b, ValueId x) {
+                 const ValueId gate = b.op("Min", {b.op("Max", {shifted(b, x), b.scalar(0)}), b.scalar(6)});
+                 return b.op("Div", {b.op("Mul", {x, gate}), b.scalar(6)});
+             }},
+    Spelling{"MaxOfMin",
+             [](Builder& b, ValueId x) {
+                 const ValueId gate = b.op("Max", {b.scalar(0), b.op("Min", {b.scalar(6), shifted(b, x)})});
+                 return b.op("Div", {b.op("Mul", {x, gate}), b.scalar(6)});
+             }},
+    Spelling{"ReluMin",
+             [](Builder& b, ValueId x) {
+                 const ValueId gate = b.op("Min", {b.op("Relu", {shifted(b, x)}), b.scalar(6)});
+                 return b.op("Div", {b.op("Mul", {x, gate}), b.scalar(6)});
+             }},
     Spelling{"ReluClipAbove",
              [](Builder& b, ValueId x) {
                  const ValueId gate = b.op("Clip", {b.op("Relu", {shifted(b, x)}), no_value, b.scalar(6)});

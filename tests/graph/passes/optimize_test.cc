@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include "frontends/onnx/exporter.h"
 #include "frontends/onnx/importer.h"
 #include "graph/ops/evaluator.h"
 #include "tests/graph/passes/pass_test.h"
@@ -31,6 +32,39 @@ TEST(Optimize, RefusesAGraphThatIsWrongAlready) {
     const auto done = optimize(graph);
     ASSERT_FALSE(done);
     EXPECT_NE(done.error().message.find("odd_one"), std::string::npos) << done.error().message;
+}
+
+// Detect and Focus are written as standard operators; reading them back must find them again, box scale included.
+TEST(Optimize, FindsWhatTheExporterTookApart) {
+    Builder b;
+    const ValueId stem = b.conv(b.op("Focus", {b.input({1, 3, 32, 64})}), 12, 8, 3);
+    std::vector<ValueId> levels;
+    for (std::int64_t stride : {4, 8}) {
+        levels.push_back(b.op("Conv", {stem, b.weights({14, 8, stride, stride}, 0.1F)},
+                              {{"strides", std::vector<std::int64_t>{stride, stride}},
+                               {"kernel_shape", std::vector<std::int64_t>{stride, stride}}}));
+    }
+    const Attributes detect = {{"strides", std::vector<float>{8, 16}},
+                               {"anchors", std::vector<float>{3, 9, 5, 11, 7, 18, 6, 39}},
+                               {"box_scale", 1.0F / 640}};
+    const Graph before = b.finish({b.op("Detect", levels, detect)});
+    const auto path = std::filesystem::path(testing::TempDir()) / "optimize_test_round_trip.onnx";
+    const auto saved = onnx::save(before, path.string());
+    ASSERT_TRUE(saved) << saved.error().message;
+    auto after = onnx::load(path.string());
+    std::filesystem::remove(path);
+    ASSERT_TRUE(after) << after.error().message;
+    EXPECT_EQ(count(*after, "Detect"), 0);
+    const auto done = optimize(*after);
+    ASSERT_TRUE(done) << done.error().message;
+    EXPECT_EQ(node_total(*after), node_total(before));
+    expect_same_function(before, *after);
+    for (NodeId id : after->topological_order()) {
+        const Node& node = after->node(id);
+        if (node.op != "Detect") continue;
+        EXPECT_EQ(node.attributes.reals("strides"), detect.reals("strides"));
+        EXPECT_FLOAT_EQ(node.attributes.real("box_scale", 1), 1.0F / 640);
+    }
 }
 
 class Yolop : public testing::TestWithParam<const char*> {
