@@ -67,14 +67,36 @@ TEST(Optimize, FindsWhatTheExporterTookApart) {
     }
 }
 
+Graph load_shared(const std::string& name) {
+    auto loaded = onnx::load(std::string(OCTET_SOURCE_DIR) + "/../shared/models/" + name);
+    EXPECT_TRUE(loaded) << loaded.error().message;
+    return loaded ? std::move(*loaded) : Graph();
+}
+
+bool has_shared(const std::string& name) {
+    return std::filesystem::exists(std::string(OCTET_SOURCE_DIR) + "/../shared/models/" + name);
+}
+
+TEST(Optimize, AQuantizedModelKeepsEveryInteger) {
+    const std::string name = "neighbours/twinlitenet-320x320-qdq.onnx";
+    if (!has_shared(name)) GTEST_SKIP() << "needs ../shared/models/" << name;
+    const Graph before = load_shared(name);
+    Graph after = before;
+    const auto done = optimize(
+        after,
+        {.fold_batchnorm_concat = true, .focus_to_conv = true, .commute_conv_resize = true, .maxpool_cascade = true});
+    ASSERT_TRUE(done) << done.error().message;
+    for (const char* op : {"QuantizeLinear", "DequantizeLinear", "Conv", "BatchNormalization"}) {
+        EXPECT_EQ(count(before, op), count(after, op)) << op;
+    }
+    expect_same_function(before, after, 0);
+}
+
 class Yolop : public testing::TestWithParam<const char*> {
   protected:
     void SetUp() override {
-        const auto path = std::filesystem::path(OCTET_SOURCE_DIR) / "../shared/models" / GetParam();
-        if (!std::filesystem::exists(path)) GTEST_SKIP() << "needs ../shared/models/" << GetParam();
-        auto loaded = onnx::load(path.string());
-        ASSERT_TRUE(loaded) << loaded.error().message;
-        graph_ = std::move(*loaded);
+        if (!has_shared(GetParam())) GTEST_SKIP() << "needs ../shared/models/" << GetParam();
+        graph_ = load_shared(GetParam());
     }
 
     Graph optimized(const OptimizeOptions& options) {
