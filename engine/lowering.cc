@@ -532,7 +532,9 @@ void Lowering::finish() {
     }
     std::map<ValueId, std::size_t> last_reader;
     for (std::size_t i = 0; i < plan_->steps.size(); ++i) {
-        for (ValueId value : plan_->steps[i]->tensors_read()) last_reader[value] = i;
+        for (ValueId value : plan_->steps[i]->tensors_read()) {
+            if (value != no_value) last_reader[value] = i;
+        }
     }
     plan_->dead_after.resize(plan_->steps.size());
     for (const auto& [value, step] : last_reader) {

@@ -209,6 +209,19 @@ TEST(Lowering, FloatOperatorInTheMiddleIsReported) {
     check(b, b.random_tensor({1, 8, 6, 6}, -5, 7), {0.2F, 0.01, {"Mul_float"}, false});
 }
 
+TEST(Lowering, AbsentInputsAreNotFreed) {
+    QuantizedGraph b;
+    const ValueId scales = b.graph.add_constant("scales", Tensor::from<float>({4}, {1, 1, 2, 2}));
+    b.output(b.node("Resize", {b.input({1, 2, 3, 3}), no_value, scales},
+                    {{"mode", std::string("nearest")}, {"coordinate_transformation_mode", std::string("asymmetric")}}));
+    ASSERT_TRUE(infer_shapes(b.graph).has_value());
+    const auto plan = make_plan(b.graph, kernels::Isa::reference);
+    ASSERT_TRUE(plan.has_value()) << plan.error().message;
+    for (const auto& values : (*plan)->dead_after) {
+        for (ValueId value : values) EXPECT_NE(value, no_value);
+    }
+}
+
 TEST(Session, RefusesInputsOfAnotherShape) {
     QuantizedGraph b;
     b.output(b.quantize(b.input({1, 8, 6, 6}), 0.05F, 100));
