@@ -55,8 +55,6 @@ class Importer {
             OCTET_TRY(check_opset(import.version()));
             opset_ = static_cast<int>(import.version());
         }
-        if (opset_ == 0)
-            return fail(ErrorCode::invalid_model, "the model names no version of the default operator set");
         return {};
     }
 
@@ -293,6 +291,9 @@ class Importer {
         for (const auto& attribute : proto.attribute()) OCTET_TRY(add_attribute(attribute, node));
 
         const std::string domain = default_domain(proto.domain());
+        if (domain.empty() && opset_ == 0) {
+            return fail(ErrorCode::invalid_model, "the model names no version of the default operator set");
+        }
         if (domain.empty()) OCTET_TRY(upgrade(node, opset_, builder_));
         if (is_qoperator(domain, node.op)) return expand_qoperator(node, domain, builder_);
         // Under its full name the operator is unknown, and shape inference reports it with all the others.
@@ -318,7 +319,7 @@ class Importer {
     onnx_schema::ModelProto& model_;
     const std::string& folder_;
     const ImportOptions& options_;
-    int opset_ = 0;
+    int opset_ = 0;  // 0: the model does not name the default operator set
     Graph graph_;
     GraphBuilder builder_;
     std::unordered_map<std::string, ValueId> values_;

@@ -146,107 +146,35 @@ constexpr std::array rules = {
     Rule{"Upsample", 10, resize_from_scales},
 };
 
-struct OldOperator {
+struct ChangedOperator {
     std::string_view op;
     int since;
 };
 
-// Operators that mean the same in the given opset as in opset 11, or that the rules translate: a file older than opset
-// 11 that has no others can be read.
-constexpr std::array old_operators = {
-    OldOperator{"Abs", 6},
-    OldOperator{"Add", 7},
-    OldOperator{"And", 7},
-    OldOperator{"ArgMax", 1},
-    OldOperator{"ArgMin", 1},
-    OldOperator{"AveragePool", 7},
-    OldOperator{"BatchNormalization", 9},
-    OldOperator{"Cast", 9},
-    OldOperator{"Ceil", 6},
-    OldOperator{"Concat", 4},
-    OldOperator{"Constant", 1},
-    OldOperator{"ConstantOfShape", 9},
-    OldOperator{"Conv", 1},
-    OldOperator{"ConvInteger", 10},
-    OldOperator{"ConvTranspose", 1},
-    OldOperator{"Cos", 7},
-    OldOperator{"DepthToSpace", 1},
-    OldOperator{"DequantizeLinear", 10},
-    OldOperator{"Div", 7},
-    OldOperator{"Dropout", 7},
-    OldOperator{"Elu", 6},
-    OldOperator{"Equal", 7},
-    OldOperator{"Erf", 9},
-    OldOperator{"Exp", 6},
-    OldOperator{"Expand", 8},
-    OldOperator{"Flatten", 1},
-    OldOperator{"Floor", 6},
-    OldOperator{"Gather", 1},
-    OldOperator{"Gemm", 7},
-    OldOperator{"GlobalAveragePool", 1},
-    OldOperator{"GlobalMaxPool", 1},
-    OldOperator{"Greater", 7},
-    OldOperator{"HardSigmoid", 6},
-    OldOperator{"Identity", 1},
-    OldOperator{"InstanceNormalization", 6},
-    OldOperator{"LeakyRelu", 6},
-    OldOperator{"Less", 7},
-    OldOperator{"Log", 6},
-    OldOperator{"LogSoftmax", 1},
-    OldOperator{"MatMul", 1},
-    OldOperator{"MatMulInteger", 10},
-    OldOperator{"Max", 8},
-    OldOperator{"MaxPool", 1},
-    OldOperator{"Mean", 8},
-    OldOperator{"Min", 8},
-    OldOperator{"Mul", 7},
-    OldOperator{"Neg", 6},
-    OldOperator{"Not", 1},
-    OldOperator{"Or", 7},
-    OldOperator{"PRelu", 7},
-    OldOperator{"Pow", 7},
-    OldOperator{"QLinearConv", 10},
-    OldOperator{"QLinearMatMul", 10},
-    OldOperator{"QuantizeLinear", 10},
-    OldOperator{"Reciprocal", 6},
-    OldOperator{"ReduceL1", 1},
-    OldOperator{"ReduceL2", 1},
-    OldOperator{"ReduceMax", 1},
-    OldOperator{"ReduceMean", 1},
-    OldOperator{"ReduceMin", 1},
-    OldOperator{"ReduceProd", 1},
-    OldOperator{"ReduceSum", 1},
-    OldOperator{"Relu", 6},
-    OldOperator{"Reshape", 5},
-    OldOperator{"Resize", 10},
-    OldOperator{"Selu", 6},
-    OldOperator{"Shape", 1},
-    OldOperator{"Sigmoid", 6},
-    OldOperator{"Sign", 9},
-    OldOperator{"Sin", 7},
-    OldOperator{"Size", 1},
-    OldOperator{"Slice", 10},
-    OldOperator{"Softmax", 1},
-    OldOperator{"Softplus", 1},
-    OldOperator{"Softsign", 1},
-    OldOperator{"SpaceToDepth", 1},
-    OldOperator{"Split", 2},
-    OldOperator{"Sqrt", 6},
-    OldOperator{"Squeeze", 1},
-    OldOperator{"Sub", 7},
-    OldOperator{"Sum", 8},
-    OldOperator{"Tanh", 6},
-    OldOperator{"Tile", 6},
-    OldOperator{"Transpose", 1},
-    OldOperator{"Unsqueeze", 1},
-    OldOperator{"Upsample", 9},
-    OldOperator{"Where", 9},
-    OldOperator{"Xor", 7},
+// Operators whose form before `since` meant something else (attributes that became inputs, broadcasting along an axis)
+// and which octet does not translate. The others mean the same in opset 11, or the rules above translate them, so that
+// files older than opset 11 that have no others can be read.
+constexpr std::array changed_operators = {
+    ChangedOperator{"Add", 7},         ChangedOperator{"And", 7},
+    ChangedOperator{"AveragePool", 7}, ChangedOperator{"BatchNormalization", 9},
+    ChangedOperator{"Cast", 6},        ChangedOperator{"Clip", 11},
+    ChangedOperator{"Concat", 4},      ChangedOperator{"Div", 7},
+    ChangedOperator{"Dropout", 7},     ChangedOperator{"Equal", 7},
+    ChangedOperator{"Gemm", 7},        ChangedOperator{"Greater", 7},
+    ChangedOperator{"Less", 7},        ChangedOperator{"Max", 8},
+    ChangedOperator{"Mean", 8},        ChangedOperator{"Min", 8},
+    ChangedOperator{"Mul", 7},         ChangedOperator{"Or", 7},
+    ChangedOperator{"PRelu", 7},       ChangedOperator{"Pad", 11},
+    ChangedOperator{"Pow", 7},         ChangedOperator{"Reshape", 5},
+    ChangedOperator{"Slice", 10},      ChangedOperator{"Split", 2},
+    ChangedOperator{"Sub", 7},         ChangedOperator{"Sum", 8},
+    ChangedOperator{"Tile", 6},        ChangedOperator{"TopK", 10},
+    ChangedOperator{"Xor", 7},
 };
 
-bool readable_in(std::string_view op, int opset) {
-    return std::any_of(old_operators.begin(), old_operators.end(),
-                       [&](const OldOperator& old) { return old.op == op && opset >= old.since; });
+bool too_old(std::string_view op, int opset) {
+    return std::any_of(changed_operators.begin(), changed_operators.end(),
+                       [&](const ChangedOperator& changed) { return changed.op == op && opset < changed.since; });
 }
 
 }  // namespace
@@ -262,7 +190,7 @@ Result<void> check_opset(std::int64_t opset) {
 }
 
 Result<void> upgrade(Node& node, int opset, GraphBuilder& builder) {
-    if (opset < oldest_opset && find_op(node.op) && !readable_in(node.op, opset)) {
+    if (opset < oldest_opset && find_op(node.op) && too_old(node.op, opset)) {
         return fail(
             ErrorCode::unsupported,
             "its form in opset {} is older than opset {}, the oldest that octet reads; export the model with opset "

@@ -148,7 +148,7 @@ TEST(Importer, refuses_other_opsets) {
     expect_error(small_model(6).parse(), ErrorCode::unsupported, {"node 'add' (Add)", "opset 6"});
     ModelBuilder none = small_model();
     none.model.mutable_opset_import(0)->set_domain("com.example");
-    expect_error(none.parse(), ErrorCode::invalid_model, {"default operator set"});
+    expect_error(none.parse(), ErrorCode::invalid_model, {"node 'add' (Add)", "default operator set"});
 }
 
 TEST(Importer, bytes_that_are_no_model) {

@@ -1,0 +1,165 @@
+// octet-inspect MODEL: what is in a network and what it costs.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "apps/common/cli.h"
+#include "frontends/onnx/importer.h"
+#include "graph/ir/dump.h"
+#include "graph/passes/pass.h"
+
+namespace octet::apps {
+namespace {
+
+struct Options {
+    std::string model;
+    std::vector<std::string> dimensions;
+    std::vector<std::string> shapes;
+    bool raw = false;
+    bool optimize = false;
+    bool summary_only = false;
+    bool json = false;
+};
+
+Result<std::int64_t> parse_dimension(const std::string& text) {
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || value < 0) {
+        return fail(ErrorCode::invalid_argument, "'{}' is not a dimension", text);
+    }
+    return value;
+}
+
+// "1x3x640x640"
+Result<Shape> parse_shape(const std::string& text) {
+    Shape shape;
+    for (std::size_t begin = 0; begin <= text.size();) {
+        const std::size_t end = std::min(text.find('x', begin), text.size());
+        OCTET_ASSIGN(const std::int64_t dimension, parse_dimension(text.substr(begin, end - begin)));
+        shape.push_back(dimension);
+        begin = end + 1;
+    }
+    return shape;
+}
+
+Result<void> check_dimension(const std::string& text) {
+    OCTET_ASSIGN(const auto assignment, split_assignment(text));
+    OCTET_TRY(parse_dimension(assignment.second));
+    return {};
+}
+
+Result<void> check_shape(const std::string& text) {
+    OCTET_ASSIGN(const auto assignment, split_assignment(text));
+    OCTET_TRY(parse_shape(assignment.second));
+    return {};
+}
+
+// A validator of the command line, whose failure is a usage error.
+std::function<std::string(const std::string&)> validator(Result<void> (*check)(const std::string&)) {
+    return [check](const std::string& text) {
+        const auto checked = check(text);
+        return checked ? std::string() : checked.error().message;
+    };
+}
+
+Result<onnx::ImportOptions> import_options(const Options& options) {
+    onnx::ImportOptions import;
+    for (const std::string& text : options.dimensions) {
+        OCTET_ASSIGN(const auto assignment, split_assignment(text));
+        OCTET_ASSIGN(import.dimensions[assignment.first], parse_dimension(assignment.second));
+    }
+    for (const std::string& text : options.shapes) {
+        OCTET_ASSIGN(const auto assignment, split_assignment(text));
+        OCTET_ASSIGN(import.input_shapes[assignment.first], parse_shape(assignment.second));
+    }
+    return import;
+}
+
+nlohmann::ordered_json describe_values(const Graph& graph, const std::vector<ValueId>& ids) {
+    auto list = nlohmann::ordered_json::array();
+    for (const ValueId id : ids) {
+        if (id == no_value) {
+            list.push_back(nullptr);
+            continue;
+        }
+        const Value& value = graph.value(id);
+        nlohmann::ordered_json entry = {{"name", value.name}, {"dtype", dtype_name(value.dtype)}};
+        entry["shape"] = value.shape ? nlohmann::ordered_json(*value.shape) : nlohmann::ordered_json();
+        if (value.constant) entry["constant"] = true;
+        list.push_back(std::move(entry));
+    }
+    return list;
+}
+
+nlohmann::ordered_json describe_nodes(const Graph& graph, const Summary& summary) {
+    auto list = nlohmann::ordered_json::array();
+    for (const NodeCost& cost : summary.nodes) {
+        const Node& node = graph.node(cost.node);
+        nlohmann::ordered_json attributes = nlohmann::ordered_json::object();
+        for (const auto& [name, value] : node.attributes) attributes[name] = to_string(value);
+        list.push_back({{"name", node.name},
+                        {"op", node.op},
+                        {"inputs", describe_values(graph, node.inputs)},
+                        {"outputs", describe_values(graph, node.outputs)},
+                        {"attributes", std::move(attributes)},
+                        {"parameters", cost.parameters},
+                        {"macs", cost.macs},
+                        {"live_activation_bytes", cost.live_bytes}});
+    }
+    return list;
+}
+
+std::string describe_json(const Options& options, const Graph& graph, const Summary& summary) {
+    nlohmann::ordered_json report = {{"model", options.model},
+                                     {"optimized", options.optimize},
+                                     {"metadata", graph.metadata},
+                                     {"node_count", summary.nodes.size()},
+                                     {"parameters", summary.parameters},
+                                     {"macs", summary.macs},
+                                     {"weight_bytes", summary.weight_bytes},
+                                     {"activation_bytes", summary.activation_bytes},
+                                     {"peak_activation_bytes", summary.peak_activation_bytes},
+                                     {"operators", summary.operators},
+                                     {"inputs", describe_values(graph, graph.inputs)},
+                                     {"outputs", describe_values(graph, graph.outputs)}};
+    if (!options.summary_only) report["nodes"] = describe_nodes(graph, summary);
+    // Names come from the file and need not be UTF-8.
+    return report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+Result<ExitCode> inspect(const Options& options) {
+    OCTET_ASSIGN(const onnx::ImportOptions import, import_options(options));
+    OCTET_ASSIGN(Graph graph, onnx::load(options.model, import));
+    if (options.optimize) OCTET_TRY(optimize(graph));
+    const Summary summary = summarize(graph);
+    if (options.json) {
+        fmt::print("{}\n", describe_json(options, graph, summary));
+        return exit_ok;
+    }
+    if (!options.summary_only) fmt::print("{}\n", dump_nodes(graph, summary));
+    fmt::print("{}", dump_summary(graph, summary));
+    return exit_ok;
+}
+
+}  // namespace
+}  // namespace octet::apps
+
+int main(int argc, char** argv) {
+    using namespace octet::apps;
+    CLI::App app("Shows a network's nodes, shapes, parameters, multiply-accumulates and memory.", "octet-inspect");
+    Options options;
+    app.add_option("model", options.model, "ONNX file")->required();
+    auto* raw = app.add_flag("--raw", options.raw, "The graph as the file has it (the default)");
+    app.add_flag("--optimize", options.optimize, "The graph after all passes")->excludes(raw);
+    app.add_flag("--summary", options.summary_only, "Totals only, no line for each node");
+    app.add_flag("--json", options.json, "JSON instead of text");
+    app.add_option("--dim", options.dimensions, "Value of a symbolic dimension, NAME=VALUE")
+        ->check(validator(check_dimension));
+    app.add_option("--shape", options.shapes, "Shape of an input with open dimensions, NAME=1x3x640x640")
+        ->check(validator(check_shape));
+    return run_program(app, argc, argv, [&] { return inspect(options); });
+}
