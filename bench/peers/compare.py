@@ -47,10 +47,8 @@ PAUSE_S = 0.25
 class Engine:
     """A process that answers numbers of runs with latencies."""
 
-    def __init__(self, name, title, kind, model, command, environment, limited):
+    def __init__(self, name, title, model, command, environment, limited):
         self.name, self.title, self.model, self.limited = name, title, model, limited
-        self.int8 = name == "octet" or name.endswith("int8")
-        self.kind = kind
         self.latencies_ms, self.peak_memory_mb = [], 0
         self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         text=True, env=environment)
@@ -125,7 +123,10 @@ def start_engines(options, threads, missing):
     if options.model:
         command = [options.octet, "--serve", "-m", options.model, "--threads", threads, "--warmup", WARMUP,
                    "--input", "float"]
-        engines.append(Engine("octet", "octet INT8", "octet", options.model, command, environment, True))
+        octet = Engine("octet", "octet INT8", options.model, command, environment, True)
+        if options.isa and octet.about["isa"] != options.isa:
+            raise SystemExit(error(f"octet runs at level {octet.about['isa']}, not {options.isa}"))
+        engines.append(octet)
     for name in options.only:
         kind, title, _ = PEERS[name]
         model = peer_model(name, options)
@@ -134,7 +135,7 @@ def start_engines(options, threads, missing):
             continue
         command = [sys.executable, HERE / "worker.py", kind, model, threads, WARMUP]
         limited = kind in LIMITED_BY_ISA or not cannot_be_limited(options.isa)
-        engines.append(Engine(name, title, kind, model, command, environment, limited))
+        engines.append(Engine(name, title, model, command, environment, limited))
     return engines
 
 
