@@ -228,7 +228,7 @@ def parse_arguments():
                         help="the FP32 network where DIR has no fp32.onnx (default: ../shared/models/"
                              "yolop-640-simplified.onnx)")
     parser.add_argument("--make", type=pathlib.Path, metavar="FLOAT.onnx", help="first make the peers' models from this")
-    parser.add_argument("--calib", type=pathlib.Path, metavar="DIR", default=ROOT / "data",
+    parser.add_argument("--calib", type=pathlib.Path, metavar="DIR", default=ROOT / "data" / "scenes" / "images",
                         help="pictures to calibrate on, for --make (default: %(default)s)")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=10)
