@@ -1,5 +1,3 @@
-// MatMul, and MatMulInteger: (a - a_zero_point) · (b - b_zero_point) in int32.
-
 #include "graph/ops/matmul.h"
 
 #include "graph/ops/check.h"
@@ -66,23 +64,23 @@ void multiply(std::int64_t m, const MatMulShape& s, const float* a, const float*
                        .ldc = s.n});
 }
 
-// Sums wrap around in integers; products of 32-bit ones are formed in 64.
-template <typename A, typename B, typename Out>
-void multiply(std::int64_t m, const MatMulShape& s, const A* a, const B* b, Out* y) {
-    using Sum = std::conditional_t<std::is_integral_v<Out>, std::uint64_t, Out>;
+// Integers wrap around.
+template <typename T>
+void multiply(std::int64_t m, const MatMulShape& s, const T* a, const T* b, T* y) {
+    using Sum = std::conditional_t<std::is_integral_v<T>, std::uint64_t, T>;
     for (std::int64_t i = 0; i < m; ++i) {
         for (std::int64_t j = 0; j < s.n; ++j) {
             Sum sum = 0;
             for (std::int64_t k = 0; k < s.k; ++k) {
                 sum += static_cast<Sum>(a[i * s.k + k]) * static_cast<Sum>(b[k * s.n + j]);
             }
-            y[i * s.n + j] = static_cast<Out>(sum);
+            y[i * s.n + j] = static_cast<T>(sum);
         }
     }
 }
 
-template <typename A, typename B, typename Out>
-void multiply_batches(const ParallelFor& parallel_for, const MatMulShape& s, const A* a, const B* b, Out* y) {
+template <typename T>
+void multiply_batches(const ParallelFor& parallel_for, const MatMulShape& s, const T* a, const T* b, T* y) {
     const std::int64_t batches = product(s.batch, 0, s.batch.size());
     const std::int64_t blocks = (s.m + row_block - 1) / row_block;
     if (s.n == 0 || s.k == 0) return;
@@ -109,51 +107,6 @@ std::int64_t macs_matmul(const Node&, std::span<const TensorType* const> inputs,
     return element_count(outputs[0].shape).value_or(0) * inputs[0]->shape.back();
 }
 
-// A zero point is one value, or one for each row of `a` or column of `b`.
-Result<void> check_zero_point(const InferContext& ctx, std::size_t i, std::int64_t count) {
-    if (!ctx.input(i)) return {};
-    OCTET_TRY(expect_same_dtype(ctx, i - 2, i));
-    const std::int64_t size = element_count(ctx.inputs[i]->shape).value_or(0);
-    if (size == 1 || (size == count && ctx.inputs[i]->shape.size() == 1)) return {};
-    return fail(ErrorCode::unsupported, "zero point {} is neither one value nor {}", to_string(ctx.inputs[i]->shape),
-                count);
-}
-
-Result<void> infer_matmul_integer(InferContext& ctx) {
-    for (std::size_t i = 0; i < 2; ++i) {
-        if (!is_byte(ctx.inputs[i]->dtype)) {
-            return fail(ErrorCode::invalid_model, "input {} is {}, but has to be int8 or uint8", i,
-                        dtype_name(ctx.inputs[i]->dtype));
-        }
-    }
-    OCTET_ASSIGN(MatMulShape s, matmul_shape(ctx.inputs[0]->shape, ctx.inputs[1]->shape));
-    OCTET_TRY(check_zero_point(ctx, 2, s.m));
-    OCTET_TRY(check_zero_point(ctx, 3, s.n));
-    ctx.outputs[0] = {DType::int32, std::move(s.out)};
-    return {};
-}
-
-// x - zero_point, where element i has zero point (i / period) % count.
-std::vector<std::int32_t> centred(const Tensor& x, const Tensor* zero_point, std::int64_t period) {
-    const std::vector<std::int64_t> zeros = zero_point ? zero_point->to_int64() : std::vector<std::int64_t>{0};
-    const auto count = static_cast<std::int64_t>(zeros.size());
-    std::vector<std::int32_t> values;
-    for (std::int64_t v : x.to_int64()) {
-        const auto i = static_cast<std::int64_t>(values.size());
-        values.push_back(static_cast<std::int32_t>(v - zeros[static_cast<std::size_t>(i / period % count)]));
-    }
-    return values;
-}
-
-Result<void> evaluate_matmul_integer(EvalContext& ctx) {
-    OCTET_ASSIGN(const MatMulShape s, matmul_shape(ctx.inputs[0]->shape(), ctx.inputs[1]->shape()));
-    const auto a = centred(*ctx.inputs[0], ctx.input(2), std::max<std::int64_t>(1, s.k));
-    const auto b = centred(*ctx.inputs[1], ctx.input(3), 1);
-    Tensor& y = ctx.make_output();
-    multiply_batches(ctx.parallel_for, s, a.data(), b.data(), y.mutable_data<std::int32_t>().data());
-    return {};
-}
-
 }  // namespace
 
 constinit const OpDef op_matmul = {.name = "MatMul",
@@ -163,12 +116,5 @@ constinit const OpDef op_matmul = {.name = "MatMul",
                                    .evaluate = evaluate_matmul,
                                    .macs = macs_matmul,
                                    .quant = QuantRule::compute};
-constinit const OpDef op_matmul_integer = {.name = "MatMulInteger",
-                                           .min_inputs = 2,
-                                           .max_inputs = 4,
-                                           .infer = infer_matmul_integer,
-                                           .evaluate = evaluate_matmul_integer,
-                                           .macs = macs_matmul,
-                                           .quant = QuantRule::none};
 
 }  // namespace octet::ops

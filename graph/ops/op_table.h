@@ -70,7 +70,6 @@
     OP(log_softmax)            \
     OP(lrn)                    \
     OP(matmul)                 \
-    OP(matmul_integer)         \
     OP(max)                    \
     OP(max_pool)               \
     OP(mean)                   \
