@@ -4,7 +4,7 @@
 //   half_pixel            (o + ½)/scale − ½
 //   pytorch_half_pixel    the same; 0 when the output has one element
 //   half_pixel_symmetric  half_pixel, shifted so that the cut-off part is the same on both sides
-//   align_corners         o · (in − 1)/(out − 1)
+//   align_corners         o · (in − 1)/(scale·in − 1), where ONNX's reference does not round scale·in
 //   asymmetric            o / scale
 //   tf_crop_and_resize    start·(in − 1) + o·(end − start)·(in − 1)/(out − 1)
 
@@ -170,7 +170,7 @@ double input_coordinate(const ResizeAttributes& attributes, const AxisScale& axi
     const auto out = static_cast<double>(axis.out);
     const std::string& transform = attributes.transform;
     if (transform == "asymmetric") return position / axis.scale;
-    if (transform == "align_corners") return out == 1 ? 0 : position * (in - 1) / (out - 1);
+    if (transform == "align_corners") return out == 1 ? 0 : position * (in - 1) / (axis.scale * in - 1);
     if (transform == "pytorch_half_pixel" && out == 1) return 0;
     if (transform == "tf_crop_and_resize") {
         if (out == 1) return 0.5 * (axis.start + axis.end) * (in - 1);
@@ -227,30 +227,58 @@ std::vector<Tap> taps_of(const ResizeAttributes& attributes, const AxisScale& ax
 
 // ---- evaluation
 
-// `in` is [outer, axis.in, inner].
+// out[o] = Σ_t weight[o][t] · in[index[o][t]], where an element is a run of `inner` values.
+template <typename T>
+void interpolate(const std::vector<std::vector<Tap>>& taps, T extrapolation, std::int64_t inner, const T* in, T* out) {
+    for (const std::vector<Tap>& reads : taps) {
+        if (reads.empty()) std::fill_n(out, inner, extrapolation);
+        for (const Tap& tap : reads) {
+            const auto weight = static_cast<T>(tap.weight);
+            const T* from = in + tap.index * inner;
+            for (std::int64_t i = 0; i < inner; ++i) out[i] = static_cast<T>(out[i] + weight * from[i]);
+        }
+        out += inner;
+    }
+}
+
+// out[o] = in[source[o]]; -1 stands for the extrapolation value.
+template <typename T>
+void pick(const std::vector<std::int64_t>& source, T extrapolation, std::int64_t inner, const T* in, T* out) {
+    if (inner == 1) {
+        for (std::int64_t index : source) *out++ = index < 0 ? extrapolation : in[index];
+        return;
+    }
+    for (std::int64_t index : source) {
+        if (index < 0) {
+            std::fill_n(out, inner, extrapolation);
+        } else {
+            std::copy_n(in + index * inner, inner, out);
+        }
+        out += inner;
+    }
+}
+
+// `in` is [outer, axis.in, inner], `out` [outer, axis.out, inner] and zero.
 template <typename T>
 void resize_axis(const ParallelFor& parallel_for, const ResizeAttributes& attributes, const AxisScale& axis,
                  AxisView view, const T* in, T* out) {
     std::vector<std::vector<Tap>> taps;
-    for (std::int64_t o = 0; o < axis.out; ++o) taps.push_back(taps_of(attributes, axis, o));
+    std::vector<std::int64_t> source;
+    for (std::int64_t o = 0; o < axis.out; ++o) {
+        taps.push_back(taps_of(attributes, axis, o));
+        source.push_back(taps.back().empty() ? -1 : taps.back()[0].index);
+    }
     const bool nearest = attributes.mode == Mode::nearest;
+    const auto extrapolation = static_cast<T>(attributes.extrapolation);
     parallel_ranges(parallel_for, view.outer, row_grain(axis.out * view.inner),
                     [&](std::int64_t begin, std::int64_t end) {
-                        for (std::int64_t row = begin * axis.out; row < end * axis.out; ++row) {
-                            const std::vector<Tap>& reads = taps[static_cast<std::size_t>(row % axis.out)];
-                            T* to = out + row * view.inner;
-                            const T* from = in + row / axis.out * axis.in * view.inner;
-                            if (reads.empty()) {
-                                std::fill_n(to, view.inner, static_cast<T>(attributes.extrapolation));
-                            } else if (nearest) {
-                                std::copy_n(from + reads[0].index * view.inner, view.inner, to);
+                        for (std::int64_t row = begin; row < end; ++row) {
+                            const T* from = in + row * axis.in * view.inner;
+                            T* to = out + row * axis.out * view.inner;
+                            if (nearest) {
+                                pick(source, extrapolation, view.inner, from, to);
                             } else {
-                                for (const Tap& tap : reads) {
-                                    const auto weight = static_cast<T>(tap.weight);
-                                    const T* source = from + tap.index * view.inner;
-                                    for (std::int64_t i = 0; i < view.inner; ++i)
-                                        to[i] = static_cast<T>(to[i] + weight * source[i]);
-                                }
+                                interpolate(taps, extrapolation, view.inner, from, to);
                             }
                         }
                     });
@@ -264,7 +292,8 @@ Result<void> evaluate_resize(EvalContext& ctx) {
     if (ctx.input(3)) given.sizes = ctx.input(3)->to_int64();
     Tensor current = *ctx.inputs[0];
     OCTET_ASSIGN(const auto plan, make_plan(ctx.node, current.shape(), given));
-    for (std::size_t d = 0; d < plan.size(); ++d) {
+    // From the last axis on, so that enlarging copies whole rows in the larger passes.
+    for (std::size_t d = plan.size(); d-- > 0;) {
         if (plan[d].identity() || current.size() == 0) continue;
         Shape shape = current.shape();
         const AxisView view = around(shape, static_cast<std::int64_t>(d));

@@ -72,10 +72,10 @@ TEST(Verify, RefusesTwoProducersOfOneValue) {
 
 TEST(Verify, RefusesEqualNames) {
     Graph graph = two_nodes();
-    graph.node(1).name = "relu";
+    graph.node(1).name = std::string("relu");
     EXPECT_EQ(error_of(graph), "two nodes are called 'relu'");
     graph = two_nodes();
-    graph.value(graph.outputs[0]).name = "a";
+    graph.value(graph.outputs[0]).name = std::string("a");
     EXPECT_EQ(error_of(graph), "two values are called 'a'");
 }
 

@@ -37,8 +37,9 @@ class ConvTest : public testing::TestWithParam<ConvCase> {};
 TEST_P(ConvTest, EqualsTheDefinition) {
     const ConvCase& p = GetParam();
     const Tensor x = random_tensor(p.x, 1), w = random_tensor(p.w, 2), b = random_tensor({p.w[0]}, 3);
-    Node node{.op = "Conv", .name = "conv", .inputs = {0, 1, 2}, .outputs = {3}};
-    node.attributes = {{"strides", p.strides}, {"pads", p.pads}, {"dilations", p.dilations}, {"group", p.group}};
+    const Attributes attributes = {
+        {"strides", p.strides}, {"pads", p.pads}, {"dilations", p.dilations}, {"group", p.group}};
+    const Node node{"Conv", "conv", {0, 1, 2}, {3}, attributes};
     const std::array<const Tensor*, 3> arguments = {&x, &w, &b};
     const auto result = evaluate_node(node, arguments);
     ASSERT_TRUE(result.has_value()) << result.error().message;
@@ -77,7 +78,7 @@ INSTANTIATE_TEST_SUITE_P(
                     ConvCase{"depthwise", {1, 4, 7, 7}, {4, 1, 3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 4},
                     ConvCase{"pads_wider_than_input", {1, 1, 2, 2}, {1, 1, 3, 3}, {2, 3}, {5, 6, 5, 6}, {1, 1}, 1},
                     ConvCase{"in_blocks", {1, 40, 33, 35}, {3, 40, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1}),
-    [](const testing::TestParamInfo<ConvCase>& info) { return info.param.what; });
+    [](const testing::TestParamInfo<ConvCase>& test) { return test.param.what; });
 
 }  // namespace
 }  // namespace octet

@@ -54,7 +54,7 @@ TEST(Evaluate, NamesTheNodeThatFails) {
 }
 
 TEST(Evaluate, ReportsIntegerDivisionByZero) {
-    const Node node{.op = "Div", .name = "div", .inputs = {0, 1}, .outputs = {2}};
+    const Node node{"Div", "div", {0, 1}, {2}, {}};
     const Tensor a = Tensor::from<std::int32_t>({1}, {1}), b = Tensor::from<std::int32_t>({1}, {0});
     const Tensor* arguments[] = {&a, &b};
     const auto result = evaluate_node(node, arguments);
@@ -64,7 +64,7 @@ TEST(Evaluate, ReportsIntegerDivisionByZero) {
 
 // Threads may take the pieces in any order.
 TEST(Evaluate, DoesNotDependOnTheOrderOfPieces) {
-    const Node node{.op = "Mul", .name = "mul", .inputs = {0, 1}, .outputs = {2}};
+    const Node node{"Mul", "mul", {0, 1}, {2}, {}};
     Tensor a(DType::float32, {3, 50, 1000}), b(DType::float32, {50, 1});
     for (std::size_t i = 0; i < 150000; ++i) a.mutable_data<float>()[i] = static_cast<float>(i % 977);
     for (std::size_t i = 0; i < 50; ++i) b.mutable_data<float>()[i] = static_cast<float>(i);

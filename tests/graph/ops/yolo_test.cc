@@ -13,8 +13,7 @@ TEST(Detect, DecodesWhatTheFormulaSays) {
     constexpr int columns = 6, anchors = 2;
     const std::vector<float> strides = {8, 16};
     const std::vector<float> sizes = {3, 9, 5, 11, 7, 18, 6, 39};
-    Node node{.op = "Detect", .name = "detect", .inputs = {0, 1}, .outputs = {2}};
-    node.attributes = {{"strides", strides}, {"anchors", sizes}, {"box_scale", 0.5f}};
+    const Node node{"Detect", "detect", {0, 1}, {2}, {{"strides", strides}, {"anchors", sizes}, {"box_scale", 0.5f}}};
     const Shape grids[] = {{1, 12, 1, 2}, {1, 12, 2, 1}};
     Tensor inputs[2];
     for (int level = 0; level < 2; ++level) {
@@ -38,8 +37,8 @@ TEST(Detect, DecodesWhatTheFormulaSays) {
                 const int row = level == 0 ? 0 : cell;
                 const int column = level == 0 ? cell : 0;
                 const float* anchor = &sizes[(level * 2 + a) * 2];
-                EXPECT_FLOAT_EQ(y[0], (2 * s(0) - 0.5f + column) * strides[level] * 0.5f);
-                EXPECT_FLOAT_EQ(y[1], (2 * s(1) - 0.5f + row) * strides[level] * 0.5f);
+                EXPECT_FLOAT_EQ(y[0], (2 * s(0) - 0.5f + static_cast<float>(column)) * strides[level] * 0.5f);
+                EXPECT_FLOAT_EQ(y[1], (2 * s(1) - 0.5f + static_cast<float>(row)) * strides[level] * 0.5f);
                 EXPECT_FLOAT_EQ(y[2], std::pow(2 * s(2), 2.0f) * anchor[0] * 0.5f);
                 EXPECT_FLOAT_EQ(y[3], std::pow(2 * s(3), 2.0f) * anchor[1] * 0.5f);
                 EXPECT_FLOAT_EQ(y[4], s(4));
@@ -50,8 +49,8 @@ TEST(Detect, DecodesWhatTheFormulaSays) {
 }
 
 TEST(Detect, RefusesHeadsThatDoNotFit) {
-    Node node{.op = "Detect", .name = "detect", .inputs = {0}, .outputs = {1}};
-    node.attributes = {{"strides", std::vector<float>{8}}, {"anchors", std::vector<float>{3, 9, 5, 11, 4, 20}}};
+    const std::vector<float> strides = {8}, anchors = {3, 9, 5, 11, 4, 20};
+    const Node node{"Detect", "detect", {0}, {1}, {{"strides", strides}, {"anchors", anchors}}};
     const Tensor head(DType::float32, {1, 16, 2, 2});
     const Tensor* arguments[] = {&head};
     const auto result = evaluate_node(node, arguments);
@@ -60,7 +59,7 @@ TEST(Detect, RefusesHeadsThatDoNotFit) {
 }
 
 TEST(Focus, OrdersBlocksByColumnThenRow) {
-    const Node node{.op = "Focus", .name = "focus", .inputs = {0}, .outputs = {1}};
+    const Node node{"Focus", "focus", {0}, {1}, {}};
     Tensor x(DType::float32, {1, 2, 4, 6});
     for (std::size_t i = 0; i < 48; ++i) x.mutable_data<float>()[i] = static_cast<float>(i);
     const Tensor* arguments[] = {&x};
