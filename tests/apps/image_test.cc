@@ -28,13 +28,13 @@ Bytes bmp_2x1() {
     const auto put = [&](std::size_t at, std::uint8_t value) { bytes[at] = value; };
     put(0, 'B');
     put(1, 'M');
-    put(2, 62);   // bytes of the file
-    put(10, 54);  // where the pixels begin
-    put(14, 40);  // bytes of the second header
-    put(18, 2);   // width
-    put(22, 1);   // height
-    put(26, 1);   // planes
-    put(28, 24);  // bits
+    put(2, 62);        // bytes of the file
+    put(10, 54);       // where the pixels begin
+    put(14, 40);       // bytes of the second header
+    put(18, 2);        // width
+    put(22, 1);        // height
+    put(26, 1);        // planes
+    put(28, 24);       // bits
     put(54 + 2, 255);  // blue, green, red of the first pixel
     put(54 + 3, 255);
     return bytes;

@@ -1,0 +1,85 @@
+#include "apps/common/overlay.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "apps/common/draw.h"
+
+namespace octet::apps {
+namespace {
+
+constexpr Color green{0, 200, 70}, red{255, 30, 30}, yellow{255, 214, 10}, black{0, 0, 0}, white{255, 255, 255};
+constexpr float drivable_opacity = 0.4F, lane_opacity = 0.75F;
+
+// Line widths and letters grow with the frame: 1 up to 600 rows, 2 up to 1200 …
+int unit_of(const Image& image) {
+    return 1 + (std::min(image.width, image.height) - 1) / 600;
+}
+
+Rect to_pixels(const Box& box) {
+    return {static_cast<int>(std::lround(box.x1)), static_cast<int>(std::lround(box.y1)),
+            static_cast<int>(std::lround(box.x2)), static_cast<int>(std::lround(box.y2))};
+}
+
+// The score on a plate above the box, inside of it where the frame ends. Small boxes get small letters.
+void draw_vehicle(Image& image, const Detection& vehicle) {
+    const int unit = unit_of(image);
+    const Rect box = to_pixels(vehicle.box);
+    outline(image, box, yellow, box.right - box.left < 40 * unit ? std::max(1, unit / 2) : unit);
+
+    const std::string text = fmt::format("{:.2f}", vehicle.score);
+    const int scale = text_width(text, unit) <= box.right - box.left ? unit : std::max(1, unit / 2);
+    const int margin = scale;
+    const int width = text_width(text, scale) + 2 * margin, height = text_height(scale) + 2 * margin;
+    const int left = std::clamp(box.left, 0, std::max(0, image.width - width));
+    const int top = box.top >= height ? box.top - height : box.top;
+    fill(image, {left, top, left + width, top + height}, yellow);
+    draw_text(image, left + margin, top + margin, text, black, scale);
+}
+
+void draw_legend(Image& image, std::size_t vehicles, double drivable_pct, double lane_pct) {
+    struct Entry {
+        Color color;
+        std::string text;
+        bool hollow;
+    };
+    const Entry entries[] = {{green, fmt::format("drivable area {:.1f} %", drivable_pct), false},
+                             {red, fmt::format("lane lines {:.1f} %", lane_pct), false},
+                             {yellow, fmt::format("{} vehicle{}, score", vehicles, vehicles == 1 ? "" : "s"), true}};
+    const int unit = unit_of(image);
+    const int gap = 5 * unit, swatch = 14 * unit, line = text_height(unit) + gap;
+    int width = 0;
+    for (const Entry& entry : entries) width = std::max(width, text_width(entry.text, unit));
+    const int left = 2 * gap, top = 2 * gap;
+    fill(image, {left - gap, top - gap, left + swatch + gap + width + gap, top + line * 3}, black, 0.65F);
+    for (int i = 0; i < 3; ++i) {
+        const Entry& entry = entries[i];
+        const int y = top + i * line;
+        const Rect area{left, y, left + swatch, y + text_height(unit)};
+        if (entry.hollow)
+            outline(image, area, entry.color, unit);
+        else
+            fill(image, area, entry.color);
+        draw_text(image, left + swatch + gap, y, entry.text, white, unit);
+    }
+}
+
+}  // namespace
+
+double covered_pct(const Image& mask) {
+    const auto set =
+        mask.pixels.size() - static_cast<std::size_t>(std::count(mask.pixels.begin(), mask.pixels.end(), 0));
+    return mask.pixels.empty() ? 0 : 100.0 * static_cast<double>(set) / static_cast<double>(mask.pixels.size());
+}
+
+Image draw_overlay(const Image& frame, std::span<const Detection> vehicles, const Image& drivable, const Image& lane) {
+    Image image = frame;
+    tint(image, drivable, green, drivable_opacity);
+    tint(image, lane, red, lane_opacity);
+    // The best ones last, on top.
+    for (std::size_t i = vehicles.size(); i-- > 0;) draw_vehicle(image, vehicles[i]);
+    draw_legend(image, vehicles.size(), covered_pct(drivable), covered_pct(lane));
+    return image;
+}
+
+}  // namespace octet::apps

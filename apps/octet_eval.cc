@@ -1,0 +1,197 @@
+// octet-eval: a YOLOP network's accuracy on a labelled set.
+
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "apps/common/cli.h"
+#include "apps/common/evaluate.h"
+#include "apps/common/file.h"
+#include "apps/common/progress.h"
+#include "apps/common/table.h"
+
+namespace octet::apps {
+namespace {
+
+constexpr const char* program = "octet-eval";
+constexpr std::size_t max_model_file = std::size_t{1} << 32;
+
+struct Options {
+    std::string set;
+    std::string model = default_model();
+    bool json = false, markdown = false;
+    std::string shard;  // "i/n"
+    std::string output;
+    std::vector<std::string> merge_files;
+    std::vector<std::string> compared;
+    int threads = 0;
+    std::int64_t limit = 0;  // 0: all
+};
+
+// BDD100K frames are not free to pass on, so they lie beside the repository, where they are there.
+std::string default_set() {
+    const std::string resources = resource_folder();
+    const std::string bdd = resources + "/../shared/data/bdd/val";
+    std::error_code error;
+    if (std::filesystem::exists(bdd + "/list.txt", error))
+        return std::filesystem::weakly_canonical(bdd, error).string();
+    return resources + "/data/scenes";
+}
+
+void declare(CLI::App& app, Options& options) {
+    app.add_option("SET", options.set,
+                   "Folder with list.txt, images/, boxes/, drivable/, lane/; without it "
+                   "../shared/data/bdd/val beside the repository or else the repository's data/scenes");
+    app.add_option("-m,--model", options.model, "The network, an ONNX file")->capture_default_str();
+    app.add_flag("--json", options.json, "Print JSON");
+    auto* shard =
+        app.add_option("--shard", options.shard,
+                       "i/n: only the images i, i + n, i + 2n … of the set; gives a partial result for --merge");
+    app.add_option("-o,--output", options.output, "File for the result, in place of stdout");
+    auto* merge = app.add_option("--merge", options.merge_files, "Partial results: the metrics of the whole set");
+    auto* compare = app.add_option("--compare", options.compared,
+                                   "Two networks, FP32 and INT8: the metrics of both and the difference")
+                        ->expected(2);
+    app.add_flag("--markdown", options.markdown, "Print the table of --compare as Markdown");
+    add_threads_option(app, options.threads);
+    app.add_option("--limit", options.limit, "Only the first N images of the set; 0: all")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    merge->excludes(shard)->excludes(compare);
+    compare->excludes(shard);
+    app.footer("Results do not depend on --threads, nor on how the set was split for --shard and --merge.");
+}
+
+struct Shard {
+    std::int64_t part = 0, parts = 1;
+};
+
+Result<Shard> parse_shard(const std::string& text) {
+    Shard shard;
+    int used = 0;
+    if (text.empty()) return shard;
+    const bool read = std::sscanf(text.c_str(), "%9ld/%9ld%n", &shard.part, &shard.parts, &used) == 2;
+    if (!read || used != static_cast<int>(text.size()) || shard.parts < 1 || shard.part < 0 || shard.part > shard.parts)
+        return fail(ErrorCode::invalid_argument, "--shard {}: not i/n with i in 0 … n - 1, or 1 … n", text);
+    shard.part %= shard.parts;  // so that counting from 1 covers the set as well
+    return shard;
+}
+
+Result<Dataset> open_set(const Options& options) {
+    OCTET_ASSIGN(Dataset dataset, load_dataset(options.set.empty() ? default_set() : options.set));
+    const auto limit = static_cast<std::size_t>(options.limit);
+    if (limit > 0 && limit < dataset.names.size()) dataset.names.resize(limit);
+    return dataset;
+}
+
+Result<std::vector<ImageRecord>> evaluate_model(const std::string& model, const Dataset& dataset, const Shard& shard,
+                                                int threads) {
+    OCTET_ASSIGN(const auto plan, load_plan(model));
+    std::vector<std::int64_t> indices;
+    for (auto i = shard.part; i < static_cast<std::int64_t>(dataset.names.size()); i += shard.parts)
+        indices.push_back(i);
+    Progress progress(program, indices.size());
+    return evaluate(plan, model, dataset, indices, threads, [&] { progress.step(); });
+}
+
+Result<ExitCode> emit(const Options& options, const std::string& text) {
+    if (options.output.empty())
+        fmt::print("{}", text);
+    else
+        OCTET_TRY(write_file(options.output, text));
+    return exit_ok;
+}
+
+nlohmann::json to_json(const Metrics& metrics) {
+    return {{"recall_pct", metrics.recall_pct},
+            {"map50_pct", metrics.map50_pct},
+            {"drivable_miou_pct", metrics.drivable_miou_pct},
+            {"lane_iou_pct", metrics.lane_iou_pct},
+            {"lane_accuracy_pct", metrics.lane_accuracy_pct},
+            {"images", metrics.images}};
+}
+
+struct MetricRow {
+    const char* title;
+    double Metrics::*value;
+};
+constexpr MetricRow metric_rows[] = {{"drivable mIoU [%]", &Metrics::drivable_miou_pct},
+                                     {"lane IoU [%]", &Metrics::lane_iou_pct},
+                                     {"lane accuracy [%]", &Metrics::lane_accuracy_pct},
+                                     {"detection recall [%]", &Metrics::recall_pct},
+                                     {"detection mAP50 [%]", &Metrics::map50_pct}};
+
+std::string format_metrics(const Metrics& metrics, bool json) {
+    if (json) return to_json(metrics).dump(1) + "\n";
+    Table table{{fmt::format("{} images", metrics.images), ""}, {}};
+    for (const auto& [title, value] : metric_rows) table.rows.push_back({title, fmt::format("{:.3f}", metrics.*value)});
+    return table.text();
+}
+
+Result<ExitCode> run_merge(const Options& options) {
+    std::vector<PartialEvaluation> parts;
+    for (const std::string& file : options.merge_files) {
+        OCTET_ASSIGN(const auto bytes, read_file(file, max_model_file));
+        OCTET_ASSIGN(PartialEvaluation part, parse_partial(std::string(bytes.begin(), bytes.end()), file));
+        parts.push_back(std::move(part));
+    }
+    OCTET_ASSIGN(std::vector<ImageRecord> records, merge(parts, options.merge_files));
+    return emit(options, format_metrics(summarize(std::move(records)), options.json));
+}
+
+Result<ExitCode> run_compare(const Options& options) {
+    OCTET_ASSIGN(const Dataset dataset, open_set(options));
+    std::vector<Metrics> metrics;
+    std::vector<std::uintmax_t> bytes;
+    for (const std::string& model : options.compared) {
+        OCTET_ASSIGN(std::vector<ImageRecord> records, evaluate_model(model, dataset, {}, options.threads));
+        metrics.push_back(summarize(std::move(records)));
+        bytes.push_back(std::filesystem::file_size(model));
+    }
+    if (options.json) {
+        nlohmann::json models = nlohmann::json::array();
+        for (std::size_t i = 0; i < 2; ++i)
+            models.push_back({{"path", options.compared[i]}, {"bytes", bytes[i]}, {"metrics", to_json(metrics[i])}});
+        return emit(options, nlohmann::json{{"models", std::move(models)}}.dump(1) + "\n");
+    }
+    Table table{{fmt::format("{} images", metrics[0].images), "FP32", "INT8", "difference"}, {}};
+    const auto megabytes = [](std::uintmax_t size) { return static_cast<double>(size) / 1e6; };
+    table.rows.push_back({"size [MB]", fmt::format("{:.2f}", megabytes(bytes[0])),
+                          fmt::format("{:.2f}", megabytes(bytes[1])),
+                          fmt::format("{:+.2f}", megabytes(bytes[1]) - megabytes(bytes[0]))});
+    for (const auto& [title, value] : metric_rows)
+        table.rows.push_back({title, fmt::format("{:.2f}", metrics[0].*value), fmt::format("{:.2f}", metrics[1].*value),
+                              fmt::format("{:+.2f}", metrics[1].*value - metrics[0].*value)});
+    return emit(options, options.markdown ? table.markdown() : table.text());
+}
+
+Result<ExitCode> run_evaluation(const Options& options) {
+    OCTET_ASSIGN(const Shard shard, parse_shard(options.shard));
+    OCTET_ASSIGN(const Dataset dataset, open_set(options));
+    OCTET_ASSIGN(std::vector<ImageRecord> records, evaluate_model(options.model, dataset, shard, options.threads));
+    if (options.shard.empty()) return emit(options, format_metrics(summarize(std::move(records)), options.json));
+
+    OCTET_ASSIGN(const auto model_bytes, read_file(options.model, max_model_file));
+    return emit(options, to_json(PartialEvaluation{.model = options.model,
+                                                   .model_digest = digest(model_bytes),
+                                                   .set_digest = digest(dataset.names),
+                                                   .set_images = static_cast<std::int64_t>(dataset.names.size()),
+                                                   .records = std::move(records)}));
+}
+
+Result<ExitCode> run(const Options& options) {
+    if (!options.merge_files.empty()) return run_merge(options);
+    if (!options.compared.empty()) return run_compare(options);
+    return run_evaluation(options);
+}
+
+}  // namespace
+}  // namespace octet::apps
+
+int main(int argc, char** argv) {
+    CLI::App app("Measures the accuracy of a YOLOP network on a labelled set", octet::apps::program);
+    octet::apps::Options options;
+    octet::apps::declare(app, options);
+    return octet::apps::run_program(app, argc, argv, [&] { return octet::apps::run(options); });
+}

@@ -1,0 +1,208 @@
+// yolop-run: vehicles, drivable area and lanes on pictures.
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "apps/common/cli.h"
+#include "apps/common/file.h"
+#include "apps/common/npy.h"
+#include "apps/common/overlay.h"
+#include "apps/common/progress.h"
+#include "apps/common/stopwatch.h"
+#include "apps/common/yolop.h"
+
+namespace octet::apps {
+namespace {
+
+constexpr const char* program = "yolop-run";
+constexpr const char* picture_suffix = ".yolop.png";
+
+struct Options {
+    std::vector<std::string> inputs;
+    std::string model = default_model();
+    std::string out_folder = ".";
+    DetectionOptions detection;
+    int threads = 0;
+    std::string json;  // file, or "-" for stdout
+    bool masks = false;
+    std::string npy_folder;
+};
+
+void declare(CLI::App& app, Options& options) {
+    app.add_option("IMAGE|DIR", options.inputs, "JPEG, PNG or BMP files, or folders of them")->required();
+    app.add_option("-m,--model", options.model, "The network, an ONNX file")->capture_default_str();
+    app.add_option("-o,--output", options.out_folder, "Folder for the pictures")->capture_default_str();
+    app.add_option("--conf", options.detection.confidence, "Smallest score of a vehicle")
+        ->check(CLI::Range(0.0, 1.0))
+        ->capture_default_str();
+    app.add_option("--iou", options.detection.iou, "A box that overlaps a better one by more is left out")
+        ->check(CLI::Range(0.0, 1.0))
+        ->capture_default_str();
+    add_threads_option(app, options.threads);
+    app.add_option("--json", options.json, "Write the results as JSON; -: to stdout, in place of the lines");
+    app.add_flag("--masks", options.masks, "Write NAME.drivable.png and NAME.lane.png too: 255 is the class");
+    app.add_option("--npy", options.npy_folder,
+                   "Folder for the network's outputs: NAME.det_out.npy, NAME.drive_area_seg.npy, "
+                   "NAME.lane_line_seg.npy");
+    app.footer(
+        "Writes NAME.yolop.png for each image NAME.*, by default into the current folder.\n"
+        "Exit code 3 when an image failed; the others are done nevertheless.");
+}
+
+// The images that the arguments name: files as they are, of a folder those with an image's extension but the pictures
+// that this program writes.
+Result<std::vector<std::string>> collect(const std::vector<std::string>& inputs) {
+    namespace fs = std::filesystem;
+    std::vector<std::string> images;
+    for (const std::string& input : inputs) {
+        std::error_code error;
+        if (!fs::is_directory(input, error)) {
+            images.push_back(input);
+            continue;
+        }
+        std::vector<std::string> found;
+        for (fs::directory_iterator entry(input, error), end; !error && entry != end; entry.increment(error)) {
+            const std::string path = entry->path().string();
+            if (is_image_name(path) && !path.ends_with(picture_suffix)) found.push_back(path);
+        }
+        if (error) return fail(ErrorCode::io, "{}: cannot be read: {}", input, error.message());
+        if (found.empty()) return fail(ErrorCode::io, "{}: no JPEG, PNG or BMP file in this folder", input);
+        std::sort(found.begin(), found.end());
+        images.insert(images.end(), found.begin(), found.end());
+    }
+    std::map<std::string, std::string> by_stem;
+    for (const std::string& image : images) {
+        const auto [other, fresh] = by_stem.emplace(stem_of(image), image);
+        if (!fresh)
+            return fail(ErrorCode::invalid_argument, "{} and {} would both be written as {}{}", other->second, image,
+                        other->first, picture_suffix);
+    }
+    return images;
+}
+
+struct ImageReport {
+    YolopResult result;
+    double load_ms = 0;
+    double drivable_pct = 0, lane_pct = 0;
+};
+
+Result<void> save_outputs(const YolopResult& result, const std::string& stem) {
+    OCTET_TRY(save_npy(result.det_out, stem + ".det_out.npy"));
+    OCTET_TRY(save_npy(result.drivable, stem + ".drive_area_seg.npy"));
+    return save_npy(result.lane, stem + ".lane_line_seg.npy");
+}
+
+Result<void> save_mask(Image mask, const std::string& path) {
+    for (std::uint8_t& pixel : mask.pixels) pixel = pixel ? 255 : 0;
+    return save_png(mask, path);
+}
+
+Result<ImageReport> process(Yolop& yolop, const std::string& path, const Options& options) {
+    namespace fs = std::filesystem;
+    ImageReport report;
+    Stopwatch watch;
+    OCTET_ASSIGN(const Image frame, load_image(path));
+    report.load_ms = watch.lap();
+    auto result = yolop.run(frame, options.detection);
+    if (!result) return at(path, std::move(result).error());
+    report.result = std::move(*result);
+
+    const Image drivable = frame_mask(report.result.drivable, report.result.transform);
+    const Image lane = frame_mask(report.result.lane, report.result.transform);
+    report.drivable_pct = covered_pct(drivable);
+    report.lane_pct = covered_pct(lane);
+    const std::string out = (fs::path(options.out_folder) / stem_of(path)).string();
+    OCTET_TRY(save_png(draw_overlay(frame, report.result.vehicles, drivable, lane), out + picture_suffix));
+    if (options.masks) {
+        OCTET_TRY(save_mask(drivable, out + ".drivable.png"));
+        OCTET_TRY(save_mask(lane, out + ".lane.png"));
+    }
+    if (!options.npy_folder.empty())
+        OCTET_TRY(save_outputs(report.result, (fs::path(options.npy_folder) / stem_of(path)).string()));
+    return report;
+}
+
+std::string line_of(const std::string& path, const ImageReport& report) {
+    const auto& [preprocess, inference, postprocess] = report.result.times;
+    const std::size_t vehicles = report.result.vehicles.size();
+    return fmt::format(
+        "{}: {} vehicle{}, drivable {:.1f} %, lanes {:.1f} %; load {:.1f} ms, preprocess {:.1f} ms, network {:.1f} ms, "
+        "postprocess {:.1f} ms",
+        path, vehicles, vehicles == 1 ? "" : "s", report.drivable_pct, report.lane_pct, report.load_ms, preprocess,
+        inference, postprocess);
+}
+
+nlohmann::json json_of(const std::string& path, const ImageReport& report) {
+    const YolopResult& result = report.result;
+    nlohmann::json vehicles = nlohmann::json::array();
+    for (const Detection& one : result.vehicles)
+        vehicles.push_back({{"x1_px", one.box.x1},
+                            {"y1_px", one.box.y1},
+                            {"x2_px", one.box.x2},
+                            {"y2_px", one.box.y2},
+                            {"score", one.score},
+                            {"class", one.label}});
+    return {{"file", path},
+            {"width_px", result.transform.frame_width},
+            {"height_px", result.transform.frame_height},
+            {"vehicles", std::move(vehicles)},
+            {"drivable_pct", report.drivable_pct},
+            {"lane_pct", report.lane_pct},
+            {"load_ms", report.load_ms},
+            {"preprocess_ms", result.times.preprocess_ms},
+            {"inference_ms", result.times.inference_ms},
+            {"postprocess_ms", result.times.postprocess_ms}};
+}
+
+Result<ExitCode> run(const Options& options) {
+    OCTET_ASSIGN(const std::vector<std::string> images, collect(options.inputs));
+    OCTET_ASSIGN(const auto plan, load_plan(options.model));
+    OCTET_ASSIGN(Yolop yolop, Yolop::create(plan, options.model, {.threads = options.threads}));
+    // With JSON on stdout the lines would be in its way.
+    std::FILE* const lines = options.json == "-" ? stderr : stdout;
+
+    nlohmann::json results = nlohmann::json::array();
+    ExitCode code = exit_ok;
+    Progress progress(program, images.size());
+    for (const std::string& path : images) {
+        const auto report = process(yolop, path, options);
+        progress.hide();
+        if (report) {
+            fmt::print(lines, "{}\n", line_of(path, *report));
+            std::fflush(lines);
+            results.push_back(json_of(path, *report));
+        } else {
+            print_error(program, report.error().message);
+            results.push_back({{"file", path}, {"error", report.error().message}});
+            code = exit_error;
+        }
+        progress.step();
+    }
+    if (options.json.empty()) return code;
+    const nlohmann::json whole = {{"model", options.model},
+                                  {"input_width_px", yolop.input_width()},
+                                  {"input_height_px", yolop.input_height()},
+                                  {"confidence", options.detection.confidence},
+                                  {"iou", options.detection.iou},
+                                  {"images", std::move(results)}};
+    // A file name need not be UTF-8.
+    const std::string text = whole.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    if (options.json == "-")
+        fmt::print("{}", text);
+    else
+        OCTET_TRY(write_file(options.json, text));
+    return code;
+}
+
+}  // namespace
+}  // namespace octet::apps
+
+int main(int argc, char** argv) {
+    CLI::App app("Finds vehicles, drivable area and lane lines on pictures, by a YOLOP network", octet::apps::program);
+    octet::apps::Options options;
+    octet::apps::declare(app, options);
+    return octet::apps::run_program(app, argc, argv, [&] { return octet::apps::run(options); });
+}
