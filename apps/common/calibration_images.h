@@ -1,0 +1,37 @@
+#pragma once
+
+// The pictures that a quantizer calibrates on.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "apps/common/image.h"
+#include "graph/ir/tensor.h"
+#include "graph/quant/calibration.h"
+#include "graph/quant/prepare.h"
+
+namespace octet::apps {
+
+struct CalibrationImages {
+    std::vector<std::string> paths;  // readable images, sorted by their digests: their names and order do not matter
+    std::string digest;              // of all of them
+    std::vector<std::pair<std::string, std::string>> skipped;  // path and reason
+};
+
+// The image files of a folder, or of its subfolder images/ when it has one; a single image file is a set of one. Each
+// is decoded once, and left out with its reason when that fails. `limit`: at most so many, evenly spread over them; 0:
+// all. `progress(done, total)` counts files. Fails when no readable image is left.
+Result<CalibrationImages> find_calibration_images(const std::string& path, std::int64_t limit,
+                                                  const std::function<void(std::int64_t, std::int64_t)>& progress);
+
+// (pixel / 255 − mean) / std as [1,3,H,W]; without normalization pixel / 255.
+Tensor network_input(const Image& rgb, const std::optional<quant::Normalization>& normalization);
+
+// Letterboxed to the input's shape [1,3,H,W].
+quant::Dataset calibration_dataset(const CalibrationImages& images, const Shape& input,
+                                   const std::optional<quant::Normalization>& normalization);
+
+}  // namespace octet::apps

@@ -1,0 +1,158 @@
+#include "apps/common/quantize_job.h"
+
+#include <filesystem>
+#include <span>
+#include <thread>
+
+#include "apps/common/calibration_cache.h"
+#include "apps/common/detections.h"
+#include "apps/common/evaluate.h"
+#include "apps/common/file.h"
+#include "engine/thread_pool.h"
+#include "frontends/onnx/exporter.h"
+#include "frontends/onnx/importer.h"
+#include "graph/ir/verify.h"
+#include "graph/ops/infer.h"
+
+namespace octet::apps {
+namespace {
+
+constexpr std::size_t largest_model = std::size_t{1} << 31;
+constexpr std::size_t largest_cache = std::size_t{1} << 28;
+
+// The recipe's defaults for display thresholds; octet-eval uses its own.
+constexpr float demo_confidence = 0.25f;
+constexpr float demo_iou = 0.45f;
+
+std::string normalization_text(const std::optional<quant::Normalization>& normalization) {
+    if (!normalization) return "none";
+    return fmt::format("mean {} std {}", fmt::join(normalization->mean, ","), fmt::join(normalization->std, ","));
+}
+
+// Everything that changes what calibration sees, besides model and images.
+std::string form_of(const QuantizeJob& job) {
+    return fmt::format("recipe {}{}, {}", quant::recipe_name(job.options.recipe),
+                       job.options.box_normalization ? "" : " without box normalization",
+                       normalization_text(job.options.normalization));
+}
+
+Result<Shape> image_input(const Graph& graph) {
+    if (graph.inputs.size() == 1) {
+        const Value& input = graph.value(graph.inputs[0]);
+        if (input.dtype == DType::float32 && input.shape && input.shape->size() == 4 && (*input.shape)[0] == 1 &&
+            (*input.shape)[1] == 3) {
+            return *input.shape;
+        }
+    }
+    return fail(ErrorCode::unsupported,
+                "calibration feeds pictures to a single float32 input 1x3xHxW; the model has another");
+}
+
+Result<quant::Calibration> calibration_for(const QuantizeJob& job, const quant::QuantModel& model,
+                                           const quant::Dataset& dataset, const CalibrationKey& key,
+                                           bool& cache_was_used) {
+    const std::vector<ValueId> wanted = quant::calibrated_values(model);
+    std::error_code error;
+    if (!job.cache.empty() && std::filesystem::exists(job.cache, error)) {
+        OCTET_ASSIGN(const auto bytes, read_file(job.cache, largest_cache));
+        cache_was_used = true;
+        return calibration_from_json(std::string(bytes.begin(), bytes.end()), job.cache, model.graph, wanted, key);
+    }
+    quant::CalibrateOptions options;
+    options.parallel_for = job.options.parallel_for;
+    options.progress = [&](std::int64_t done, std::int64_t total) { job.options.progress("calibration", done, total); };
+    OCTET_ASSIGN(auto calibration, quant::calibrate(model.graph, wanted, dataset, options));
+    if (!job.cache.empty()) OCTET_TRY(write_file(job.cache, calibration_to_json(model.graph, calibration, key)));
+    return calibration;
+}
+
+ParallelFor on_threads(engine::ThreadPool& pool) {
+    return [&pool](std::int64_t count, const std::function<void(std::int64_t)>& body) {
+        pool.run(count, 1, [&](std::int64_t begin, std::int64_t end, int) {
+            for (std::int64_t i = begin; i < end; ++i) body(i);
+        });
+    };
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> describe_model(const quant::QuantModel& model,
+                                                                const quant::QuantizeOptions& options,
+                                                                const CalibrationImages& images) {
+    const bool reference = options.recipe == quant::Recipe::reference;
+    const Shape& input = *model.graph.value(model.graph.inputs[0]).shape;
+    std::vector<std::pair<std::string, std::string>> entries{
+        {"octet.recipe", std::string(quant::recipe_name(options.recipe))},
+        {"octet.calibration.method", std::string(quant::method_name(options.range.method))},
+        {"octet.calibration.images", std::to_string(images.paths.size())},
+        {"octet.calibration.digest", images.digest},
+        {"octet.preprocess.size", fmt::format("{}x{}", input[3], input[2])},
+        {"octet.preprocess.layout", "NCHW RGB"},
+        {"octet.preprocess.letterbox", std::to_string(letterbox_grey)},
+    };
+    if (options.normalization) {
+        entries.emplace_back("octet.preprocess.mean", fmt::format("{}", fmt::join(options.normalization->mean, ",")));
+        entries.emplace_back("octet.preprocess.std", fmt::format("{}", fmt::join(options.normalization->std, ",")));
+    }
+    for (const NodeId id : model.graph.topological_order()) {
+        const Node& node = model.graph.node(id);
+        if (node.op != "Detect") continue;
+        entries.emplace_back("octet.detect.strides",
+                             fmt::format("{}", fmt::join(node.attributes.reals("strides"), ",")));
+        entries.emplace_back("octet.detect.anchors",
+                             fmt::format("{}", fmt::join(node.attributes.reals("anchors"), ",")));
+        entries.emplace_back("octet.detect.confidence", fmt::format("{}", demo_confidence));
+        entries.emplace_back("octet.detect.iou", fmt::format("{}", demo_iou));
+        if (reference && options.box_normalization) {
+            entries.emplace_back("octet.box_scale", fmt::format("{}", 1 / quant::reference_box_scale));
+        }
+    }
+    return entries;
+}
+
+Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& progress) {
+    const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+    engine::ThreadPool pool(job.threads > 0 ? job.threads : cores);
+    job.options.parallel_for = on_threads(pool);
+    job.options.progress = progress;
+
+    QuantizeOutcome outcome;
+    OCTET_ASSIGN(const auto bytes, read_file(job.model, largest_model));
+    outcome.float_bytes = bytes.size();
+    const std::string folder = std::filesystem::path(job.model).parent_path().string();
+    OCTET_ASSIGN(Graph graph, onnx::parse(std::as_bytes(std::span(bytes)), job.model, folder.empty() ? "." : folder));
+    const auto in_model = [&](Error error) { return at(job.model, std::move(error)); };
+    auto prepared = quant::prepare_model(std::move(graph), job.options);
+    if (!prepared) return in_model(prepared.error());
+    outcome.model = std::move(*prepared);
+    const auto input = image_input(outcome.model.graph);
+    if (!input) return in_model(input.error());
+
+    OCTET_ASSIGN(outcome.images,
+                 find_calibration_images(job.images, job.limit, [&](std::int64_t done, std::int64_t total) {
+                     progress("images", done, total);
+                 }));
+    const quant::Dataset dataset = calibration_dataset(outcome.images, *input, job.options.normalization);
+    const CalibrationKey key{digest(bytes), form_of(job), outcome.images.digest};
+    auto calibration = calibration_for(job, outcome.model, dataset, key, outcome.cache_was_used);
+    if (!calibration) return in_model(calibration.error());
+    outcome.calibration = std::move(*calibration);
+
+    quant::choose_grids(outcome.model, outcome.calibration, job.options);
+    auto refinement = quant::finish_model(outcome.model, dataset, job.options);
+    if (!refinement) return in_model(refinement.error());
+    outcome.refinement = std::move(*refinement);
+
+    OCTET_ASSIGN(Graph quantized, quant::to_qdq(outcome.model));
+    for (auto& [entry_key, value] : describe_model(outcome.model, job.options, outcome.images)) {
+        quantized.metadata[entry_key] = value;
+    }
+    OCTET_TRY(verify(quantized));
+    OCTET_TRY(infer_shapes(quantized));
+    OCTET_TRY(onnx::save(quantized, job.output));
+    std::error_code error;
+    outcome.integer_bytes = std::filesystem::file_size(job.output, error);
+    return outcome;
+}
+
+}  // namespace octet::apps

@@ -1,0 +1,53 @@
+#pragma once
+
+// What octet-quantize does, from files to files.
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "apps/common/calibration_images.h"
+#include "graph/quant/quantize_graph.h"
+
+namespace octet::apps {
+
+struct QuantizeJob {
+    std::string model;
+    std::string images;
+    std::string output;
+    std::string report;  // empty: none
+    std::string cache;   // empty: none
+    int threads = 0;
+    std::int64_t limit = 0;
+    quant::QuantizeOptions options;  // parallel_for and progress are set by run_quantize_job
+};
+
+struct QuantizeOutcome {
+    quant::QuantModel model;
+    quant::Calibration calibration;
+    quant::Refinement refinement;
+    CalibrationImages images;
+    bool cache_was_used = false;
+    std::uint64_t float_bytes = 0;
+    std::uint64_t integer_bytes = 0;
+};
+
+// Where the job stands: "images", "calibration", "refinement" …; from one thread at a time.
+using JobProgress = std::function<void(std::string_view stage, std::int64_t done, std::int64_t total)>;
+
+// The output file appears only when it is complete, and nothing else is written on an error.
+Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& progress);
+
+// Metadata of the quantized model, all keys beginning with "octet.":
+//   recipe, calibration.method, calibration.images, calibration.digest,
+//   preprocess.size "640x640", preprocess.layout, preprocess.letterbox, preprocess.mean, preprocess.std,
+//   detect.strides, detect.anchors (pixels, w,h pairs, smallest stride first), detect.confidence, detect.iou,
+//   box_scale: boxes times this are pixels
+std::vector<std::pair<std::string, std::string>> describe_model(const quant::QuantModel& model,
+                                                                const quant::QuantizeOptions& options,
+                                                                const CalibrationImages& images);
+
+}  // namespace octet::apps

@@ -1,0 +1,150 @@
+// octet-quantize: a float ONNX model and a folder of pictures in, an INT8 model out.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "apps/common/cli.h"
+#include "apps/common/progress.h"
+#include "apps/common/quantize_job.h"
+#include "apps/common/table.h"
+
+namespace octet::apps {
+namespace {
+
+struct Arguments {
+    QuantizeJob job;
+    std::string recipe = "best";
+    std::string method;
+    std::vector<float> mean, std;
+    bool no_normalization = false;
+    bool no_box_normalization = false;
+    std::vector<std::string> keep_float, keep_int16;
+};
+
+void add_options(CLI::App& app, Arguments& arguments) {
+    QuantizeJob& job = arguments.job;
+    app.add_option("MODEL", job.model, "Float ONNX model")->required();
+    app.add_option("CALIB_IMAGES", job.images, "Folder of pictures to calibrate on (or its subfolder images/)")
+        ->required();
+    app.add_option("-o,--output", job.output, "The INT8 model to write")->required();
+    app.add_option("--recipe", arguments.recipe, "best: least loss; reference: every operator in 8 bits on its own")
+        ->check(CLI::IsMember({"best", "reference"}))
+        ->capture_default_str();
+    app.add_option(
+           "--method", arguments.method,
+           "Activation ranges: minmax, percentile, entropy or mse (default: mse for best, entropy for reference)")
+        ->check(CLI::IsMember({"minmax", "percentile", "entropy", "mse"}));
+    app.add_option("--percentile", job.options.range.percentile, "What --method percentile keeps, in percent")
+        ->check(CLI::Range(50.0, 100.0))
+        ->capture_default_str();
+    app.add_flag("--symmetric", job.options.range.symmetric, "Activation grids with the zero point in the middle");
+    app.add_option("--mean", arguments.mean, "Normalization of the input, three numbers R G B")->expected(3);
+    app.add_option("--std", arguments.std, "The same, divisors")->expected(3)->check(CLI::PositiveNumber);
+    app.add_flag("--no-normalization", arguments.no_normalization, "The network takes pixel / 255");
+    app.add_flag("--no-box-normalization", arguments.no_box_normalization,
+                 "reference without the division of boxes by 640: shows why it is there");
+    app.add_option("--keep-float", arguments.keep_float, "A node that stays float; may be repeated");
+    app.add_option("--keep-int16", arguments.keep_int16, "A node whose output gets 16 bits; may be repeated");
+    app.add_option("--cache", job.cache, "Calibration statistics: read when the file exists, else written");
+    app.add_option("--limit", job.limit, "At most this many images, evenly spread; 0: all")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    app.add_option("--refine-images", job.options.refine_images,
+                   "Images for bias correction and measurements; 0: neither")
+        ->check(CLI::Range(0, 64))
+        ->capture_default_str();
+    add_threads_option(app, job.threads);
+}
+
+Result<void> resolve(Arguments& arguments) {
+    quant::QuantizeOptions& options = arguments.job.options;
+    options.recipe = *quant::recipe_from_name(arguments.recipe);
+    const bool best = options.recipe == quant::Recipe::best;
+    options.range.method = best ? quant::Method::mse : quant::Method::entropy;
+    if (!arguments.method.empty()) options.range.method = *quant::method_from_name(arguments.method);
+    options.box_normalization = !arguments.no_box_normalization;
+    if (arguments.no_normalization) {
+        options.normalization.reset();
+    } else {
+        if (!arguments.mean.empty()) std::copy_n(arguments.mean.begin(), 3, options.normalization->mean.begin());
+        if (!arguments.std.empty()) std::copy_n(arguments.std.begin(), 3, options.normalization->std.begin());
+    }
+    options.keep_float.insert(arguments.keep_float.begin(), arguments.keep_float.end());
+    options.keep_int16.insert(arguments.keep_int16.begin(), arguments.keep_int16.end());
+    return {};
+}
+
+// A bar for each stage.
+class Stages {
+  public:
+    void update(std::string_view stage, std::int64_t done, std::int64_t total) {
+        if (stage != stage_) {
+            stage_ = stage;
+            bar_ = std::make_unique<Progress>(stage_, static_cast<std::size_t>(total));
+        }
+        bar_->step();
+        if (done == total) bar_->hide();
+    }
+    void hide() { bar_.reset(); }
+
+  private:
+    std::string stage_;
+    std::unique_ptr<Progress> bar_;
+};
+
+void print_skipped(const CalibrationImages& images) {
+    for (const auto& [path, reason] : images.skipped) fmt::print(stderr, "skipped {}: {}\n", path, reason);
+    if (!images.skipped.empty()) {
+        fmt::print(stderr, "{} of {} images were unreadable and skipped\n", images.skipped.size(),
+                   images.skipped.size() + images.paths.size());
+    }
+}
+
+void print_summary(const QuantizeJob& job, const QuantizeOutcome& outcome) {
+    constexpr std::size_t worst_count = 8;
+    auto layers = outcome.refinement.layers;
+    std::stable_sort(layers.begin(), layers.end(),
+                     [](const auto& a, const auto& b) { return a.accumulated.sqnr_db() < b.accumulated.sqnr_db(); });
+    layers.resize(std::min(layers.size(), worst_count));
+    if (!layers.empty()) {
+        Table table{{"least faithful layers", "SQNR dB", "alone dB", "cosine"}, {}};
+        const auto add = [&](const std::string& name, const quant::LayerFidelity& layer, bool alone) {
+            table.rows.push_back({name, fmt::format("{:.1f}", layer.accumulated.sqnr_db()),
+                                  alone ? fmt::format("{:.1f}", layer.alone.sqnr_db()) : "",
+                                  fmt::format("{:.5f}", layer.accumulated.cosine())});
+        };
+        for (const auto& layer : layers) add(fmt::format("{} ({})", layer.node, layer.op), layer, true);
+        for (const auto& output : outcome.refinement.outputs) add("output " + output.node, output, false);
+        fmt::print("{}\n", table.text());
+    }
+    fmt::print("{}: {:.2f} MB, {:.1f} % of {:.2f} MB; {} on {} images{}\n", job.output,
+               static_cast<double>(outcome.integer_bytes) / 1e6,
+               100.0 * static_cast<double>(outcome.integer_bytes) / static_cast<double>(outcome.float_bytes),
+               static_cast<double>(outcome.float_bytes) / 1e6, quant::method_name(job.options.range.method),
+               outcome.images.paths.size(), outcome.cache_was_used ? ", statistics from the cache" : "");
+}
+
+}  // namespace
+}  // namespace octet::apps
+
+int main(int argc, char** argv) {
+    using namespace octet::apps;
+    CLI::App app("Quantizes a float ONNX model to integers, calibrated on pictures", "octet-quantize");
+    Arguments arguments;
+    add_options(app, arguments);
+    return run_program(app, argc, argv, [&]() -> octet::Result<ExitCode> {
+        OCTET_TRY(resolve(arguments));
+        Stages stages;
+        auto outcome = run_quantize_job(arguments.job, [&](std::string_view stage, std::int64_t done,
+                                                           std::int64_t total) { stages.update(stage, done, total); });
+        stages.hide();
+        if (!outcome) return tl::unexpected<octet::Error>(outcome.error());
+        print_skipped(outcome->images);
+        print_summary(arguments.job, *outcome);
+        return exit_ok;
+    });
+}

@@ -1,0 +1,110 @@
+#include "graph/quant/calibration.h"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <optional>
+
+#include "graph/ops/evaluator.h"
+
+namespace octet::quant {
+namespace {
+
+// Serializes what the threads add to one value; a few locks shared by many values are enough.
+class Locks {
+  public:
+    std::mutex& operator[](ValueId id) { return locks_[static_cast<std::size_t>(id) % count]; }
+
+  private:
+    static constexpr std::size_t count = 61;
+    std::mutex locks_[count];
+};
+
+// Shows every float activation of every image to `observe`, which must be safe to call from several threads.
+Result<void> run_images(const Graph& graph, const Dataset& dataset, const CalibrateOptions& options,
+                        std::int64_t done_before, const std::function<void(ValueId, const Tensor&)>& observe) {
+    std::mutex mutex;
+    std::optional<Error> first_error;
+    std::int64_t done = done_before;
+    options.parallel_for(dataset.size, [&](std::int64_t i) {
+        const auto run = [&]() -> Result<void> {
+            OCTET_ASSIGN(const Tensor image, dataset.load(i));
+            observe(graph.inputs[0], image);
+            EvaluateOptions evaluation;
+            evaluation.observer = [&](ValueId id, const Tensor& tensor) {
+                if (tensor.dtype() == DType::float32) observe(id, tensor);
+            };
+            OCTET_TRY(evaluate(graph, std::vector<Tensor>{image}, evaluation));
+            return {};
+        };
+        {
+            const std::lock_guard lock(mutex);
+            if (first_error) return;
+        }
+        auto result = run();
+        const std::lock_guard lock(mutex);
+        if (!result && !first_error) first_error = std::move(result).error();
+        if (options.progress) options.progress(++done, 2 * dataset.size);
+    });
+    if (first_error) return tl::unexpected<Error>(*first_error);
+    return {};
+}
+
+Result<void> check_finite(const Graph& graph, const Calibration& calibration) {
+    for (const NodeId id : graph.topological_order()) {
+        const Node& node = graph.node(id);
+        for (const ValueId output : node.outputs) {
+            if (output == no_value) continue;
+            const Extent& extent = calibration.values[static_cast<std::size_t>(output)].extent;
+            if (extent.not_finite == 0) continue;
+            return fail(
+                ErrorCode::invalid_model,
+                "node '{}' ({}): {} of its {} output values on the calibration images are NaN or infinite; the float "
+                "model has to be repaired first",
+                node.name, node.op, extent.not_finite, extent.count);
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<Calibration> calibrate(const Graph& graph, const std::vector<ValueId>& wanted, const Dataset& dataset,
+                              const CalibrateOptions& options) {
+    if (dataset.size == 0) return fail(ErrorCode::invalid_argument, "there are no calibration images");
+    if (graph.inputs.size() != 1) {
+        return fail(ErrorCode::unsupported, "the model has {} inputs; calibration feeds images to a single one",
+                    graph.inputs.size());
+    }
+    Calibration calibration;
+    calibration.images = dataset.size;
+    calibration.values.resize(graph.value_count());
+    const auto statistics = [&](ValueId id) -> ValueStatistics& {
+        return calibration.values[static_cast<std::size_t>(id)];
+    };
+
+    Locks locks;
+    OCTET_TRY(run_images(graph, dataset, options, 0, [&](ValueId id, const Tensor& tensor) {
+        Extent extent;
+        extent.add(tensor.data<float>());
+        const std::lock_guard lock(locks[id]);
+        statistics(id).extent.merge(extent);
+    }));
+    OCTET_TRY(check_finite(graph, calibration));
+
+    std::vector<bool> is_wanted(graph.value_count(), false);
+    for (const ValueId id : wanted) {
+        is_wanted[static_cast<std::size_t>(id)] = true;
+        statistics(id).histogram = Histogram(statistics(id).extent.limit());
+    }
+    OCTET_TRY(run_images(graph, dataset, options, dataset.size, [&](ValueId id, const Tensor& tensor) {
+        if (!is_wanted[static_cast<std::size_t>(id)]) return;
+        Histogram histogram(statistics(id).extent.limit());
+        histogram.add(tensor.data<float>());
+        const std::lock_guard lock(locks[id]);
+        statistics(id).histogram.merge(histogram);
+    }));
+    return calibration;
+}
+
+}  // namespace octet::quant

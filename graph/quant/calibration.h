@@ -1,0 +1,42 @@
+#pragma once
+
+// What values a network's tensors take on real images.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "graph/ops/op_def.h"
+#include "graph/quant/histogram.h"
+
+namespace octet::quant {
+
+// The calibration images as network inputs. load() is called several times for an image, from several threads at once.
+struct Dataset {
+    std::int64_t size = 0;
+    std::function<Result<Tensor>(std::int64_t)> load;
+};
+
+struct ValueStatistics {
+    Extent extent;        // of every float activation
+    Histogram histogram;  // of the values asked for
+};
+
+struct Calibration {
+    std::int64_t images = 0;
+    std::vector<ValueStatistics> values;  // by ValueId
+};
+
+struct CalibrateOptions {
+    ParallelFor parallel_for = serial_for;  // over images
+    std::function<void(std::int64_t done, std::int64_t total)> progress = {};
+};
+
+// Two passes over the images: extents of all float values, then histograms of `wanted`. Counts are integers and extents
+// minima and maxima, so neither the order of the images nor the number of threads changes anything.
+// Fails when the dataset is empty, and on NaN or infinite activations, naming the node.
+Result<Calibration> calibrate(const Graph& graph, const std::vector<ValueId>& wanted, const Dataset& dataset,
+                              const CalibrateOptions& options);
+
+}  // namespace octet::quant

@@ -1,0 +1,273 @@
+#include "graph/quant/grid_plan.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <string_view>
+
+#include "graph/ops/op_list.h"
+
+namespace octet::quant {
+namespace {
+
+enum class Role { float_only, compute, activation, pass_through };
+
+class Planner {
+  public:
+    Planner(const Graph& graph, const std::optional<PixelInput>& pixel, const GridPlanOptions& options)
+        : graph_(graph),
+          pixel_(pixel),
+          options_(options),
+          order_(graph.topological_order()),
+          consumers_(graph.consumers()),
+          role_(graph.node_count(), Role::float_only),
+          internal_(graph.value_count(), false),
+          position_(graph.node_count(), 0) {
+        for (std::size_t i = 0; i < order_.size(); ++i) position_[index(order_[i])] = i;
+    }
+
+    Result<GridPlan> run() {
+        OCTET_TRY(check_names(options_.keep_float, "--keep-float"));
+        OCTET_TRY(check_names(options_.keep_int16, "--keep-int16"));
+        assign_roles();
+        if (options_.fuse) fuse();
+        prune();
+        return group();
+    }
+
+  private:
+    static std::size_t index(std::int32_t id) { return static_cast<std::size_t>(id); }
+
+    Result<void> check_names(const std::set<std::string>& names, std::string_view option) const {
+        for (const std::string& name : names) {
+            const bool known =
+                std::any_of(order_.begin(), order_.end(), [&](NodeId id) { return graph_.node(id).name == name; });
+            if (!known) {
+                return fail(ErrorCode::invalid_argument,
+                            "{} {}: the optimized graph has no node of this name (the report lists them)", option,
+                            name);
+            }
+        }
+        return {};
+    }
+
+    bool is_float_activation(ValueId id) const {
+        return id != no_value && !graph_.constant(id) && graph_.value(id).dtype == DType::float32;
+    }
+
+    bool constant_input(const Node& node, std::size_t i) const {
+        return i < node.inputs.size() && graph_.constant(node.inputs[i]) != nullptr;
+    }
+
+    // The inputs that carry activations.
+    std::vector<ValueId> data_inputs(const Node& node) const {
+        if (node.op == "Concat" || node.op == "Add" || node.op == "Detect") return node.inputs;
+        return {node.inputs.begin(), node.inputs.begin() + (node.inputs.empty() ? 0 : 1)};
+    }
+
+    Role role_of(const Node& node) const {
+        const OpDef* op = find_op(node.op);
+        const std::vector<ValueId> data = data_inputs(node);
+        if (!op || data.empty() || options_.keep_float.count(node.name)) return Role::float_only;
+        if (!std::all_of(data.begin(), data.end(), [&](ValueId id) { return is_float_activation(id); })) {
+            return Role::float_only;
+        }
+        if (node.op == "Conv") return constant_input(node, 1) ? Role::compute : Role::float_only;
+        if (node.op == "BatchNormalization") return constant_input(node, 4) ? Role::compute : Role::float_only;
+        if (node.op == "Add") {
+            return graph_.value(data[0]).shape == graph_.value(data[1]).shape ? Role::compute : Role::float_only;
+        }
+        if (node.op == "HardSwish" || node.op == "LeakyRelu" || node.op == "Relu") return Role::activation;
+        if (node.op == "PRelu") return constant_input(node, 1) ? Role::activation : Role::float_only;
+        if (node.op == "Clip") {
+            const bool variable_bounds = (node.inputs.size() > 1 && is_float_activation(node.inputs[1])) ||
+                                         (node.inputs.size() > 2 && is_float_activation(node.inputs[2]));
+            return variable_bounds ? Role::float_only : Role::activation;
+        }
+        if (!options_.fuse && (node.op == "Sigmoid" || node.op == "Detect")) return Role::compute;
+        if (op->quant != QuantRule::pass_through || node.outputs.empty()) return Role::float_only;
+        // The indices of a MaxPool, interpolation and padding with another number than 0 leave the grid.
+        if (node.op == "MaxPool" && node.outputs.size() > 1 && node.outputs[1] != no_value) return Role::float_only;
+        if (node.op == "Resize" && node.attributes.text("mode", "nearest") != "nearest") return Role::float_only;
+        if (node.op == "Pad") return Role::float_only;
+        return Role::pass_through;
+    }
+
+    bool integer_source(ValueId id) const {
+        const NodeId producer = graph_.producer(id);
+        if (producer == no_node || (pixel_ && producer == pixel_->centre)) return true;
+        return role_[index(producer)] != Role::float_only;
+    }
+
+    void assign_roles() {
+        for (const NodeId id : order_) {
+            const Node& node = graph_.node(id);
+            Role role = role_of(node);
+            // Only computations are worth a conversion from float; the rest follows its input.
+            if (role == Role::pass_through || role == Role::activation) {
+                const auto data = data_inputs(node);
+                const bool follows =
+                    std::all_of(data.begin(), data.end(), [&](ValueId v) { return integer_source(v); });
+                if (!follows) role = Role::float_only;
+            }
+            role_[index(id)] = role;
+        }
+    }
+
+    bool only_reader(ValueId value) const { return consumers_[index(value)].size() == 1 && !graph_.is_output(value); }
+
+    // A convolution's result, or that of the activation fused to it, which nothing but one node reads.
+    bool fusible(ValueId value) const {
+        const NodeId producer = graph_.producer(value);
+        if (producer == no_node || !only_reader(value)) return false;
+        const Node& node = graph_.node(producer);
+        if (role_[index(producer)] == Role::activation) return internal_[index(node.inputs[0])];
+        return node.op == "Conv" && role_[index(producer)] == Role::compute;
+    }
+
+    void fuse() {
+        for (const NodeId id : order_) {
+            const Node& node = graph_.node(id);
+            if (role_[index(id)] == Role::activation) {
+                const ValueId input = node.inputs[0];
+                const NodeId producer = graph_.producer(input);
+                if (producer != no_node && graph_.node(producer).op == "Conv" && fusible(input)) {
+                    internal_[index(input)] = true;
+                }
+            }
+            if (node.op == "Add" && role_[index(id)] == Role::compute && node.inputs[0] != node.inputs[1]) {
+                std::vector<ValueId> operands = node.inputs;
+                std::sort(operands.begin(), operands.end(), [&](ValueId a, ValueId b) { return place(a) > place(b); });
+                const auto fused =
+                    std::find_if(operands.begin(), operands.end(), [&](ValueId v) { return fusible(v); });
+                if (fused != operands.end()) internal_[index(*fused)] = true;
+            }
+        }
+    }
+
+    std::size_t place(ValueId value) const {
+        const NodeId producer = graph_.producer(value);
+        return producer == no_node ? 0 : position_[index(producer)] + 1;
+    }
+
+    // Copies and lone activations that no computation reads stay float: the value before them is the head.
+    void prune() {
+        if (!options_.fuse) return;
+        for (auto it = order_.rbegin(); it != order_.rend(); ++it) {
+            const Node& node = graph_.node(*it);
+            const Role role = role_[index(*it)];
+            const bool lone_activation = role == Role::activation && !internal_[index(node.inputs[0])];
+            if (role != Role::pass_through && !lone_activation) continue;
+            const bool read = std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId output) {
+                return output != no_value && read_as_integer(output);
+            });
+            if (!read) role_[index(*it)] = Role::float_only;
+        }
+    }
+
+    bool read_as_integer(ValueId value) const {
+        const auto& readers = consumers_[index(value)];
+        return std::any_of(readers.begin(), readers.end(),
+                           [&](NodeId reader) { return role_[index(reader)] != Role::float_only; });
+    }
+
+    std::size_t root(std::size_t value) {
+        while (parent_[value] != value) value = parent_[value] = parent_[parent_[value]];
+        return value;
+    }
+
+    void unite(ValueId a, ValueId b) { parent_[root(index(a))] = root(index(b)); }
+
+    Result<GridPlan> group() {
+        std::vector<bool> gridded(graph_.value_count(), false);
+        parent_.resize(graph_.value_count());
+        std::iota(parent_.begin(), parent_.end(), std::size_t{0});
+        for (const NodeId id : order_) {
+            if (role_[index(id)] == Role::float_only) continue;
+            const Node& node = graph_.node(id);
+            const auto data = data_inputs(node);
+            for (const ValueId input : data) gridded[index(input)] = !internal_[index(input)];
+            for (const ValueId output : node.outputs) {
+                if (is_float_activation(output)) gridded[index(output)] = !internal_[index(output)];
+            }
+            const bool own_grid = !options_.fuse && node.op == "Concat";
+            if (role_[index(id)] != Role::pass_through || own_grid) continue;
+            for (const ValueId input : data) unite(input, node.outputs[0]);
+            for (const ValueId output : node.outputs) unite(output, node.outputs[0]);
+        }
+        if (pixel_) {
+            gridded[index(pixel_->centred)] = false;
+            gridded[index(pixel_->pixels)] = true;
+        }
+        return collect(gridded);
+    }
+
+    GridPlan collect(const std::vector<bool>& gridded) {
+        GridPlan plan;
+        plan.group_of.assign(graph_.value_count(), GridPlan::none);
+        plan.integer.resize(graph_.node_count());
+        for (const NodeId id : order_) plan.integer[index(id)] = role_[index(id)] != Role::float_only;
+        std::map<std::size_t, int> group_of_root;
+        for (std::size_t v = 0; v < gridded.size(); ++v) {
+            if (!gridded[v]) continue;
+            const auto value = static_cast<ValueId>(v);
+            const auto [it, is_new] = group_of_root.emplace(root(v), static_cast<int>(plan.groups.size()));
+            if (is_new) plan.groups.emplace_back();
+            plan.group_of[v] = it->second;
+            GridGroup& group = plan.groups[index(it->second)];
+            group.values.push_back(value);
+            if (!is_copy(value)) group.sources.push_back(value);
+        }
+        for (GridGroup& group : plan.groups) group.kind = kind_of(group);
+        return plan;
+    }
+
+    bool is_copy(ValueId value) const {
+        const NodeId producer = graph_.producer(value);
+        if (producer == no_node || role_[index(producer)] != Role::pass_through) return false;
+        return options_.fuse || graph_.node(producer).op != "Concat";
+    }
+
+    GridKind kind_of(const GridGroup& group) const {
+        if (pixel_ && group.values.front() == pixel_->pixels) return GridKind::pixels;
+        const auto wanted_wide = [&](ValueId value) {
+            const NodeId producer = graph_.producer(value);
+            return producer != no_node && chain_is_named(producer);
+        };
+        if (std::any_of(group.values.begin(), group.values.end(), wanted_wide)) return GridKind::wide;
+        const auto is_head = [&](ValueId value) {
+            const NodeId producer = graph_.producer(value);
+            return producer != no_node && role_[index(producer)] != Role::float_only && !read_as_integer(value);
+        };
+        const bool head = options_.fuse && std::all_of(group.values.begin(), group.values.end(), is_head);
+        return head ? GridKind::head : GridKind::activation;
+    }
+
+    // The node or one fused before it was named in keep_int16.
+    bool chain_is_named(NodeId id) const {
+        const Node& node = graph_.node(id);
+        if (options_.keep_int16.count(node.name)) return true;
+        return std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId input) {
+            return input != no_value && internal_[index(input)] && chain_is_named(graph_.producer(input));
+        });
+    }
+
+    const Graph& graph_;
+    const std::optional<PixelInput>& pixel_;
+    const GridPlanOptions& options_;
+    std::vector<NodeId> order_;
+    std::vector<std::vector<NodeId>> consumers_;
+    std::vector<Role> role_;
+    std::vector<bool> internal_;
+    std::vector<std::size_t> position_;
+    std::vector<std::size_t> parent_;
+};
+
+}  // namespace
+
+Result<GridPlan> plan_grids(const Graph& graph, const std::optional<PixelInput>& pixel,
+                            const GridPlanOptions& options) {
+    return Planner(graph, pixel, options).run();
+}
+
+}  // namespace octet::quant

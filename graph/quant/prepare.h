@@ -1,0 +1,39 @@
+#pragma once
+
+// Rewrites of the float graph that make it quantize well. They keep its float output.
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "graph/ir/graph.h"
+
+namespace octet::quant {
+
+// act(Concat(conv…)) → Concat(act(conv)…), where nothing else reads the convolutions or the Concat: the activation then
+// acts on wide accumulators instead of on 8 bits. Returns how many Concats it changed. Shapes must be inferred.
+int hoist_activations(Graph& graph);
+
+// How pixels (0 … 255) become the network's input: (pixel / 255 − mean) / std, a channel.
+struct Normalization {
+    std::array<float, 3> mean{0.485f, 0.456f, 0.406f};
+    std::array<float, 3> std{0.229f, 0.224f, 0.225f};
+};
+
+// The first convolution reads pixels:
+//
+//   images → Mul(255·std) → Add(255·mean) → pixels → Sub(z) → Conv(w / (255·std), b + Σ w·(z − 255·mean) / (255·std))
+//
+// with z = round(255·mean). Pixels are 8-bit integers, and z is the zero point under which they are quantized exactly;
+// where the convolution pads with zeros, it now sees z, which stands for at most 0.5 / (255·std) instead of 0.
+struct PixelInput {
+    ValueId pixels = no_value;   // on the grid (scale 1, zero point 0)
+    ValueId centred = no_value;  // pixels − z
+    NodeId centre = no_node;     // the Sub
+    std::array<std::int32_t, 3> zero_points{};
+};
+// Nothing where the graph does not have one input [N,3,H,W] that a single convolution with constant weights and groups
+// = 1 reads; the graph is unchanged then.
+std::optional<PixelInput> fold_normalization(Graph& graph, const Normalization& normalization);
+
+}  // namespace octet::quant

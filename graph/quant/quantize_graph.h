@@ -1,0 +1,56 @@
+#pragma once
+
+// The quantizer: an optimized float graph and calibration images in, a QDQ graph out.
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graph/quant/calibration.h"
+#include "graph/quant/quant_model.h"
+#include "graph/quant/range.h"
+#include "graph/quant/refine.h"
+
+namespace octet::quant {
+
+enum class Recipe {
+    best,       // integers only, least loss: fused steps, shared grids, 16-bit heads, biases corrected
+    reference,  // every operator in 8 bits on a grid of its own, boxes and scores in one tensor
+};
+
+std::optional<Recipe> recipe_from_name(std::string_view name);
+std::string_view recipe_name(Recipe recipe);
+
+struct QuantizeOptions {
+    Recipe recipe = Recipe::best;
+    RangeOptions range = {};
+    std::optional<Normalization> normalization =
+        Normalization{};            // `best` folds it; none: the input is quantized as it is
+    bool box_normalization = true;  // `reference`: boxes are divided by 640 before they share a tensor with the scores
+    std::set<std::string> keep_float = {};
+    std::set<std::string> keep_int16 = {};
+    int refine_images = 16;  // 0: no bias correction and no measurements
+    ParallelFor parallel_for = serial_for;
+    // What is going on: "calibration" counts images, "refinement" layers.
+    std::function<void(std::string_view stage, std::int64_t done, std::int64_t total)> progress = {};
+};
+
+inline constexpr float reference_box_scale = 1.0f / 640;
+
+// Passes, rewrites and grid plan of a recipe; no data yet. `graph` as the importer gives it. Fails on a model that is
+// quantized already, on names to keep that it lacks, and on weights that are not finite, naming the node.
+Result<QuantModel> prepare_model(Graph graph, const QuantizeOptions& options);
+
+// The values whose histograms choose_grids() wants.
+std::vector<ValueId> calibrated_values(const QuantModel& model);
+
+// Ranges to grids.
+void choose_grids(QuantModel& model, const Calibration& calibration, const QuantizeOptions& options);
+
+// Weights, biases and their correction on images of the dataset, evenly spread over it.
+Result<Refinement> finish_model(QuantModel& model, const Dataset& dataset, const QuantizeOptions& options);
+
+}  // namespace octet::quant

@@ -1,0 +1,89 @@
+#include "graph/quant/grid_plan.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/graph/quant/tiny_network.h"
+
+namespace octet::quant {
+namespace {
+
+using testing::TinyNetwork;
+
+GridPlan plan_of(const TinyNetwork& network, const GridPlanOptions& options = {}) {
+    auto plan = plan_grids(network.graph, std::nullopt, options);
+    EXPECT_TRUE(plan.has_value()) << (plan ? "" : plan.error().message);
+    return plan.value_or(GridPlan{});
+}
+
+TEST(GridPlan, NoGridBetweenConvolutionActivationAndAdd) {
+    const TinyNetwork network;
+    const GridPlan plan = plan_of(network);
+    for (const char* inside : {"stem", "cv1", "cv1_act", "head"}) {
+        EXPECT_EQ(plan.group(network.output_of(inside)), nullptr) << inside;
+    }
+    for (const char* outside : {"stem_act", "sum", "left", "right", "concat", "leaky", "pool"}) {
+        const GridGroup* group = plan.group(network.output_of(outside));
+        ASSERT_NE(group, nullptr) << outside;
+        EXPECT_EQ(group->kind, GridKind::activation) << outside;
+    }
+    EXPECT_NE(plan.group(network.graph.inputs[0]), nullptr);
+}
+
+TEST(GridPlan, OnlyTheLaterOperandOfAnAddIsFused) {
+    const TinyNetwork network;
+    EXPECT_NE(plan_of(network).group(network.output_of("stem_act")), nullptr) << "the shortcut needs a grid";
+}
+
+TEST(GridPlan, ConcatAndPoolShareTheGridOfTheirInputs) {
+    const TinyNetwork network;
+    const GridPlan plan = plan_of(network);
+    EXPECT_EQ(plan.group(network.output_of("left")), plan.group(network.output_of("right")));
+    EXPECT_EQ(plan.group(network.output_of("left")), plan.group(network.output_of("concat")));
+    EXPECT_EQ(plan.group(network.output_of("leaky")), plan.group(network.output_of("pool")));
+    EXPECT_NE(plan.group(network.output_of("concat")), plan.group(network.output_of("pool")));
+    EXPECT_EQ(plan.group(network.output_of("left"))->sources,
+              (std::vector<ValueId>{network.output_of("left"), network.output_of("right")}));
+}
+
+TEST(GridPlan, WhatOnlyFloatOperatorsReadIsAHead) {
+    const TinyNetwork network;
+    const GridPlan plan = plan_of(network);
+    ASSERT_NE(plan.group(network.output_of("head_act")), nullptr);
+    EXPECT_EQ(plan.group(network.output_of("head_act"))->kind, GridKind::head);
+    EXPECT_EQ(plan.group(network.output_of("mask")), nullptr);
+}
+
+TEST(GridPlan, ReferenceStylePutsEveryOutputOnAGridOfItsOwn) {
+    const TinyNetwork network;
+    const GridPlan plan = plan_of(network, {.fuse = false});
+    for (const char* name : {"stem", "stem_act", "cv1", "cv1_act", "sum", "left", "right", "concat", "leaky", "head",
+                             "head_act", "mask"}) {
+        const GridGroup* group = plan.group(network.output_of(name));
+        ASSERT_NE(group, nullptr) << name;
+        EXPECT_EQ(group->kind, GridKind::activation) << name;
+    }
+    EXPECT_NE(plan.group(network.output_of("left")), plan.group(network.output_of("concat")));
+    EXPECT_EQ(plan.group(network.output_of("leaky")), plan.group(network.output_of("pool")));
+}
+
+TEST(GridPlan, NamedLayersGetSixteenBitsOrStayFloat) {
+    const TinyNetwork network;
+    const GridPlan wide = plan_of(network, {.keep_int16 = {"cv1"}});
+    EXPECT_EQ(wide.group(network.output_of("sum"))->kind, GridKind::wide) << "the fused chain's end";
+    const GridPlan part = plan_of(network, {.keep_float = {"left"}});
+    EXPECT_FALSE(part.integer[static_cast<std::size_t>(network.find("left"))]);
+    EXPECT_EQ(part.group(network.output_of("left")), nullptr);
+    EXPECT_EQ(part.group(network.output_of("concat")), nullptr) << "a copy of a float tensor stays float";
+    EXPECT_NE(part.group(network.output_of("pool")), part.group(network.output_of("right")));
+}
+
+TEST(GridPlan, UnknownNamesAreRefused) {
+    const TinyNetwork network;
+    const auto plan = plan_grids(network.graph, std::nullopt, {.keep_float = {"no_such_node"}});
+    ASSERT_FALSE(plan.has_value());
+    EXPECT_NE(plan.error().message.find("no_such_node"), std::string::npos);
+    EXPECT_EQ(plan.error().code, ErrorCode::invalid_argument);
+}
+
+}  // namespace
+}  // namespace octet::quant
