@@ -50,6 +50,15 @@ Result<Grid> make_grid(const Node& node, const Shape& x, const Shape& scale) {
     return Grid{around(x, axis), wanted[a], block, true};
 }
 
+template <typename F>
+void dispatch_quantized(DType type, F&& f) {
+    dispatch_numeric(type, [&]<typename Q>() {
+        if constexpr (std::is_integral_v<Q> && sizeof(Q) <= 4 && !std::is_same_v<Q, std::uint32_t>) {
+            f.template operator()<Q>();
+        }
+    });
+}
+
 bool is_quantized(DType type) {
     return is_byte(type) || type == DType::int16 || type == DType::uint16 || type == DType::int32;
 }
@@ -93,69 +102,82 @@ Result<void> infer_dequantize(InferContext& ctx) {
     return {};
 }
 
-// convert(i, k): writes element i, whose scale has number k.
+// convert(begin, end, k) over runs of elements that share scale number k.
 template <typename F>
-void for_each_element(const ParallelFor& parallel_for, const Grid& grid, F&& convert) {
+void for_each_run(const ParallelFor& parallel_for, const Grid& grid, F&& convert) {
     const AxisView& view = grid.view;
     const std::int64_t rows = view.outer * view.extent;
     if (grid.groups == 1 && !grid.blocked) {
-        parallel_ranges(parallel_for, rows * view.inner, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
-            for (std::int64_t i = begin; i < end; ++i) convert(i, 0);
-        });
+        parallel_ranges(parallel_for, rows * view.inner, elementwise_grain,
+                        [&](std::int64_t begin, std::int64_t end) { convert(begin, end, 0); });
         return;
     }
-    parallel_ranges(parallel_for, rows, row_grain(view.inner), [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t row = begin; row < end; ++row) {
-            for (std::int64_t i = 0; i < view.inner; ++i) {
-                convert(row * view.inner + i, grid.scale_index(row / view.extent, row % view.extent, i));
+    const std::int64_t run = grid.blocked ? 1 : view.inner;
+    parallel_ranges(parallel_for, rows, row_grain(view.inner), [&](std::int64_t first, std::int64_t last) {
+        for (std::int64_t row = first; row < last; ++row) {
+            for (std::int64_t i = 0; i < view.inner; i += run) {
+                const std::int64_t begin = row * view.inner + i;
+                convert(begin, begin + run, grid.scale_index(row / view.extent, row % view.extent, i));
             }
         }
     });
 }
 
-// Rounds before it adds the zero point, in float32 as the specification's operators do.
+// Rounds before it adds the zero point, in float32 as the specification's operators do; NaN becomes the zero point.
 template <typename Q>
 Q quantized(float x, float scale, Q zero_point) {
-    constexpr auto least = static_cast<double>(std::numeric_limits<Q>::min());
-    constexpr auto most = static_cast<double>(std::numeric_limits<Q>::max());
-    const double value = static_cast<double>(std::nearbyint(x / scale)) + static_cast<double>(zero_point);
-    return static_cast<Q>(std::isnan(value) ? static_cast<double>(zero_point) : std::clamp(value, least, most));
+    constexpr auto least = std::numeric_limits<Q>::min();
+    constexpr auto most = std::numeric_limits<Q>::max();
+    float value = x / scale;
+    value = value == value ? value : 0.0f;
+    if constexpr (sizeof(Q) <= 2) {
+        // Far outside of 16 bits every value saturates. What remains is rounded to even by a sum whose unit in the last
+        // place is 1; unlike nearbyint() it becomes vector code.
+        constexpr float edge = 1 << 18;
+        constexpr float shifter = 3 << 22;
+        value = std::max(-edge, std::min(edge, value)) + shifter - shifter;
+        const int sum = static_cast<int>(value) + zero_point;
+        return static_cast<Q>(std::max<int>(least, std::min<int>(most, sum)));
+    } else {
+        const double sum = static_cast<double>(std::nearbyint(value)) + static_cast<double>(zero_point);
+        return static_cast<Q>(std::clamp(sum, static_cast<double>(least), static_cast<double>(most)));
+    }
 }
 
 Result<void> evaluate_quantize(EvalContext& ctx) {
     const Tensor x = ctx.inputs[0]->cast(DType::float32);
-    const std::vector<float> scale = ctx.inputs[1]->to_float();
+    const std::vector<float> scales = ctx.inputs[1]->to_float();
     OCTET_ASSIGN(const Grid grid, make_grid(ctx.node, x.shape(), ctx.inputs[1]->shape()));
     Tensor& y = ctx.make_output();
-    dispatch_numeric(y.dtype(), [&]<typename Q>() {
-        if constexpr (std::is_integral_v<Q>) {
-            const Q* zero_point = ctx.input(2) ? elements<Q>(*ctx.input(2)) : nullptr;
-            const float* in = x.data<float>().data();
-            Q* out = mutable_elements<Q>(y);
-            for_each_element(ctx.parallel_for, grid, [&](std::int64_t i, std::int64_t k) {
-                out[i] = quantized<Q>(in[i], scale[static_cast<std::size_t>(k)], zero_point ? zero_point[k] : Q(0));
-            });
-        }
+    dispatch_quantized(y.dtype(), [&]<typename Q>() {
+        const Q* zero_points = ctx.input(2) ? elements<Q>(*ctx.input(2)) : nullptr;
+        const float* in = x.data<float>().data();
+        Q* out = mutable_elements<Q>(y);
+        for_each_run(ctx.parallel_for, grid, [=, &scales](std::int64_t begin, std::int64_t end, std::int64_t k) {
+            const float scale = scales[static_cast<std::size_t>(k)];
+            const Q zero_point = zero_points ? zero_points[k] : Q(0);
+            for (std::int64_t i = begin; i < end; ++i) out[i] = quantized<Q>(in[i], scale, zero_point);
+        });
     });
     return {};
 }
 
 Result<void> evaluate_dequantize(EvalContext& ctx) {
     const Tensor& x = *ctx.inputs[0];
-    const std::vector<float> scale = ctx.inputs[1]->to_float();
+    const std::vector<float> scales = ctx.inputs[1]->to_float();
     OCTET_ASSIGN(const Grid grid, make_grid(ctx.node, x.shape(), ctx.inputs[1]->shape()));
     Tensor y(DType::float32, x.shape());
-    dispatch_numeric(x.dtype(), [&]<typename Q>() {
-        if constexpr (std::is_integral_v<Q>) {
-            const Q* zero_point = ctx.input(2) ? elements<Q>(*ctx.input(2)) : nullptr;
-            const Q* in = elements<Q>(x);
-            float* out = y.mutable_data<float>().data();
-            for_each_element(ctx.parallel_for, grid, [&](std::int64_t i, std::int64_t k) {
-                const auto zero = static_cast<std::int64_t>(zero_point ? zero_point[k] : Q(0));
-                out[i] =
-                    static_cast<float>(static_cast<std::int64_t>(in[i]) - zero) * scale[static_cast<std::size_t>(k)];
-            });
-        }
+    dispatch_quantized(x.dtype(), [&]<typename Q>() {
+        // The difference of two 32-bit integers needs more.
+        using Difference = std::conditional_t<sizeof(Q) <= 2, std::int32_t, std::int64_t>;
+        const Q* zero_points = ctx.input(2) ? elements<Q>(*ctx.input(2)) : nullptr;
+        const Q* in = elements<Q>(x);
+        float* out = y.mutable_data<float>().data();
+        for_each_run(ctx.parallel_for, grid, [=, &scales](std::int64_t begin, std::int64_t end, std::int64_t k) {
+            const float scale = scales[static_cast<std::size_t>(k)];
+            const Difference zero_point = zero_points ? zero_points[k] : Q(0);
+            for (std::int64_t i = begin; i < end; ++i) out[i] = static_cast<float>(in[i] - zero_point) * scale;
+        });
     });
     ctx.outputs[0] = y.cast(ctx.types[0].dtype);
     return {};

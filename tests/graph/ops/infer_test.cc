@@ -21,9 +21,9 @@ std::string infer_one(const std::string& op, const std::vector<Shape>& inputs, A
     Graph graph;
     std::vector<ValueId> ids;
     for (const Shape& shape : inputs) {
-        ids.push_back(graph.add_input("x" + std::to_string(ids.size()), DType::float32, shape));
+        ids.push_back(graph.add_input(fmt::format("x{}", ids.size()), DType::float32, shape));
     }
-    for (const Ints& values : constants) ids.push_back(integers(graph, "c" + std::to_string(ids.size()), values));
+    for (const Ints& values : constants) ids.push_back(integers(graph, fmt::format("c{}", ids.size()), values));
     const NodeId node = graph.add_node(op, "n", ids, {"y"}, std::move(attributes));
     graph.outputs = graph.node(node).outputs;
     const auto result = infer_shapes(graph);
