@@ -1,14 +1,14 @@
 #include "apps/common/file.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <utility>
+
+#include "graph/ir/output_file.h"
 
 namespace octet::apps {
 namespace {
@@ -22,22 +22,10 @@ class FileDescriptor {
         if (value_ >= 0) ::close(value_);
     }
     int get() const { return value_; }
-    // Closes now; false when the system reports that buffered bytes were lost.
-    bool close() { return ::close(std::exchange(value_, -1)) == 0; }
 
   private:
     int value_;
 };
-
-bool write_all(int descriptor, std::span<const std::uint8_t> bytes) {
-    while (!bytes.empty()) {
-        const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return false;
-        bytes = bytes.subspan(static_cast<std::size_t>(written));
-    }
-    return true;
-}
 
 }  // namespace
 
@@ -61,25 +49,7 @@ Result<std::vector<std::uint8_t>> read_file(const std::string& path, std::size_t
 }
 
 Result<void> write_file(const std::string& path, std::span<const std::uint8_t> bytes) {
-    namespace fs = std::filesystem;
-    const fs::path folder = fs::path(path).parent_path();
-    std::error_code error;
-    if (!folder.empty()) fs::create_directories(folder, error);
-    if (error) return fail(ErrorCode::io, "{}: the folder cannot be made: {}", path, error.message());
-
-    std::string temporary = path + ".XXXXXX";
-    FileDescriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
-    if (file.get() < 0) return fail(ErrorCode::io, "{}: cannot be created: {}", path, std::strerror(errno));
-    const mode_t mask = ::umask(0);
-    ::umask(mask);
-    // mkostemp makes the file private; give it the permissions that an ordinary new file has.
-    const bool written = ::fchmod(file.get(), 0666 & ~mask) == 0 && write_all(file.get(), bytes) && file.close();
-    if (!written || ::rename(temporary.c_str(), path.c_str()) != 0) {
-        const int reason = errno;
-        ::unlink(temporary.c_str());
-        return fail(ErrorCode::io, "{}: cannot be written: {}", path, std::strerror(reason));
-    }
-    return {};
+    return octet::write_file(path, std::as_bytes(bytes));
 }
 
 Result<void> write_file(const std::string& path, std::string_view text) {

@@ -57,8 +57,8 @@ Result<void> write_file(const std::string& path, std::span<const std::byte> byte
     std::string temporary = path + ".XXXXXX";
     FileDescriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
     if (file.get() < 0) return fail(ErrorCode::io, "{}: cannot be created: {}", path, std::strerror(errno));
-    const bool written = set_ordinary_mode(file.get()) && write_all(file.get(), bytes) && ::fsync(file.get()) == 0 &&
-                         file.close() && std::rename(temporary.c_str(), path.c_str()) == 0;
+    const bool written = set_ordinary_mode(file.get()) && write_all(file.get(), bytes) && file.close() &&
+                         std::rename(temporary.c_str(), path.c_str()) == 0;
     if (!written) {
         const int reason = errno;
         ::unlink(temporary.c_str());

@@ -8,7 +8,7 @@
 
 namespace octet {
 
-// The file appears under its name only when it is complete: it is written beside it, flushed to the disk and renamed. On
+// The file appears under its name only when it is complete: it is written beside it and renamed. On
 // an error, a full disk for one, nothing is left behind. Missing folders are made. Errors name the file.
 Result<void> write_file(const std::string& path, std::span<const std::byte> bytes);
 

@@ -4,7 +4,11 @@
 
 #include <filesystem>
 
+#include "frontends/onnx/exporter.h"
 #include "frontends/onnx/importer.h"
+#include "graph/ir/dump.h"
+#include "graph/passes/pass.h"
+#include "tests/frontends/onnx/model_builder.h"
 
 namespace octet {
 namespace {
@@ -39,6 +43,46 @@ TEST(ModelFiles, straight_export_of_yolop) {
 TEST(ModelFiles, simplified_export_of_yolop) {
     NEED_SHARED("models/yolop-640-simplified.onnx");
     expect_yolop("models/yolop-640-simplified.onnx");
+}
+
+// The optimized graph survives the way through a file: Focus and Detect are written as standard operators, and the
+// passes find them again.
+TEST(ModelFiles, optimized_yolop_survives_export) {
+    NEED_SHARED("models/yolop-640-simplified.onnx");
+    const onnx::testing::TemporaryFolder folder;
+    auto graph = onnx::load(shared("models/yolop-640-simplified.onnx"));
+    ASSERT_TRUE(graph.has_value()) << graph.error().message;
+    ASSERT_TRUE(optimize(*graph).has_value());
+    const auto saved = onnx::save(*graph, folder.path("optimized.onnx"));
+    ASSERT_TRUE(saved.has_value()) << saved.error().message;
+    auto loaded = onnx::load(folder.path("optimized.onnx"));
+    ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
+    EXPECT_EQ(summarize(*loaded).operators.count("Detect"), 0U) << "ONNX has no such operator";
+    ASSERT_TRUE(optimize(*loaded).has_value());
+
+    const Summary before = summarize(*graph);
+    const Summary after = summarize(*loaded);
+    EXPECT_EQ(before.operators, after.operators);
+    EXPECT_EQ(before.weight_bytes, after.weight_bytes);
+    EXPECT_EQ(before.macs, after.macs);
+    const auto detect = [](const Graph& g) {
+        const Node& node = g.node(g.producer(g.outputs[0]));
+        return node.op + " " + to_string(node.attributes.reals("anchors")) +
+               to_string(node.attributes.reals("strides"));
+    };
+    EXPECT_EQ(detect(*graph), detect(*loaded));
+}
+
+// Quantized by ONNX Runtime: QDQ and opset imports of many domains that no node uses.
+TEST(ModelFiles, quantized_models_of_onnx_runtime) {
+    for (const std::string path :
+         {"models/neighbours/twinlitenet-320x320-qdq.onnx", "models/reference-recipe/yolop-640-ort-entropy.onnx"}) {
+        NEED_SHARED(path);
+        const auto graph = onnx::load(shared(path));
+        ASSERT_TRUE(graph.has_value()) << graph.error().message;
+        const Summary summary = summarize(*graph);
+        EXPECT_GT(summary.operators.at("DequantizeLinear"), summary.operators.at("QuantizeLinear")) << path;
+    }
 }
 
 }  // namespace
