@@ -38,14 +38,15 @@ class Expansion {
         if (!is_single(scale)) attributes.set("axis", axis);
         return builder_.node("DequantizeLinear", node_.name + "_dequantize", std::move(inputs), std::move(attributes));
     }
+    // The tensor minus its zero point: one for all, or one for each slice along `axis`.
     ValueId unit_scaled(std::size_t tensor, std::size_t zero_point, std::int64_t axis) {
         const Tensor* zero = constant(zero_point);
-        const Tensor one = Tensor::scalar(1.0F);
-        ValueId scale = builder_.constant(node_.name + "_one", one);
+        Tensor ones = Tensor::scalar(1.0F);
         if (zero && zero->size() > 1) {
-            const std::vector<float> ones(static_cast<std::size_t>(zero->size()), 1.0F);
-            scale = builder_.constant(node_.name + "_ones", Tensor::from<float>({zero->size()}, ones));
+            ones = Tensor(DType::float32, {zero->size()});
+            std::ranges::fill(ones.mutable_data<float>(), 1.0F);
         }
+        const ValueId scale = builder_.constant(node_.name + "_one", std::move(ones));
         return dequantized_value(input(tensor), scale, input(zero_point), axis);
     }
 
