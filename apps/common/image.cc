@@ -1,6 +1,5 @@
 #include "apps/common/image.h"
 
-#define STBI_ONLY_JPEG
 #define STBI_ONLY_PNG
 #define STBI_ONLY_BMP
 #define STBI_NO_STDIO
@@ -16,6 +15,7 @@
 #include <optional>
 
 #include "apps/common/file.h"
+#include "apps/common/jpeg.h"
 
 namespace octet::apps {
 namespace {
@@ -44,32 +44,7 @@ std::uint32_t big_endian(Bytes bytes, std::size_t offset) {
     return value;
 }
 
-// stb_image fills what is missing of a JPEG with zeros and calls it a success, so the end is looked for here: the
-// segments are walked to the EOI marker. (In entropy-coded data FF is followed by 00 or by a restart marker only.)
-bool jpeg_is_complete(Bytes bytes) {
-    constexpr std::uint8_t restart_first = 0xD0, restart_last = 0xD7, end_of_image = 0xD9, start_of_scan = 0xDA;
-    std::size_t at = 2;
-    while (at + 4 <= bytes.size() || (at + 2 <= bytes.size() && bytes[at + 1] == end_of_image)) {
-        if (bytes[at] != 0xFF || bytes[at + 1] == 0xFF) {
-            ++at;  // padding between segments
-            continue;
-        }
-        const std::uint8_t marker = bytes[at + 1];
-        if (marker == end_of_image) return true;
-        if (marker == 0x00 || marker == 0x01 || (marker >= restart_first && marker <= restart_last)) {
-            at += 2;
-            continue;
-        }
-        at += 2 + (std::size_t{bytes[at + 2]} << 8 | bytes[at + 3]);
-        if (marker != start_of_scan) continue;
-        while (at + 1 < bytes.size() && (bytes[at] != 0xFF || bytes[at + 1] == 0x00 ||
-                                         (bytes[at + 1] >= restart_first && bytes[at + 1] <= restart_last)))
-            ++at;
-    }
-    return false;
-}
-
-// The same for BMP: the header tells how many bytes the rows take.
+// stb_image fills what is missing of a BMP with zeros and calls it a success.
 bool bmp_is_complete(Bytes bytes, const Size& size) {
     constexpr std::size_t header = 30;
     if (bytes.size() < header) return false;
@@ -107,22 +82,26 @@ Result<Image> load(const std::string& path, int channels) {
 
 }  // namespace
 
+Result<void> check_image_size(const std::string& name, std::int64_t width, std::int64_t height) {
+    if (width <= 0 || height <= 0) return fail(ErrorCode::io, "{}: an image of {}x{} pixels", name, width, height);
+    if (width > max_image_pixels || height > max_image_pixels || width * height > max_image_pixels)
+        return fail(ErrorCode::out_of_range, "{}: {}x{} pixels are more than the limit of {} million", name, width,
+                    height, max_image_pixels / 1'000'000);
+    return {};
+}
+
 Result<Image> decode_image(Bytes bytes, const std::string& name, int channels) {
     if (bytes.empty()) return fail(ErrorCode::io, "{}: the file is empty", name);
     if (bytes.size() > max_image_file) return fail(ErrorCode::out_of_range, "{}: larger than 1 GiB", name);
-    const bool jpeg = starts_with(bytes, {0xFF, 0xD8});
+    if (is_jpeg(bytes)) return decode_jpeg(bytes, name, channels);
     const bool bmp = starts_with(bytes, {'B', 'M'});
     const bool png = starts_with(bytes, {0x89, 'P', 'N', 'G'});
-    if (!jpeg && !bmp && !png) return fail(ErrorCode::io, "{}: not a JPEG, PNG or BMP image", name);
+    if (!bmp && !png) return fail(ErrorCode::io, "{}: not a JPEG, PNG or BMP image", name);
 
     const auto size = size_of(bytes, png);
-    if (!size || size->width <= 0 || size->height <= 0)
-        return fail(ErrorCode::io, "{}: truncated or damaged image header", name);
-    if (size->width * size->height > max_image_pixels)
-        return fail(ErrorCode::out_of_range, "{}: {}x{} pixels are more than the limit of {} million", name,
-                    size->width, size->height, max_image_pixels / 1'000'000);
-    if ((jpeg && !jpeg_is_complete(bytes)) || (bmp && !bmp_is_complete(bytes, *size)))
-        return fail(ErrorCode::io, "{}: the image is truncated", name);
+    if (!size) return fail(ErrorCode::io, "{}: truncated or damaged image header", name);
+    OCTET_TRY(check_image_size(name, size->width, size->height));
+    if (bmp && !bmp_is_complete(bytes, *size)) return fail(ErrorCode::io, "{}: the image is truncated", name);
 
     int width = 0, height = 0, file_channels = 0;
     const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(

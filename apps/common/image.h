@@ -32,6 +32,7 @@ struct Image {
 
 // More pixels than this are refused before anything is decoded.
 inline constexpr std::int64_t max_image_pixels = 100'000'000;
+Result<void> check_image_size(const std::string& name, std::int64_t width, std::int64_t height);
 
 // A JPEG, PNG or BMP file as RGB (grey is repeated, alpha is dropped, 16 bits become 8). The EXIF orientation is not
 // applied: the pixels come as they lie in the file. Errors name the file: unreadable, empty, truncated, no image, too
