@@ -1,9 +1,10 @@
 // octet-eval: a YOLOP network's accuracy on a labelled set.
 
+#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <numeric>
+#include <utility>
 
 #include "apps/common/cli.h"
 #include "apps/common/evaluate.h"
@@ -24,7 +25,7 @@ struct Options {
     std::string shard;  // "i/n"
     std::string output;
     std::vector<std::string> merge_files;
-    std::vector<std::string> compared;
+    std::pair<std::string, std::string> compared;  // a vector would swallow SET
     int threads = 0;
     std::int64_t limit = 0;  // 0: all
 };
@@ -51,8 +52,7 @@ void declare(CLI::App& app, Options& options) {
     app.add_option("-o,--output", options.output, "File for the result, in place of stdout");
     auto* merge = app.add_option("--merge", options.merge_files, "Partial results: the metrics of the whole set");
     auto* compare = app.add_option("--compare", options.compared,
-                                   "Two networks, FP32 and INT8: the metrics of both and the difference")
-                        ->expected(2);
+                                   "Two networks, FP32 and INT8: the metrics of both and the difference");
     app.add_flag("--markdown", options.markdown, "Print the table of --compare as Markdown");
     add_threads_option(app, options.threads);
     app.add_option("--limit", options.limit, "Only the first N images of the set; 0: all")
@@ -144,16 +144,17 @@ Result<ExitCode> run_compare(const Options& options) {
     OCTET_ASSIGN(const Dataset dataset, open_set(options));
     std::vector<Metrics> metrics;
     std::vector<std::uintmax_t> bytes;
-    for (const std::string& model : options.compared) {
+    const std::array<std::string, 2> models{options.compared.first, options.compared.second};
+    for (const std::string& model : models) {
         OCTET_ASSIGN(std::vector<ImageRecord> records, evaluate_model(model, dataset, {}, options.threads));
         metrics.push_back(summarize(std::move(records)));
         bytes.push_back(std::filesystem::file_size(model));
     }
     if (options.json) {
-        nlohmann::json models = nlohmann::json::array();
+        nlohmann::json reports = nlohmann::json::array();
         for (std::size_t i = 0; i < 2; ++i)
-            models.push_back({{"path", options.compared[i]}, {"bytes", bytes[i]}, {"metrics", to_json(metrics[i])}});
-        return emit(options, nlohmann::json{{"models", std::move(models)}}.dump(1) + "\n");
+            reports.push_back({{"path", models[i]}, {"bytes", bytes[i]}, {"metrics", to_json(metrics[i])}});
+        return emit(options, nlohmann::json{{"models", std::move(reports)}}.dump(1) + "\n");
     }
     Table table{{fmt::format("{} images", metrics[0].images), "FP32", "INT8", "difference"}, {}};
     const auto megabytes = [](std::uintmax_t size) { return static_cast<double>(size) / 1e6; };
@@ -182,7 +183,7 @@ Result<ExitCode> run_evaluation(const Options& options) {
 
 Result<ExitCode> run(const Options& options) {
     if (!options.merge_files.empty()) return run_merge(options);
-    if (!options.compared.empty()) return run_compare(options);
+    if (!options.compared.first.empty()) return run_compare(options);
     return run_evaluation(options);
 }
 

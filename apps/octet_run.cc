@@ -30,8 +30,9 @@ struct Options {
 void declare(CLI::App& app, Options& options) {
     app.add_option("MODEL", options.model, "The network, an ONNX file")->required();
     app.add_option("--input", options.inputs, "NAME=FILE.npy: what an input is given; inputs not named are random")
-        ->take_all();
-    app.add_option("--dim", options.dimensions, "NAME=VALUE: the value of a symbolic dimension")->take_all();
+        ->allow_extra_args(false);  // one each time, or MODEL behind it would be swallowed
+    app.add_option("--dim", options.dimensions, "NAME=VALUE: the value of a symbolic dimension")
+        ->allow_extra_args(false);  // one each time, or MODEL behind it would be swallowed
     app.add_option("--npy", options.npy_folder,
                    "Folder for the outputs, OUTPUT.npy; characters that a file name cannot hold become _");
     app.add_option("--seed", options.seed, "Of the random inputs")->capture_default_str();

@@ -40,12 +40,13 @@ Bytes bmp_2x1() {
     return bytes;
 }
 
-// A JPEG as far as the frame header, which gives the size.
+// A grey JPEG's frame header, which gives the size, and the start of its scan.
 Bytes jpeg_header(int width, int height) {
     const auto high = [](int value) { return static_cast<std::uint8_t>(value >> 8); };
     const auto low = [](int value) { return static_cast<std::uint8_t>(value & 0xff); };
-    return {0xFF, 0xD8, 0xFF, 0xC0, 0,    11, 8, high(height), low(height), high(width), low(width), 1,
-            1,    0x11, 0,    0xFF, 0xD9, 0,  0};
+    return {0xFF,        0xD8,       0xFF, 0xC0, 0,    11, 8,    high(height), low(height),
+            high(width), low(width), 1,    1,    0x11, 0,  0xFF, 0xDA,         0,
+            8,           1,          1,    0,    0,    63, 0};
 }
 
 std::string error_of(const Bytes& bytes) {

@@ -1,0 +1,283 @@
+// The programs as a user calls them: exit codes, messages, files.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "apps/common/image.h"
+#include "apps/common/npy.h"
+#include "frontends/onnx/exporter.h"
+#include "graph/ir/graph.h"
+#include "graph/ops/infer.h"
+#include "tests/apps/program.h"
+
+namespace octet::apps {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+// Does what a YOLOP network does by its ports alone, in no time: mean pixels as masks, one box from constants.
+// images [1,3,32,32] → det_out [1,1,6], drive_area_seg and lane_line_seg [1,2,32,32].
+void save_tiny_network(const std::string& path) {
+    Graph graph;
+    graph.name = "tiny";
+    const ValueId images = graph.add_input("images", DType::float32, {1, 3, 32, 32});
+    const auto conv = [&](const std::string& name, std::initializer_list<float> weight) {
+        const ValueId w = graph.add_constant(name + "_weight", Tensor::from<float>({2, 3, 1, 1}, weight));
+        graph.outputs.push_back(graph.node(graph.add_node("Conv", name + "_conv", {images, w}, {name})).outputs[0]);
+    };
+    const ValueId nothing = graph.add_constant("nothing", Tensor::from<float>({1}, {0}));
+    const ValueId box = graph.add_constant("box", Tensor::from<float>({1, 1, 6}, {16, 16, 8, 6, 1, 0.9F}));
+    const ValueId pooled = graph.node(graph.add_node("GlobalAveragePool", "pool", {images}, {"pooled"})).outputs[0];
+    const ValueId shape = graph.add_constant("shape", Tensor::from<std::int64_t>({3}, {1, 1, 3}));
+    const ValueId flat = graph.node(graph.add_node("Reshape", "flatten", {pooled, shape}, {"flat"})).outputs[0];
+    const ValueId twice =
+        graph.node(graph.add_node("Concat", "twice", {flat, flat}, {"six"}, {{"axis", std::int64_t{2}}})).outputs[0];
+    const ValueId zero = graph.node(graph.add_node("Mul", "zero", {twice, nothing}, {"zeros"})).outputs[0];
+    graph.outputs.push_back(graph.node(graph.add_node("Add", "add", {zero, box}, {"det_out"})).outputs[0]);
+    conv("drive_area_seg", {0, 0, 0, 1, 0, 0});  // the class where red is above its mean
+    conv("lane_line_seg", {0, 0, 0, 0, 0, 1});   // … where blue is
+    ASSERT_TRUE(infer_shapes(graph));
+    const auto saved = onnx::save(graph, path);
+    ASSERT_TRUE(saved) << saved.error().message;
+}
+
+Image red_image(int width, int height) {
+    Image image(width, height, 3);
+    for (std::size_t i = 0; i < image.pixels.size(); i += 3) image.pixels[i] = 255;
+    return image;
+}
+
+class Programs : public testing::Test {
+  protected:
+    void SetUp() override {
+        save_tiny_network(model_);
+        ASSERT_TRUE(save_png(red_image(64, 48), image_));
+    }
+    std::string yolop(const std::string& arguments) {
+        return "yolop-run -m " + model_ + " -o " + out_ + " " + arguments;
+    }
+
+    const TemporaryFolder folder_;
+    const std::string model_ = folder_ / "tiny.onnx";
+    const std::string image_ = folder_ / "in/red.png";
+    const std::string out_ = folder_ / "out";
+};
+
+TEST(EveryProgram, HasHelpVersionAndUsageErrors) {
+    for (const std::string program : {"yolop-run", "octet-run", "octet-eval"}) {
+        const auto help = run_program_text(program + " --help");
+        EXPECT_EQ(help.exit_code, 0);
+        EXPECT_THAT(help.out, HasSubstr("Usage: " + program));
+        EXPECT_THAT(run_program_text(program + " --version").out, StartsWith(program + " "));
+        const auto wrong = run_program_text(program + " --no-such-option");
+        EXPECT_EQ(wrong.exit_code, 2);
+        EXPECT_EQ(wrong.out, "");
+        EXPECT_THAT(wrong.err, StartsWith(program + ": "));
+        const auto threads = run_program_text(program + " x --threads -1");
+        EXPECT_EQ(threads.exit_code, 2) << program;
+    }
+    EXPECT_EQ(run_program_text("yolop-run").exit_code, 2);
+    EXPECT_EQ(run_program_text("yolop-run x.jpg --conf 1.5").exit_code, 2);
+    EXPECT_EQ(run_program_text("octet-run").exit_code, 2);
+    EXPECT_EQ(run_program_text("octet-eval --compare one.onnx").exit_code, 2);
+}
+
+TEST_F(Programs, YolopRunWritesPictureMasksAndOutputs) {
+    const auto result = run_program_text(yolop(image_ + " --masks --npy " + (folder_ / "npy")));
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_THAT(result.out, HasSubstr("red.png: 1 vehicle, drivable 100.0 %, lanes 0.0 %"));
+    const auto picture = load_image(out_ + "/red.yolop.png");
+    ASSERT_TRUE(picture) << picture.error().message;
+    EXPECT_EQ(picture->width, 64);
+    EXPECT_EQ(picture->height, 48);
+    EXPECT_EQ(load_grey(out_ + "/red.drivable.png")->pixels, std::vector<std::uint8_t>(64 * 48, 255));
+    EXPECT_EQ(load_grey(out_ + "/red.lane.png")->pixels, std::vector<std::uint8_t>(64 * 48, 0));
+    EXPECT_EQ(load_npy(folder_ / "npy/red.det_out.npy")->shape(), (Shape{1, 1, 6}));
+    EXPECT_EQ(load_npy(folder_ / "npy/red.drive_area_seg.npy")->shape(), (Shape{1, 2, 32, 32}));
+    EXPECT_EQ(load_npy(folder_ / "npy/red.lane_line_seg.npy")->shape(), (Shape{1, 2, 32, 32}));
+}
+
+TEST_F(Programs, YolopRunPrintsJsonAlone) {
+    const auto result = run_program_text(yolop(image_ + " --json -"));
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    const json whole = json::parse(result.out);
+    const json& image = whole.at("images").at(0);
+    EXPECT_EQ(image.at("file"), image_);
+    EXPECT_EQ(image.at("width_px"), 64);
+    // The box of 8 x 6 at the middle of the 32 x 32 canvas, which shows the 64 x 48 frame at half its size.
+    const json& vehicle = image.at("vehicles").at(0);
+    EXPECT_FLOAT_EQ(vehicle.at("x1_px").get<float>(), 24);
+    EXPECT_FLOAT_EQ(vehicle.at("y1_px").get<float>(), 18);
+    EXPECT_FLOAT_EQ(vehicle.at("x2_px").get<float>(), 40);
+    EXPECT_FLOAT_EQ(vehicle.at("y2_px").get<float>(), 30);
+    EXPECT_FLOAT_EQ(vehicle.at("score").get<float>(), 0.9F);
+}
+
+TEST_F(Programs, YolopRunTakesAFolderAndNotItsOwnPictures) {
+    const std::string in = folder_ / "in";
+    ASSERT_EQ(run_program_text("yolop-run -m " + model_ + " -o " + in + " " + in).exit_code, 0);
+    const auto again = run_program_text("yolop-run -m " + model_ + " -o " + in + " " + in);
+    EXPECT_EQ(again.exit_code, 0);
+    EXPECT_THAT(again.out, Not(HasSubstr("yolop.png")));
+    EXPECT_FALSE(std::filesystem::exists(in + "/red.yolop.yolop.png"));
+}
+
+TEST_F(Programs, YolopRunGoesOnBehindABadImage) {
+    const auto bytes = read_file(scenes_folder + "/images/scene-000001.jpg", 1 << 24);
+    ASSERT_TRUE(write_file(folder_ / "cut.jpg", std::span(*bytes).first(bytes->size() / 2)));
+    ASSERT_TRUE(write_file(folder_ / "empty.jpg", std::string_view()));
+    ASSERT_TRUE(write_file(folder_ / "text.jpg", std::string_view("no picture")));
+    ASSERT_TRUE(write_file(folder_ / "huge.bmp", [] {
+        std::string header(64, '\0');
+        header.replace(0, 2, "BM");
+        header[10] = 54;
+        header[14] = 40;
+        header.replace(18, 2, "\xe8\xfd");  // 65000
+        header.replace(22, 2, "\xe8\xfd");
+        header[26] = 1;
+        header[28] = 24;
+        return header;
+    }()));
+    std::string arguments;
+    for (const std::string name : {"cut.jpg", "empty.jpg", "text.jpg", "huge.bmp", "missing.jpg"})
+        arguments += (folder_ / name) + " ";
+    const auto result = run_program_text(yolop(arguments + image_));
+    EXPECT_EQ(result.exit_code, 3);
+    EXPECT_THAT(result.err, HasSubstr("cut.jpg: the image is truncated"));
+    EXPECT_THAT(result.err, HasSubstr("empty.jpg: the file is empty"));
+    EXPECT_THAT(result.err, HasSubstr("text.jpg: not a JPEG, PNG or BMP image"));
+    EXPECT_THAT(result.err, HasSubstr("huge.bmp: 65000x65000 pixels are more than the limit"));
+    EXPECT_THAT(result.err, HasSubstr("missing.jpg: cannot be opened"));
+    EXPECT_THAT(result.out, HasSubstr("red.png: 1 vehicle"));
+    const std::filesystem::directory_iterator written(out_), end;
+    EXPECT_EQ(std::distance(written, end), 1) << "only the good image has a picture";
+}
+
+TEST_F(Programs, YolopRunRefusesImagesOfTheSameName) {
+    ASSERT_TRUE(save_png(red_image(8, 8), folder_ / "other/red.png"));
+    const auto result = run_program_text(yolop(image_ + " " + (folder_ / "other/red.png")));
+    EXPECT_EQ(result.exit_code, 3);
+    EXPECT_THAT(result.err, HasSubstr("would both be written as red.yolop.png"));
+}
+
+TEST_F(Programs, BadModelsAreNamed) {
+    const auto bytes = read_file(model_, 1 << 24);
+    ASSERT_TRUE(write_file(folder_ / "cut.onnx", std::span(*bytes).first(bytes->size() / 2)));
+    ASSERT_TRUE(write_file(folder_ / "text.onnx", std::string_view("no network")));
+    ASSERT_TRUE(write_file(folder_ / "empty.onnx", std::string_view()));
+    for (const std::string name : {"cut.onnx", "text.onnx", "empty.onnx", "missing.onnx"}) {
+        const std::string path = folder_ / name;
+        for (const std::string& command : {"yolop-run -m " + path + " " + image_, "octet-run " + path,
+                                           "octet-eval -m " + path + " " + scenes_folder}) {
+            const auto result = run_program_text(command);
+            EXPECT_EQ(result.exit_code, 3) << command << "\n" << result.err;
+            EXPECT_THAT(result.err, HasSubstr(path));
+        }
+    }
+}
+
+TEST_F(Programs, OctetRunKeepsItsSeedAndWritesOutputs) {
+    const auto run = [&](const std::string& arguments, const std::string& out) {
+        return run_program_text("octet-run " + model_ + " " + arguments + " --npy " + (folder_ / out));
+    };
+    const auto first = run("--seed 1 --threads 1", "a");
+    ASSERT_EQ(first.exit_code, 0) << first.err;
+    EXPECT_THAT(first.out, HasSubstr("input images"));
+    EXPECT_THAT(first.out, HasSubstr("1x2x32x32"));
+    EXPECT_THAT(first.out, HasSubstr(" ms"));
+    ASSERT_EQ(run("--seed 1 --threads 2 --runs 3", "b").exit_code, 0);
+    ASSERT_EQ(run("--seed 2", "c").exit_code, 0);
+    const auto output = [&](const std::string& out) { return *load_npy(folder_ / (out + "/lane_line_seg.npy")); };
+    EXPECT_TRUE(identical(output("a"), output("b")));
+    EXPECT_FALSE(identical(output("a"), output("c")));
+}
+
+TEST_F(Programs, OctetRunTakesInputsAndChecksThem) {
+    const std::string input = folder_ / "x.npy";
+    Tensor tensor(DType::float32, {1, 3, 32, 32});
+    tensor.mutable_data<float>()[0] = 5;
+    ASSERT_TRUE(save_npy(tensor, input));
+    const std::string start = "octet-run " + model_ + " --input ";
+    const std::string npy = folder_ / "npy";
+    ASSERT_EQ(run_program_text("octet-run --npy " + npy + " --input images=" + input + " " + model_).exit_code, 0);
+    // Channel 1 is the first input channel.
+    EXPECT_EQ(load_npy(folder_ / "npy/drive_area_seg.npy")->data<float>()[32 * 32], 5);
+
+    const auto unknown = run_program_text(start + "image=" + input);
+    EXPECT_EQ(unknown.exit_code, 3);
+    EXPECT_THAT(unknown.err, HasSubstr("no input 'image'"));
+    ASSERT_TRUE(save_npy(Tensor(DType::float32, {1, 3, 8, 8}), input));
+    const auto shape = run_program_text(start + "images=" + input);
+    EXPECT_EQ(shape.exit_code, 3);
+    EXPECT_THAT(shape.err, HasSubstr("x.npy: float32 1x3x8x8, but the input 'images' takes float32 1x3x32x32"));
+    ASSERT_TRUE(write_file(input, std::string_view("\x93NUMPY")));
+    EXPECT_EQ(run_program_text(start + "images=" + input).exit_code, 3);
+}
+
+// Shards, merged in any order, give what one run gives, whatever the threads.
+TEST_F(Programs, OctetEvalMergesShards) {
+    const std::string start = "octet-eval -m " + model_ + " " + scenes_folder + " --limit 7 ";
+    const auto whole = run_program_text(start + "--json --threads 1");
+    ASSERT_EQ(whole.exit_code, 0) << whole.err;
+    EXPECT_EQ(json::parse(whole.out).at("images"), 7);
+    for (const char* key : {"recall_pct", "map50_pct", "drivable_miou_pct", "lane_iou_pct", "lane_accuracy_pct"})
+        EXPECT_TRUE(json::parse(whole.out).at(key).is_number()) << key;
+    EXPECT_EQ(run_program_text(start + "--json --threads 3").out, whole.out);
+
+    std::vector<std::string> parts;
+    for (const std::string i : {"0", "1", "2"}) {
+        parts.push_back(folder_ / ("part" + i + ".json"));
+        ASSERT_EQ(run_program_text(start + "--shard " + i + "/3 -o " + parts.back()).exit_code, 0);
+    }
+    const auto merged = run_program_text("octet-eval --json --merge " + parts[2] + " " + parts[0] + " " + parts[1]);
+    EXPECT_EQ(merged.out, whole.out) << merged.err;
+
+    const auto missing = run_program_text("octet-eval --merge " + parts[0] + " " + parts[1]);
+    EXPECT_EQ(missing.exit_code, 3);
+    EXPECT_THAT(missing.err, HasSubstr("a shard is missing"));
+    const auto twice = run_program_text("octet-eval --merge " + parts[0] + " " + parts[1] + " " + parts[1]);
+    EXPECT_EQ(twice.exit_code, 3);
+    EXPECT_THAT(twice.err, HasSubstr("is in another part too"));
+    const auto wrong = run_program_text("octet-eval --merge " + model_);
+    EXPECT_EQ(wrong.exit_code, 3);
+    EXPECT_THAT(wrong.err, HasSubstr("tiny.onnx: not a partial evaluation"));
+}
+
+TEST_F(Programs, OctetEvalComparesTwoNetworks) {
+    const std::string start = "octet-eval --compare " + model_ + " " + model_ + " " + scenes_folder + " --limit 2 ";
+    const auto compared = run_program_text(start + "--json");
+    ASSERT_EQ(compared.exit_code, 0) << compared.err;
+    const json models = json::parse(compared.out).at("models");
+    ASSERT_EQ(models.size(), 2U);
+    EXPECT_EQ(models[0].at("bytes"), std::filesystem::file_size(model_));
+    EXPECT_EQ(models[0].at("metrics"), models[1].at("metrics"));
+    EXPECT_THAT(run_program_text(start + "--markdown").out, HasSubstr("| drivable mIoU [%]"));
+}
+
+TEST_F(Programs, OctetEvalNamesWhatIsWrongWithASet) {
+    const std::string set = folder_ / "set";
+    const auto message = [&] {
+        const auto result = run_program_text("octet-eval -m " + model_ + " " + set);
+        EXPECT_EQ(result.exit_code, 3);
+        return result.err;
+    };
+    EXPECT_THAT(message(), HasSubstr("set/list.txt: cannot be opened"));
+    ASSERT_TRUE(write_file(set + "/list.txt", std::string_view("../a\n")));
+    EXPECT_THAT(message(), HasSubstr("'../a' is not a file name"));
+    ASSERT_TRUE(write_file(set + "/list.txt", std::string_view("a\n")));
+    EXPECT_THAT(message(), HasSubstr("set/images/a.jpg: cannot be opened"));
+    ASSERT_TRUE(save_png(red_image(8, 8), set + "/images/a.png"));
+    ASSERT_TRUE(write_file(set + "/boxes/a.txt", std::string_view("1 2 3\n")));
+    EXPECT_THAT(message(), HasSubstr("set/boxes/a.txt:1: '1 2 3' is not 'x1 y1 x2 y2'"));
+    ASSERT_TRUE(write_file(set + "/boxes/a.txt", std::string_view("")));
+    ASSERT_TRUE(save_png(red_image(8, 4), set + "/drivable/a.png"));
+    EXPECT_THAT(message(), HasSubstr("set/drivable/a.png: 8x4 pixels, but its frame has 8x8"));
+}
+
+}  // namespace
+}  // namespace octet::apps

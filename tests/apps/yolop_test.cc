@@ -1,0 +1,133 @@
+#include "apps/common/yolop.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "apps/common/image.h"
+#include "apps/common/npy.h"
+#include "apps/common/pixel_kernels.h"
+#include "engine/lowering.h"
+#include "graph/ops/infer.h"
+#include "tests/apps/test_files.h"
+
+namespace octet::apps {
+namespace {
+
+// Every fourth pixel in both directions of [1,2,H,W].
+Tensor every_fourth(const Tensor& mask) {
+    const std::int64_t height = mask.shape()[2], width = mask.shape()[3];
+    Tensor small(DType::float32, {1, 2, height / 4, width / 4});
+    auto out = small.mutable_data<float>().begin();
+    for (std::int64_t c = 0; c < 2; ++c)
+        for (std::int64_t y = 0; y < height; y += 4)
+            for (std::int64_t x = 0; x < width; x += 4)
+                *out++ = mask.data<float>()[static_cast<std::size_t>((c * height + y) * width + x)];
+    return small;
+}
+
+// Relative to the value, or to the smallest value that matters where that is larger.
+void expect_close(const Tensor& actual, const std::string& golden_name, float floor) {
+    const auto golden = load_npy(shared_folder + "/golden/" + golden_name);
+    ASSERT_TRUE(golden) << golden.error().message;
+    ASSERT_EQ(actual.shape(), golden->shape());
+    double worst = 0;
+    for (std::size_t i = 0; i < golden->data<float>().size(); ++i) {
+        const float expected = golden->data<float>()[i];
+        const double error = std::abs(actual.data<float>()[i] - expected) / std::max(std::abs(expected), floor);
+        worst = std::max(worst, error);
+    }
+    EXPECT_LE(worst, 1e-3) << golden_name;
+}
+
+TEST(Yolop, AgreesWithTheGoldenOutputs) {
+    OCTET_NEEDS_SHARED("models/yolop-640.onnx");
+    const std::string model = shared_folder + "/models/yolop-640.onnx";
+    const auto plan = load_plan(model);
+    ASSERT_TRUE(plan) << plan.error().message;
+    auto yolop = Yolop::create(*plan, model, {});
+    ASSERT_TRUE(yolop) << yolop.error().message;
+    for (const std::string name : {"scene-000001", "scene-000002", "scene-000003"}) {
+        const auto frame = load_image(scenes_folder + "/images/" + name + ".jpg");
+        ASSERT_TRUE(frame);
+        const auto result = yolop->run(*frame, {});
+        ASSERT_TRUE(result) << result.error().message;
+        expect_close(result->det_out, name + ".det_out.npy", 1e-3F);
+        expect_close(every_fourth(result->drivable), name + ".drive_area_seg.npy", 1e-3F);
+        expect_close(every_fourth(result->lane), name + ".lane_line_seg.npy", 1e-3F);
+    }
+}
+
+TEST(Yolop, OtherNetworksAreRefused) {
+    Graph graph;
+    const ValueId x = graph.add_input("x", DType::float32, {1, 4});
+    graph.outputs = {graph.node(graph.add_node("Relu", "relu", {x}, {"y"})).outputs[0]};
+    ASSERT_TRUE(infer_shapes(graph));
+    const auto plan = engine::make_plan(graph, kernels::Isa::reference);
+    ASSERT_TRUE(plan) << plan.error().message;
+    const auto yolop = Yolop::create(*plan, "other.onnx", {.threads = 1});
+    ASSERT_FALSE(yolop);
+    EXPECT_EQ(yolop.error().message,
+              "other.onnx: not a YOLOP network: it takes x float32 1x4, expected one float32 1x3xHxW");
+}
+
+std::vector<float> ramp(std::size_t count, float start) {
+    std::vector<float> values(count);
+    for (std::size_t i = 0; i < count; ++i) values[i] = start + std::sin(static_cast<float>(i) * start);
+    return values;
+}
+
+// Sizes around the vector widths and around normalize()'s block.
+constexpr std::size_t sizes[] = {0, 1, 3, 4, 7, 8, 9, 31, 1023, 1024, 1025, 2051};
+
+void expect_same(const PixelKernels& a, const PixelKernels& b) {
+    for (const std::size_t count : sizes) {
+        std::vector<std::uint8_t> rgb(3 * count);
+        for (std::size_t i = 0; i < rgb.size(); ++i) rgb[i] = static_cast<std::uint8_t>(i * 37);
+        std::vector<float> results[2];
+        std::vector<std::uint8_t> masks[2];
+        const auto r0 = ramp(count, 0.3F), r1 = ramp(count, 0.31F), r2 = ramp(count, 0.7F), r3 = ramp(count, 0.5F);
+        int which = 0;
+        for (const PixelKernels* kernels : {&a, &b}) {
+            std::vector<float>& out = results[which];
+            out.assign(4 * count + 1, -7);
+            float* const planes[3] = {out.data(), out.data() + count, out.data() + 2 * count};
+            kernels->normalize(rgb.data(), count, pixel_mean, pixel_deviation, planes);
+            kernels->blend_margin(r0.data(), r1.data(), r2.data(), r3.data(), 0.3F, count, out.data() + 3 * count);
+            masks[which].assign(count + 1, 9);
+            kernels->argmax(r0.data(), r1.data(), count, masks[which].data());
+            ++which;
+        }
+        EXPECT_EQ(results[0], results[1]) << count;
+        EXPECT_EQ(results[0].back(), -7) << "written behind the end";
+        EXPECT_EQ(masks[0], masks[1]) << count;
+        EXPECT_EQ(masks[0].back(), 9) << "written behind the end";
+        for (std::size_t i = 0; i < count; ++i) {
+            EXPECT_EQ(results[0][i], (static_cast<float>(rgb[3 * i]) / 255.0F - pixel_mean[0]) / pixel_deviation[0]);
+            EXPECT_EQ(masks[0][i], r1[i] > r0[i]);
+        }
+    }
+}
+
+TEST(PixelKernels, EveryInstructionSetGivesTheSameBits) {
+    expect_same(pixel_kernels_baseline, pixel_kernels());
+}
+
+// A 4 x 2 canvas whose upper row is padding; the frame has twice the content's width.
+TEST(Masks, ContentAndFrame) {
+    const LetterboxTransform transform = letterbox_transform(8, 2, 4, 2);
+    ASSERT_EQ(transform.content_height, 1);
+    Tensor segmentation(DType::float32, {1, 2, 2, 4});
+    auto values = segmentation.mutable_data<float>();
+    const int row = transform.pad_top * 4;
+    values[8 + row + 2] = 1;  // foreground where x is 2 or 3
+    values[8 + row + 3] = 1;
+    values[row + 0] = 1;  // background for sure where x is 0 or 1
+    values[row + 1] = 1;
+    EXPECT_EQ(content_mask(segmentation, transform).pixels, (std::vector<std::uint8_t>{0, 0, 1, 1}));
+    EXPECT_EQ(frame_mask(segmentation, transform).pixels,
+              (std::vector<std::uint8_t>{0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1}));
+}
+
+}  // namespace
+}  // namespace octet::apps
