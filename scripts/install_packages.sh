@@ -32,7 +32,8 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
 fi
 
 is_installed() { [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
-has_candidate() { apt-cache policy "$1" | grep -q 'Candidate: [^(]'; }
+# Without -q: grep would close the pipe early, and pipefail take apt-cache's SIGPIPE for an answer.
+has_candidate() { apt-cache policy "$1" | grep 'Candidate: [^(]' >/dev/null; }
 
 missing=()
 for package in "${required[@]}"; do
