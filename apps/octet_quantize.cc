@@ -49,6 +49,10 @@ void add_options(CLI::App& app, Arguments& arguments) {
                  "reference without the division of boxes by 640: shows why it is there");
     app.add_option("--keep-float", arguments.keep_float, "A node that stays float; may be repeated");
     app.add_option("--keep-int16", arguments.keep_int16, "A node whose output gets 16 bits; may be repeated");
+    app.add_option("--int16-below", job.options.int16_below_db,
+                   "best: layers with a lower SQNR on unquantized inputs, in dB, get 16 bits; 0: none")
+        ->check(CLI::Range(0.0, 100.0))
+        ->capture_default_str();
     app.add_option("--cache", job.cache, "Calibration statistics: read when the file exists, else written");
     app.add_option("--limit", job.limit, "At most this many images, evenly spread; 0: all")
         ->check(CLI::NonNegativeNumber)
@@ -121,6 +125,7 @@ void print_summary(const QuantizeJob& job, const QuantizeOutcome& outcome) {
         for (const auto& output : outcome.refinement.outputs) add("output " + output.node, output, false);
         fmt::print("{}\n", table.text());
     }
+    if (!outcome.int16_layers.empty()) fmt::print("16-bit activations: {}\n", fmt::join(outcome.int16_layers, ", "));
     fmt::print("{}: {:.2f} MB, {:.1f} % of {:.2f} MB; {} on {} images{}\n", job.output,
                static_cast<double>(outcome.integer_bytes) / 1e6,
                100.0 * static_cast<double>(outcome.integer_bytes) / static_cast<double>(outcome.float_bytes),

@@ -37,8 +37,8 @@ class Aligned {
 void conv_layer(benchmark::State& state, const ConvKernel& kernel, const Layer& layer) {
     const int pad = layer.kernel == 6 ? 2 : layer.kernel / 2;
     const int out_size = layer.in_size / layer.stride;
-    const ConvParams params{layer.kernel, layer.kernel, layer.stride, layer.stride, pad, pad, 1, 1, 1,
-                            layer.cin,    layer.cout};
+    const ConvParams params{
+        layer.kernel, layer.kernel, layer.stride, layer.stride, pad, pad, 1, 1, 1, layer.cin, layer.cout, {}};
     std::mt19937 random(1);
     // Bell-shaped, the largest of a channel near 127, as trained weights are.
     std::normal_distribution<double> bell(0, 127 / 4.0);

@@ -74,7 +74,7 @@ class ConvStep final : public Step {
         kernels::ConvCall call;
         call.params = params_;
         call.packed = packed_.get();
-        call.in = state.view<std::uint8_t>(in_).as_const();
+        call.in = state.bytes(in_).as_const();
         call.epilogue = epilogue_.view();
         if (call.epilogue.output == kernels::OutputKind::u8) {
             call.out_u8 = state.view<std::uint8_t>(out_);
@@ -101,10 +101,8 @@ void describe_output(const QuantGrid& grid, const ActivationSpec& activation, ke
     spec.clip_lo = activation.clip_lo;
     spec.clip_hi = activation.clip_hi;
     if (grid.dtype == DType::int16) {
-        // The grid that make_fixed16 picks then is twice as coarse, and holds all of int16's range.
-        const double reach = 32766 * grid.scale;
         spec.output = kernels::OutputKind::s16;
-        spec.pre_activation = {-reach, reach};
+        spec.out_scale = grid.scale;
         spec.max_f = 12;
     } else {
         spec.out_scale = grid.scale;
@@ -162,6 +160,7 @@ Result<ConvStepResult> make_conv_step(Isa isa, const ConvSpec& spec) {
     epilogue.weight_sum = zero_point_sum;
     epilogue.in_zero_point = 1;  // weight_sum holds the zero points already
     epilogue.weight_abs_sum = abs_sum;
+    if (spec.in_grid.dtype == DType::int16) epilogue.in_max = 32768;
     describe_output(spec.out_grid, spec.activation, epilogue);
     if (spec.residual_grid) {
         epilogue.residual = {spec.residual_grid->scale, plane_zero_point(*spec.residual_grid)};
@@ -228,11 +227,10 @@ StepResult make_copy_step(Isa isa, std::string name, int rows, const QuantGrid& 
                           const QuantGrid& out_grid, PlaneRef out) {
     auto params = kernels::make_requantize_copy(kernel_grid(in_grid), kernel_grid(out_grid));
     if (!params) return fail(ErrorCode::unsupported, "{}", params.error());
-    return row_step(
-        std::move(name), kernels::select(kernels::concat_kernels(), isa), Arithmetic::integer, rows, {in, out},
-        [=, params = *params](const RunState& state) {
-            return kernels::ConcatCall{state.view<std::uint8_t>(in).as_const(), params, state.view<std::uint8_t>(out)};
-        });
+    return row_step(std::move(name), kernels::select(kernels::concat_kernels(), isa), Arithmetic::integer, rows,
+                    {in, out}, [=, params = *params](const RunState& state) {
+                        return kernels::ConcatCall{state.bytes(in).as_const(), params, state.bytes(out)};
+                    });
 }
 
 StepResult make_maxpool_step(Isa isa, std::string name, int rows, const PoolSpec& spec, PlaneRef in, PlaneRef out) {
@@ -252,12 +250,12 @@ StepResult make_maxpool_step(Isa isa, std::string name, int rows, const PoolSpec
 StepResult make_resize_step(Isa isa, std::string name, std::vector<std::int32_t> source_y,
                             std::vector<std::int32_t> source_x, PlaneRef in, PlaneRef out) {
     const auto rows = static_cast<int>(source_y.size());
-    return row_step(
-        std::move(name), kernels::select(kernels::resize_nearest_kernels(), isa), Arithmetic::integer, rows, {in, out},
-        [=, source_y = std::move(source_y), source_x = std::move(source_x)](const RunState& state) {
-            return kernels::ResizeNearestCall{source_y.data(), source_x.data(), state.view<std::uint8_t>(in).as_const(),
-                                              state.view<std::uint8_t>(out)};
-        });
+    return row_step(std::move(name), kernels::select(kernels::resize_nearest_kernels(), isa), Arithmetic::integer, rows,
+                    {in, out},
+                    [=, source_y = std::move(source_y), source_x = std::move(source_x)](const RunState& state) {
+                        return kernels::ResizeNearestCall{source_y.data(), source_x.data(), state.bytes(in).as_const(),
+                                                          state.bytes(out)};
+                    });
 }
 
 StepResult make_lut_step(Isa isa, std::string name, int rows, std::vector<std::uint8_t> table, PlaneRef in,
@@ -278,7 +276,7 @@ class HaloStep final : public Step {
 
     Result<void> run(RunState& state) const override {
         const auto& values = (*state.planes)[static_cast<std::size_t>(plane_.plane)].halo_values;
-        const auto view = state.view<std::uint8_t>(plane_);
+        const auto view = state.bytes(plane_);  // int16 planes hold 0 there
         if (values.size() == 1) {
             kernels::fill_halo(view, values[0]);
         } else {

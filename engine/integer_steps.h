@@ -33,7 +33,7 @@ struct ConvSpec {
 };
 struct ConvStepResult {
     std::unique_ptr<Step> step;
-    // Of the plane written. For int16 it is the kernel's own power of two, about as fine as out_grid asks for.
+    // Of the plane written. For int16 it may be coarser than out_grid, where the accumulators are.
     QuantGrid grid;
 };
 Result<ConvStepResult> make_conv_step(kernels::Isa isa, const ConvSpec& spec);

@@ -332,7 +332,8 @@ Result<void> Lowering::emit_conv(const Pattern& pattern, PlaneRef out) {
         }
     }
     if (node.inputs.size() > 2 && node.inputs[2] != no_value) spec.bias = *matcher_.constant_values(node.inputs[2]);
-    spec.in_grid = pattern.sources[0].grid;
+    spec.in_grid = plane_grid(pattern.sources[0]);
+    if (spec.in_grid.dtype == DType::int16) spec.params.input = kernels::ConvInput::s16;
     spec.out_grid = pattern.grid;
     spec.activation = pattern.activation;
     spec.in = refs_.at(pattern.sources[0].value);
@@ -391,13 +392,20 @@ Result<void> Lowering::emit_batchnorm(const Pattern& pattern, PlaneRef out) {
 Result<void> Lowering::emit_concat(const Pattern& pattern, PlaneRef out) {
     const Node& node = graph_.node(pattern.node);
     int channel = out.channel;
+    const QuantGrid grid = pattern.grid.dtype == DType::int16 ? plane_grid(pattern.sources[0]) : pattern.grid;
+    if (grid.dtype == DType::int16) wide_grids_[graph_.node(pattern.quantize).outputs[0]] = grid;
     for (const QuantSource& source : pattern.sources) {
+        if (grid.dtype == DType::int16 && plane_grid(source) != grid) {
+            return fail(ErrorCode::unsupported,
+                        "its 16-bit inputs come out on different grids, since an accumulator is coarser than {}",
+                        pattern.grid.scale);
+        }
         const PlaneRef in = refs_.at(source.value);
         const PlaneRef slice{out.plane, channel, in.channels};
         channel += in.channels;
         if (in.plane == slice.plane && in.channel == slice.channel) continue;  // written in place
         add_halo(out, node.name);
-        OCTET_TRY(add(make_copy_step(plan_->isa, node.name, rows(source.value), source.grid, in, pattern.grid, slice)));
+        OCTET_TRY(add(make_copy_step(plan_->isa, node.name, rows(source.value), plane_grid(source), in, grid, slice)));
     }
     return {};
 }
@@ -431,6 +439,8 @@ Result<void> Lowering::emit_resize(const Pattern& pattern, PlaneRef out) {
     };
     OCTET_ASSIGN(auto source_y, sources(0));
     OCTET_ASSIGN(auto source_x, sources(1));
+    const QuantGrid grid = plane_grid(pattern.sources[0]);
+    if (grid.dtype == DType::int16) wide_grids_[graph_.node(pattern.quantize).outputs[0]] = grid;
     return add(make_resize_step(plan_->isa, node.name, std::move(source_y), std::move(source_x),
                                 refs_.at(pattern.sources[0].value), out));
 }

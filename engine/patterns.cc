@@ -202,7 +202,7 @@ std::optional<ActivationSpec> PatternMatcher::activation(ValueId value, ValueId&
 bool PatternMatcher::match_conv(NodeId node_id, Pattern& pattern) const {
     const Node& node = graph_.node(node_id);
     const auto x = source(node.inputs[0]);
-    if (!x || x->grid.dtype == DType::int16) return false;
+    if (!x) return false;
     const auto& shape = graph_.value(node.outputs[0]).shape;
     if (!shape || shape->size() != 4) return false;
     if (!weights(node.inputs[1], 0, (*shape)[1])) return false;
@@ -336,11 +336,13 @@ std::optional<Pattern> PatternMatcher::match(NodeId quantize) const {
     pattern.activation = {};
 
     const Node* node = producer(result);
-    if (node && grid->dtype != DType::int16) {
+    const bool wide = grid->dtype == DType::int16;
+    if (node) {
         if (node->op == "Concat" && normalize_axis(node->attributes.integer("axis", 1), 4).value_or(0) == 1) {
             for (ValueId input : node->inputs) {
                 auto x = source(input);
-                if (!x || x->grid.dtype == DType::int16 || !x->grid.channel_zero_points.empty()) break;
+                if (!x || !x->grid.channel_zero_points.empty()) break;
+                if (wide ? x->grid != *grid : x->grid.dtype == DType::int16) break;
                 pattern.sources.push_back(std::move(*x));
             }
             if (pattern.sources.size() == node->inputs.size()) {
@@ -355,13 +357,15 @@ std::optional<Pattern> PatternMatcher::match(NodeId quantize) const {
             const bool plain = node->op == "Resize" ||
                                (node->outputs.size() == 1 &&
                                 node->attributes.integers("dilations", {1, 1}) == std::vector<std::int64_t>{1, 1});
-            if (x && x->grid == *grid && plain) {
+            if (x && x->grid == *grid && plain && !(wide && node->op == "MaxPool")) {
                 pattern.kind = node->op == "MaxPool" ? PatternKind::maxpool : PatternKind::resize;
                 pattern.node = graph_.producer(result);
                 pattern.sources = {*x};
                 return pattern;
             }
         }
+    }
+    if (node && !wide) {
         if (match_add(result, pattern) || match_lut(result, pattern) || match_pixels(result, pattern)) return pattern;
     }
     pattern.kind = PatternKind::quantize;

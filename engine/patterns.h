@@ -6,12 +6,12 @@
 // scale is a power of two and whose zero point is 0; rank 4, batch 1. match() looks backwards from such a
 // QuantizeLinear:
 //
-//     conv       Q ← [Add ← DQ(shortcut)] ← [activation] ← Conv ← DQ(x), DQ(weights), [DQ(bias)]
+//     conv       Q ← [Add ← DQ(shortcut)] ← [activation] ← Conv ← DQ(x), DQ(weights), [DQ(bias)]       x or Q int16 too
 //     batchnorm  Q ← [activation] ← BatchNormalization ← DQ(x), constants
 //     add        Q ← [Relu | LeakyRelu] ← Add ← DQ(a), DQ(b)
-//     concat     Q ← Concat(axis 1) ← DQ(x)…
+//     concat     Q ← Concat(axis 1) ← DQ(x)…                                   int16: all on the same grid
 //     maxpool    Q ← MaxPool ← DQ(x)                    same grid on both sides
-//     resize     Q ← Resize(nearest) ← DQ(x)            same grid on both sides
+//     resize     Q ← Resize(nearest) ← DQ(x)            same grid on both sides, int16 too
 //     lut        Q ← unary elementwise operators, or none ← DQ(x)
 //     pixels     Q(scale 1, zero point 0) ← [Add ← [Mul ←]] graph input: undoes the normalization of 8-bit pixels
 //     quantize   Q ← anything else, computed in float

@@ -49,6 +49,12 @@ struct RunState {
         return kernels::view_of(reinterpret_cast<T*>(arena + plane.offset), plane.layout, ref.channel, ref.channels);
     }
 
+    // The plane as bytes: twice as many channels where its elements are int16.
+    kernels::U8View bytes(PlaneRef ref) const {
+        const bool wide = (*planes)[static_cast<std::size_t>(ref.plane)].dtype == DType::int16;
+        return wide ? kernels::bytes_of<std::uint8_t>(view<std::int16_t>(ref)) : view<std::uint8_t>(ref);
+    }
+
     // The tensor `value`, to be overwritten: last run's memory when nobody else holds it any more.
     template <typename T>
     T* output(ValueId value, const Shape& shape) {

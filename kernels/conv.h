@@ -1,13 +1,14 @@
 #pragma once
 
-// Convolution, u8 activations (zero point zx) x s8 weights (zero point 0), int32 accumulators, fixed16 epilogue:
+// Convolution, u8 activations (zero point zx) or s16 ones (zero point 0) x s8 weights (zero point 0), int32
+// accumulators, fixed16 epilogue:
 //
 //     acc[oy, ox, o] = sum over ky, kx, i of  x[oy*sh - pt + ky*dh, ox*sw - pl + kx*dw, g*cin/groups + i] * w[o, ky,
 //     kx, i]
 //
-// over the raw u8 values (g = o / (cout / groups)); -zx * sum(w) is part of the epilogue's bias. Pixels outside the
+// over the raw values (g = o / (cout / groups)); -zx * sum(w) is part of the epilogue's bias. Pixels outside the
 // plane are read from the halo, which therefore holds zx and is at least conv_halo() wide. Bound: 255 * sum|w| < 2^31
-// for each output channel.
+// for each output channel, 32768 * sum|w| < 2^31 with s16 activations.
 //
 // An implementation packs the weights once, and runs any part of the work: units are numbered 0 … units() - 1 in an
 // order of the kernel's choice; each output element belongs to one unit, so that threads may take disjoint unit ranges.
@@ -22,6 +23,12 @@
 
 namespace octet::kernels {
 
+enum class ConvInput : uint8_t { u8, s16 };
+
+constexpr int conv_input_bytes(ConvInput input) {
+    return input == ConvInput::s16 ? 2 : 1;
+}
+
 struct ConvParams {
     int kernel_h = 1, kernel_w = 1;
     int stride_h = 1, stride_w = 1;
@@ -29,6 +36,7 @@ struct ConvParams {
     int dilation_h = 1, dilation_w = 1;
     int groups = 1;
     int cin = 0, cout = 0;
+    ConvInput input = ConvInput::u8;
 };
 
 // Halo that the input needs so that every pixel read exists.
@@ -37,7 +45,7 @@ int conv_halo(const ConvParams& params, int in_h, int in_w, int out_h, int out_w
 struct ConvCall {
     ConvParams params{};
     const std::byte* packed = nullptr;  // what pack() wrote, aligned to buffer_alignment
-    ConstU8View in{};
+    ConstU8View in{};  // s16 activations: the plane as bytes (bytes_of), so c and the strides are twice as large
     Fixed16 epilogue{};
     // Exactly one of the three is set, the one that epilogue.output names. h, w, c of it are the output's size.
     U8View out_u8{};

@@ -1,9 +1,11 @@
 #pragma once
 
 // Direct convolution, shared by the instruction sets. A tile is 2 vectors of output channels (1 in a last block that
-// needs no more) x up to Arch::max_pixels neighbours in an output row. One step multiplies 4 input channels of a tap:
+// needs no more) x up to Arch::max_pixels neighbours in an output row. One step multiplies 4 bytes of a tap's input, 4
+// channels of u8 or 2 of s16, by weights that are s8 or widened to s16:
 //
-//     weights  [block][ky][kx][cin / 4 rounded up][vector][lane][4]     zero where cin or cout is padded
+//     weights  [block][ky][kx][cin / 4 rounded up][vector][lane][4]     u8; zero where cin or cout is padded
+//     weights  [block][ky][kx][cin / 2 rounded up][vector][lane][2]     s16
 //
 // Lanes hold channels in the order in which a 32 -> 16 bit pack of the two vectors restores the natural one: vector v,
 // lane 4g + j is channel 8g + 4v + j of the block. A block of one vector is in natural order.
@@ -69,6 +71,14 @@ OCTET_INLINE int8_t conv_weight(const ConvParams& p, int lanes, const int8_t* we
     return weights[((int64_t{o} * p.kernel_h + ky) * p.kernel_w + kx) * p.cin + i];
 }
 
+// Steps of a tap: 4 bytes of input, so many channels of it.
+constexpr int conv_step_channels(const ConvParams& p) {
+    return 4 / conv_input_bytes(p.input);
+}
+constexpr int conv_steps(const ConvParams& p) {
+    return (p.cin + conv_step_channels(p) - 1) / conv_step_channels(p);
+}
+
 // A row of the input under one kernel: `rows` kernel rows, each of `runs` contiguous runs of `steps` 4-byte steps.
 struct ConvWindow {
     int rows, runs, steps;
@@ -76,7 +86,7 @@ struct ConvWindow {
 };
 
 OCTET_INLINE ConvWindow conv_window(const ConvCall& call, const ConvParams& p) {
-    const int steps = (p.cin + 3) / 4;
+    const int steps = conv_steps(p);
     ConvWindow window = {p.kernel_h,
                          p.kernel_w,
                          steps,
@@ -98,7 +108,7 @@ constexpr int64_t conv_raw_bytes(const ConvParams& p, int lanes) {
 
 // Bytes of a block's weights.
 constexpr int64_t conv_block_bytes(const ConvParams& p, int vectors, int lanes) {
-    return int64_t{p.kernel_h} * p.kernel_w * ((p.cin + 3) / 4) * vectors * lanes * 4;
+    return int64_t{p.kernel_h} * p.kernel_w * conv_steps(p) * vectors * lanes * 4;
 }
 
 constexpr int conv_blocks(const ConvParams& p, int lanes) {
@@ -106,18 +116,19 @@ constexpr int conv_blocks(const ConvParams& p, int lanes) {
 }
 
 // The weights of one block, as written above. get(o, ky, kx, i) of channels inside the layer.
-template <typename Get>
-void conv_pack_block(const ConvParams& p, int first_channel, int lanes, int8_t* out, Get get) {
+template <typename Weight, typename Get>
+void conv_pack_block(const ConvParams& p, int first_channel, int lanes, Weight* out, Get get) {
+    constexpr int step = 4 / sizeof(Weight);
     const int channels = p.cout - first_channel < 2 * lanes ? p.cout - first_channel : 2 * lanes;
     const int vectors = conv_block_vectors(channels, lanes);
     for (int ky = 0; ky < p.kernel_h; ++ky) {
         for (int kx = 0; kx < p.kernel_w; ++kx) {
-            for (int i = 0; i < (p.cin + 3) / 4 * 4; i += 4) {
+            for (int i = 0; i < p.cin; i += step) {
                 for (int v = 0; v < vectors; ++v) {
                     for (int lane = 0; lane < lanes; ++lane) {
                         const int o = conv_lane_channel(vectors, v, lane);
-                        for (int j = 0; j < 4; ++j) {
-                            *out++ = o < channels && i + j < p.cin ? get(first_channel + o, ky, kx, i + j) : int8_t{0};
+                        for (int j = 0; j < step; ++j) {
+                            *out++ = o < channels && i + j < p.cin ? get(first_channel + o, ky, kx, i + j) : Weight{0};
                         }
                     }
                 }
@@ -202,7 +213,8 @@ inline void conv_single_pixel(const ConvCall& call, const int8_t* weights, int y
             for (int kx = 0; kx < p.kernel_w; ++kx, weights += p.cin) {
                 const uint8_t* in = call.in.pixel(int64_t{y} * p.stride_h - p.pad_top + ky * p.dilation_h,
                                                   int64_t{x} * p.stride_w - p.pad_left + kx * p.dilation_w);
-                for (int i = 0; i < p.cin; ++i) acc += in[i] * weights[i];
+                const auto* wide = reinterpret_cast<const int16_t*>(in);
+                for (int i = 0; i < p.cin; ++i) acc += (p.input == ConvInput::s16 ? wide[i] : in[i]) * weights[i];
             }
         }
         conv_store(call, y, x, o, acc);

@@ -32,6 +32,7 @@ constexpr int64_t winograd_batch_bytes = 512 * 1024;
 constexpr int winograd_largest_batch = 56;
 
 OCTET_INLINE const char* winograd_refuses(const ConvParams& p, const int8_t* weights, int lanes) {
+    if (p.input != ConvInput::u8) return "16-bit activations";
     if (p.groups != 1) return "grouped convolution";
     if (p.kernel_h != 3 || p.kernel_w != 3) return "not a 3x3 kernel";
     if (p.stride_h != 1 || p.stride_w != 1 || p.dilation_h != 1 || p.dilation_w != 1) return "strided or dilated";

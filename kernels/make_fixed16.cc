@@ -61,6 +61,17 @@ Fixed16Spec::Range derive_range(const Fixed16Spec& spec) {
     return range;
 }
 
+bool is_power_of_two(double scale) {
+    int exponent = 0;
+    return std::frexp(scale, &exponent) == 0.5;
+}
+
+// The range whose grid 2^-f makes out_scale that of the s16 output: 2^-f, behind hardswish 2^-(f-1).
+Fixed16Spec::Range s16_range(const Fixed16Spec& spec) {
+    const double reach = guaranteed_range * spec.out_scale * (spec.activation == Activation::hardswish ? 0.5 : 1);
+    return {-reach, reach};
+}
+
 int16_t q15(double x) {
     return static_cast<int16_t>(std::clamp(std::round(x * 32768), 0.0, 32767.0));
 }
@@ -95,8 +106,9 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
         return fail("output scale is " + number(spec.out_scale));
     }
     if (spec.residual && !u8) return fail("a residual needs the u8 output");
-    if (spec.output == OutputKind::s16 && !spec.pre_activation)
-        return fail("the s16 output needs a pre-activation range");
+    if (spec.output == OutputKind::s16 && !is_power_of_two(spec.out_scale)) {
+        return fail("the s16 output needs a power of two for its scale, not " + number(spec.out_scale));
+    }
 
     Fixed16Storage storage;
     Fixed16& params = storage.params_;
@@ -107,7 +119,7 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
     // f: as fine as the range allows, and not finer than the coarsest accumulator.
     int f = 0;
     if (spec.output != OutputKind::s32) {
-        const Fixed16Spec::Range range = spec.pre_activation ? *spec.pre_activation : derive_range(spec);
+        const Fixed16Spec::Range range = u8 ? spec.pre_activation.value_or(derive_range(spec)) : s16_range(spec);
         const double largest = std::max({std::abs(range.min), std::abs(range.max), 1e-30});
         if (!std::isfinite(largest)) return fail("pre-activation range is not finite");
         f = std::min(spec.max_f, static_cast<int>(std::floor(std::log2(guaranteed_range / largest))));

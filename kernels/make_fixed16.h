@@ -28,7 +28,9 @@ struct Fixed16Spec {
     double clip_lo = 0, clip_hi = 0;
 
     OutputKind output = OutputKind::u8;
-    double out_scale = 0;  // u8 only
+    // u8: of the output. s16: the grid asked for, a power of two; p saturates beyond 16383 steps of it (hardswish:
+    // 8191).
+    double out_scale = 0;
     int out_zero_point = 0;
     int out_min = 0, out_max = 255;
 
@@ -38,8 +40,7 @@ struct Fixed16Spec {
     };
     std::optional<Residual> residual{};  // added behind the activation, u8 only
 
-    // Real range that the pre-activation must hold without saturating. Left out: what the u8 output can show; required
-    // for s16.
+    // Real range that the pre-activation must hold without saturating, u8 only. Left out: what the output can show.
     struct Range {
         double min = 0, max = 0;
     };
@@ -51,7 +52,8 @@ struct Fixed16Spec {
 class Fixed16Storage {
   public:
     Fixed16 view() const;
-    // Real value of one step of the s16 output, a power of two.
+    // Real value of one step of the s16 output, a power of two: out_scale, or coarser where the coarsest accumulator or
+    // max_f demand it.
     double s16_scale() const { return s16_scale_; }
 
   private:

@@ -43,6 +43,14 @@ using ConstS16View = TensorView<const int16_t>;
 using S32View = TensorView<int32_t>;
 using ConstS32View = TensorView<const int32_t>;
 
+// The bytes of a plane of wider elements.
+template <typename Byte, typename T>
+OCTET_INLINE TensorView<Byte> bytes_of(const TensorView<T>& view) {
+    constexpr int size = sizeof(T);
+    return {reinterpret_cast<Byte*>(view.data), view.h,   view.w, view.c * size, view.row_stride * size,
+            view.pixel_stride * size,           view.halo};
+}
+
 // How a plane lies in a buffer whose start is aligned to buffer_alignment; all numbers in elements.
 struct PlaneLayout {
     int h = 0, w = 0, c = 0, halo = 0;

@@ -139,6 +139,11 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
     outcome.calibration = std::move(*calibration);
 
     quant::choose_grids(outcome.model, outcome.calibration, job.options);
+    if (auto widened = quant::widen_sensitive_layers(outcome.model, outcome.calibration, dataset, job.options);
+        !widened) {
+        return in_model(widened.error());
+    }
+    outcome.int16_layers.assign(job.options.keep_int16.begin(), job.options.keep_int16.end());
     auto refinement = quant::finish_model(outcome.model, dataset, job.options);
     if (!refinement) return in_model(refinement.error());
     outcome.refinement = std::move(*refinement);

@@ -31,6 +31,7 @@ struct QuantizeOutcome {
     quant::Refinement refinement;
     CalibrationImages images;
     bool cache_was_used = false;
+    std::vector<std::string> int16_layers;  // asked for, or found too sensitive for 8 bits
     std::uint64_t float_bytes = 0;
     std::uint64_t integer_bytes = 0;
 };

@@ -10,6 +10,9 @@
 namespace octet::quant {
 namespace {
 
+// Products of int16 activations and int8 weights that an int32 surely holds: 2^31 / (2^15 · 127).
+constexpr std::int64_t most_wide_products = 516;
+
 enum class Role { float_only, compute, activation, pass_through };
 
 class Planner {
@@ -32,7 +35,14 @@ class Planner {
         assign_roles();
         if (options_.fuse) fuse();
         prune();
-        return group();
+        GridPlan plan = group();
+        for (const GridGroup& group : plan.groups) {
+            if (group.kind == GridKind::wide && !group.wide_obstacle.empty()) {
+                return fail(ErrorCode::invalid_argument, "--keep-int16: '{}' cannot have 16 bits: {}",
+                            graph_.value(group.values.front()).name, group.wide_obstacle);
+            }
+        }
+        return plan;
     }
 
   private:
@@ -178,7 +188,7 @@ class Planner {
 
     void unite(ValueId a, ValueId b) { parent_[root(index(a))] = root(index(b)); }
 
-    Result<GridPlan> group() {
+    GridPlan group() {
         std::vector<bool> gridded(graph_.value_count(), false);
         parent_.resize(graph_.value_count());
         std::iota(parent_.begin(), parent_.end(), std::size_t{0});
@@ -218,9 +228,40 @@ class Planner {
             group.values.push_back(value);
             if (!is_copy(value)) group.sources.push_back(value);
         }
-        for (GridGroup& group : plan.groups) group.kind = kind_of(group);
+        for (GridGroup& group : plan.groups) {
+            group.kind = kind_of(group);
+            group.wide_obstacle = wide_obstacle(group);
+        }
         return plan;
     }
+
+    static std::string named(const Node& node, std::string_view why) {
+        return "node '" + node.name + "' (" + node.op + ") " + std::string(why);
+    }
+
+    std::string wide_obstacle(const GridGroup& group) const {
+        for (const ValueId value : group.values) {
+            const NodeId producer = graph_.producer(value);
+            if (producer == no_node || group.kind == GridKind::pixels) return "it holds the network's input";
+            const Node& node = graph_.node(producer);
+            const bool after_conv = role_[index(producer)] == Role::activation && internal_[index(node.inputs[0])];
+            if (node.op != "Conv" && !after_conv && !copies_wide(node)) {
+                return named(node, "has no form that writes 16 bits");
+            }
+            for (const NodeId reader : consumers_[index(value)]) {
+                const Node& to = graph_.node(reader);
+                if (role_[index(reader)] == Role::float_only || copies_wide(to)) continue;
+                if (to.op != "Conv") return named(to, "has no form that reads 16 bits");
+                const Tensor& weights = *graph_.constant(to.inputs[1]);
+                if (weights.size() / weights.shape()[0] > most_wide_products) {
+                    return named(to, "adds up too many products of 16 and 8 bits for its 32-bit accumulators");
+                }
+            }
+        }
+        return {};
+    }
+
+    static bool copies_wide(const Node& node) { return node.op == "Concat" || node.op == "Resize"; }
 
     bool is_copy(ValueId value) const {
         const NodeId producer = graph_.producer(value);

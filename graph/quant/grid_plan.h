@@ -30,6 +30,9 @@ struct GridGroup {
     GridKind kind = GridKind::activation;
     std::vector<ValueId> values;
     std::vector<ValueId> sources;  // those that are computed, not copied from another value of the group
+    // Empty, or why the group cannot have 16 bits and stay on integers: they pass convolutions whose 32-bit
+    // accumulators hold the sums, Concats and nearest Resizes, nothing else.
+    std::string wide_obstacle;
 };
 
 struct GridPlan {
@@ -50,7 +53,7 @@ struct GridPlanOptions {
     std::set<std::string> keep_int16 = {};  // names of nodes whose outputs get 16 bits
 };
 
-// Shapes must be inferred. Fails when a name to keep is no node of the graph.
+// Shapes must be inferred. Fails when a name to keep is no node of the graph, or 16 bits are not possible there.
 Result<GridPlan> plan_grids(const Graph& graph, const std::optional<PixelInput>& pixel, const GridPlanOptions& options);
 
 }  // namespace octet::quant

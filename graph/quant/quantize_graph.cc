@@ -10,9 +10,12 @@
 namespace octet::quant {
 namespace {
 
-// Twice the range that calibration saw: logits of unseen images must not saturate.
+// Twice the range that calibration saw: logits of unseen images must not saturate. Between layers less matters.
 constexpr float head_headroom = 2;
-constexpr float wide_headroom = 1.25f;
+constexpr float wide_headroom = 1.0f;
+// The kernels' 16-bit output grid is at most 2^-12 (hardswish 2^-11), so that logits on it suit their fixed-point
+// sigmoid.
+constexpr float finest_wide_scale = 1.0f / 4096;
 
 Result<void> refuse_quantized(const Graph& graph) {
     for (const NodeId id : graph.topological_order()) {
@@ -51,20 +54,63 @@ void scale_boxes(Graph& graph, float scale) {
     }
 }
 
-Grid grid_of_group(const GridGroup& group, const Calibration& calibration, const RangeOptions& options) {
+// 16-bit grid of a group. The pre-activation that a kernel computes with saturates beyond half of the grid's reach,
+// behind hardswish beyond a quarter (kernels/make_fixed16.h), and is 1/alpha times as negative as what a leaky
+// rectifier lets through.
+Grid wide_grid(const Graph& graph, const GridGroup& group, const Calibration& calibration, float headroom) {
+    float magnitude = 0;
+    float finest = finest_wide_scale;
+    for (const ValueId source : group.sources) {
+        const Node& node = graph.node(graph.producer(source));
+        const Extent& extent = calibration.values[static_cast<std::size_t>(source)].extent;
+        float lo = std::fabs(extent.lo);
+        if (node.op == "LeakyRelu") lo /= std::max(node.attributes.real("alpha", 0.01f), 1e-3f);
+        const bool hardswish = node.op == "HardSwish";
+        magnitude = std::max(magnitude, std::max(lo, extent.hi) * (hardswish ? 4 : 2));
+        if (hardswish) finest = 2 * finest_wide_scale;
+    }
+    Grid grid = power_of_two_grid({-magnitude, magnitude}, DType::int16, headroom);
+    grid.scale = std::max(grid.scale, finest);
+    return grid;
+}
+
+Grid grid_of_group(const Graph& graph, const GridGroup& group, const Calibration& calibration,
+                   const RangeOptions& options) {
     if (group.kind == GridKind::pixels) return {DType::uint8, 1.0f, 0};
+    if (group.kind == GridKind::head) return wide_grid(graph, group, calibration, head_headroom);
+    if (group.kind == GridKind::wide) return wide_grid(graph, group, calibration, wide_headroom);
     std::vector<Member> members;
-    Extent joint;
     for (const ValueId source : group.sources) {
         const ValueStatistics& statistics = calibration.values[static_cast<std::size_t>(source)];
         members.push_back({&statistics.histogram, statistics.extent});
-        joint.merge(statistics.extent);
     }
-    const Range full{joint.lo, joint.hi};
-    if (group.kind == GridKind::head) return power_of_two_grid(full, DType::int16, head_headroom);
-    if (group.kind == GridKind::wide) return power_of_two_grid(full, DType::int16, wide_headroom);
     const Range range = choose_range(members, options);
     return options.symmetric ? symmetric_grid(range, options.dtype) : asymmetric_grid(range, options.dtype);
+}
+
+GridPlanOptions grid_plan_options(const QuantizeOptions& options) {
+    return {.fuse = options.recipe == Recipe::best, .keep_float = options.keep_float, .keep_int16 = options.keep_int16};
+}
+
+// Layers from the model's grids, then corrected and measured on `most` images, evenly spread over the dataset.
+Result<Refinement> make_and_refine(QuantModel& model, const Dataset& dataset, const QuantizeOptions& options, int most,
+                                   std::string_view stage) {
+    const bool best = options.recipe == Recipe::best;
+    make_layers(model, {.weight_scale = best ? WeightScale::mse : WeightScale::max, .per_channel = true});
+    const std::int64_t count = std::min<std::int64_t>(most, dataset.size);
+    if (count == 0) return Refinement{};
+    std::vector<Tensor> images;
+    for (std::int64_t i = 0; i < count; ++i) {
+        OCTET_ASSIGN(Tensor image, dataset.load(i * dataset.size / count));
+        images.push_back(std::move(image));
+    }
+    RefineOptions refinement;
+    refinement.correct_bias = best;
+    refinement.parallel_for = options.parallel_for;
+    if (options.progress) {
+        refinement.progress = [&](std::int64_t done, std::int64_t total) { options.progress(stage, done, total); };
+    }
+    return refine(model, images, refinement);
 }
 
 }  // namespace
@@ -96,8 +142,7 @@ Result<QuantModel> prepare_model(Graph graph, const QuantizeOptions& options) {
     model.graph.remove_dead();
     OCTET_TRY(verify(model.graph));
     OCTET_TRY(infer_shapes(model.graph));
-    const GridPlanOptions plan{.fuse = best, .keep_float = options.keep_float, .keep_int16 = options.keep_int16};
-    OCTET_ASSIGN(model.plan, plan_grids(model.graph, model.pixel, plan));
+    OCTET_ASSIGN(model.plan, plan_grids(model.graph, model.pixel, grid_plan_options(options)));
     OCTET_TRY(check_weights(model));
     return model;
 }
@@ -113,29 +158,33 @@ std::vector<ValueId> calibrated_values(const QuantModel& model) {
 void choose_grids(QuantModel& model, const Calibration& calibration, const QuantizeOptions& options) {
     model.grids.clear();
     for (const GridGroup& group : model.plan.groups) {
-        model.grids.push_back(grid_of_group(group, calibration, options.range));
+        model.grids.push_back(grid_of_group(model.graph, group, calibration, options.range));
     }
 }
 
+Result<void> widen_sensitive_layers(QuantModel& model, const Calibration& calibration, const Dataset& dataset,
+                                    QuantizeOptions& options) {
+    constexpr int images = 4;
+    if (options.recipe != Recipe::best || options.int16_below_db <= 0) return {};
+    QuantModel trial = model;
+    OCTET_ASSIGN(const Refinement measured,
+                 make_and_refine(trial, dataset, options, std::min(options.refine_images, images), "sensitivity"));
+    const std::size_t named = options.keep_int16.size();
+    for (const LayerFidelity& layer : measured.layers) {
+        const GridGroup* group = model.plan.group(layer.value);
+        if (group->kind == GridKind::activation && group->wide_obstacle.empty() &&
+            layer.alone.sqnr_db() < options.int16_below_db) {
+            options.keep_int16.insert(layer.node);
+        }
+    }
+    if (options.keep_int16.size() == named) return {};
+    OCTET_ASSIGN(model.plan, plan_grids(model.graph, model.pixel, grid_plan_options(options)));
+    choose_grids(model, calibration, options);
+    return {};
+}
+
 Result<Refinement> finish_model(QuantModel& model, const Dataset& dataset, const QuantizeOptions& options) {
-    const bool best = options.recipe == Recipe::best;
-    make_layers(model, {.weight_scale = best ? WeightScale::mse : WeightScale::max, .per_channel = true});
-    const std::int64_t count = std::min<std::int64_t>(options.refine_images, dataset.size);
-    if (count == 0) return Refinement{};
-    std::vector<Tensor> images;
-    for (std::int64_t i = 0; i < count; ++i) {
-        OCTET_ASSIGN(Tensor image, dataset.load(i * dataset.size / count));
-        images.push_back(std::move(image));
-    }
-    RefineOptions refinement;
-    refinement.correct_bias = best;
-    refinement.parallel_for = options.parallel_for;
-    if (options.progress) {
-        refinement.progress = [&](std::int64_t done, std::int64_t total) {
-            options.progress("refinement", done, total);
-        };
-    }
-    return refine(model, images, refinement);
+    return make_and_refine(model, dataset, options, options.refine_images, "refinement");
 }
 
 }  // namespace octet::quant

@@ -32,9 +32,12 @@ struct QuantizeOptions {
     bool box_normalization = true;  // `reference`: boxes are divided by 640 before they share a tensor with the scores
     std::set<std::string> keep_float = {};
     std::set<std::string> keep_int16 = {};
+    // `best`: layers whose output alone, i.e. on unquantized inputs, has a lower signal to noise ratio get 16 bits,
+    // where the kernels have such a form. 0: none.
+    double int16_below_db = 15;
     int refine_images = 16;  // 0: no bias correction and no measurements
     ParallelFor parallel_for = serial_for;
-    // What is going on: "calibration" counts images, "refinement" layers.
+    // What is going on: "calibration" counts images, "sensitivity" and "refinement" layers.
     std::function<void(std::string_view stage, std::int64_t done, std::int64_t total)> progress = {};
 };
 
@@ -49,6 +52,11 @@ std::vector<ValueId> calibrated_values(const QuantModel& model);
 
 // Ranges to grids.
 void choose_grids(QuantModel& model, const Calibration& calibration, const QuantizeOptions& options);
+
+// Measures every layer on a few images with 8 bits and gives those below options.int16_below_db 16: names them in
+// options.keep_int16, plans and chooses the grids anew.
+Result<void> widen_sensitive_layers(QuantModel& model, const Calibration& calibration, const Dataset& dataset,
+                                    QuantizeOptions& options);
 
 // Weights, biases and their correction on images of the dataset, evenly spread over it.
 Result<Refinement> finish_model(QuantModel& model, const Dataset& dataset, const QuantizeOptions& options);

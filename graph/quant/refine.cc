@@ -70,7 +70,7 @@ class Refiner {
         }
         for (const ValueId output : graph_.outputs) {
             if (graph_.value(output).dtype != DType::float32) continue;
-            result_.outputs.push_back({graph_.value(output).name, "", {}, measure(output, false)});
+            result_.outputs.push_back({output, graph_.value(output).name, "", {}, measure(output, false)});
         }
         return std::move(result_);
     }
@@ -165,7 +165,8 @@ class Refiner {
         });
         for (const ValueId output : node.outputs) {
             if (output == no_value || !model_.grid(output)) continue;
-            result_.layers.push_back({node.name, chain_of(node), measure(output, true), measure(output, false)});
+            result_.layers.push_back(
+                {output, node.name, chain_of(node), measure(output, true), measure(output, false)});
         }
         release(node);
         return {};

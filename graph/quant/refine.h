@@ -25,6 +25,7 @@ struct RefineOptions {
 
 // One gridded value: how far it is from float32.
 struct LayerFidelity {
+    ValueId value = no_value;
     std::string node;  // whose output this is, the last of a fused chain
     std::string op;    // "Conv+HardSwish+Add"
     Fidelity alone;

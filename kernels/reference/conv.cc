@@ -7,8 +7,9 @@ namespace octet::kernels {
 
 namespace {
 
-const char* refuses(const ConvParams&, const int8_t*) {
-    return nullptr;
+template <typename Input>
+const char* refuses(const ConvParams& p, const int8_t*) {
+    return conv_input_bytes(p.input) == sizeof(Input) ? nullptr : "activations of another width";
 }
 
 size_t weight_count(const ConvParams& p, const int8_t*) {
@@ -28,6 +29,7 @@ int units(const ConvCall& call) {
     return call.out_h();
 }
 
+template <typename Input>
 void run(const ConvCall& call, int unit_begin, int unit_end, std::byte*) noexcept {
     const ConvParams& p = call.params;
     assert(call.in.halo >= conv_halo(p, call.in.h, call.in.w, call.out_h(), call.out_w()));
@@ -40,9 +42,9 @@ void run(const ConvCall& call, int unit_begin, int unit_end, std::byte*) noexcep
                 int32_t acc = 0;
                 for (int ky = 0; ky < p.kernel_h; ++ky) {
                     for (int kx = 0; kx < p.kernel_w; ++kx, w += group_in) {
-                        const uint8_t* pixel = call.in.pixel(y * p.stride_h - p.pad_top + ky * p.dilation_h,
-                                                             x * p.stride_w - p.pad_left + kx * p.dilation_w) +
-                                               o / group_out * group_in;
+                        const uint8_t* bytes = call.in.pixel(y * p.stride_h - p.pad_top + ky * p.dilation_h,
+                                                             x * p.stride_w - p.pad_left + kx * p.dilation_w);
+                        const auto* pixel = reinterpret_cast<const Input*>(bytes) + o / group_out * group_in;
                         for (int i = 0; i < group_in; ++i) acc += pixel[i] * w[i];
                     }
                 }
@@ -54,9 +56,12 @@ void run(const ConvCall& call, int unit_begin, int unit_end, std::byte*) noexcep
 
 }  // namespace
 
-extern const ConvKernel conv_u8s8_reference;
+extern const ConvKernel conv_u8s8_reference, conv_s16s8_reference;
 const ConvKernel conv_u8s8_reference = {
-    "conv_u8s8_reference", Isa::reference, refuses, weight_count, pack, scratch_bytes, units, run,
+    "conv_u8s8_reference", Isa::reference, refuses<uint8_t>, weight_count, pack, scratch_bytes, units, run<uint8_t>,
+};
+const ConvKernel conv_s16s8_reference = {
+    "conv_s16s8_reference", Isa::reference, refuses<int16_t>, weight_count, pack, scratch_bytes, units, run<int16_t>,
 };
 
 }  // namespace octet::kernels

@@ -104,6 +104,7 @@ struct Avx2 {
 };
 
 const char* refuses(const ConvParams& p, const int8_t*) {
+    if (p.input != ConvInput::u8) return "16-bit activations";
     return p.groups == 1 ? nullptr : "grouped convolution";
 }
 

@@ -1,4 +1,5 @@
-// Direct convolution with vpdpbusd: u8 x s8 into int32 without an intermediate saturation. See conv_direct.h.
+// Direct convolution without an intermediate saturation: vpdpbusd, u8 x s8 into int32, and vpdpwssd, s16 x s16. See
+// conv_direct.h.
 
 #include "kernels/conv.h"
 
@@ -12,6 +13,7 @@ namespace {
 
 constexpr int lanes = 16;
 
+template <ConvInput input>
 struct Avx512Vnni {
     static constexpr int lanes = 16;
     static constexpr int max_pixels = 14;  // 28 accumulators, 2 vectors of weights, 1 broadcast
@@ -27,8 +29,12 @@ struct Avx512Vnni {
 
     // _mm512_dpbusd_epi32 as GCC 12 compiles it copies each accumulator around each use; an operand that is tied to its
     // register stays there.
-    static OCTET_INLINE void multiply_add(__m512i& acc, __m512i input, __m512i weights) {
-        asm("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(input), "v"(weights));
+    static OCTET_INLINE void multiply_add(__m512i& acc, __m512i x, __m512i weights) {
+        if constexpr (input == ConvInput::u8) {
+            asm("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(x), "v"(weights));
+        } else {
+            asm("vpdpwssd %2, %1, %0" : "+v"(acc) : "v"(x), "v"(weights));
+        }
     }
 
     template <int vectors, int pixels>
@@ -56,9 +62,9 @@ struct Avx512Vnni {
 #pragma GCC unroll 16
                     for (int p = 0; p < pixels; ++p) {
                         const uint8_t* base = quad[p / 4];
-                        const __m512i input = broadcast4(p % 4 == 3 ? base + stride3 : base + p % 4 * stride);
+                        const __m512i bytes = broadcast4(p % 4 == 3 ? base + stride3 : base + p % 4 * stride);
 #pragma GCC unroll 2
-                        for (int v = 0; v < vectors; ++v) multiply_add(acc[p][v], input, w[v]);
+                        for (int v = 0; v < vectors; ++v) multiply_add(acc[p][v], bytes, w[v]);
                     }
 #pragma GCC unroll 4
                     for (int q = 0; q < (pixels + 3) / 4; ++q) quad[q] += 4;
@@ -69,7 +75,9 @@ struct Avx512Vnni {
     }
 };
 
+template <ConvInput input>
 const char* refuses(const ConvParams& p, const int8_t*) {
+    if (p.input != input) return "activations of another width";
     return p.groups == 1 ? nullptr : "grouped convolution";
 }
 
@@ -83,10 +91,12 @@ size_t packed_bytes(const ConvParams& p, const int8_t*) {
     return static_cast<size_t>(blocks_bytes(p) + conv_raw_bytes(p, lanes));
 }
 
+// Weight: int8_t for u8 activations, int16_t for s16.
+template <typename Weight>
 void pack(const ConvParams& p, const int8_t* weights, std::byte* packed) {
     const ConvParams grouped = conv_grouped(p, lanes);
     for (int b = 0; b < conv_blocks(grouped, lanes); ++b) {
-        auto* block = reinterpret_cast<int8_t*>(packed + b * conv_block_bytes(grouped, 2, lanes));
+        auto* block = reinterpret_cast<Weight*>(packed + b * conv_block_bytes(grouped, 2, lanes));
         conv_pack_block(grouped, b * 2 * lanes, lanes, block,
                         [&](int o, int ky, int kx, int i) { return conv_weight(p, lanes, weights, o, ky, kx, i); });
     }
@@ -101,18 +111,36 @@ int units(const ConvCall& call) {
     return conv_direct_units(call, lanes);
 }
 
+template <ConvInput input>
 void run(const ConvCall& call, int unit_begin, int unit_end, std::byte*) noexcept {
     const int64_t block_bytes = conv_block_bytes(conv_grouped(call.params, lanes), 2, lanes);
     const auto* raw_weights = reinterpret_cast<const int8_t*>(call.packed + blocks_bytes(call.params));
-    conv_direct_run<Avx512Vnni>(call, unit_begin, unit_end, raw_weights,
-                                [&](int b) { return call.packed + b * block_bytes; });
+    conv_direct_run<Avx512Vnni<input>>(call, unit_begin, unit_end, raw_weights,
+                                       [&](int b) { return call.packed + b * block_bytes; });
 }
 
 }  // namespace
 
-extern const ConvKernel conv_u8s8_14x32_avx512vnni;
+extern const ConvKernel conv_u8s8_14x32_avx512vnni, conv_s16s8_14x32_avx512vnni;
 const ConvKernel conv_u8s8_14x32_avx512vnni = {
-    "conv_u8s8_14x32_avx512vnni", Isa::avx512vnni, refuses, packed_bytes, pack, scratch_bytes, units, run,
+    "conv_u8s8_14x32_avx512vnni",
+    Isa::avx512vnni,
+    refuses<ConvInput::u8>,
+    packed_bytes,
+    pack<int8_t>,
+    scratch_bytes,
+    units,
+    run<ConvInput::u8>,
+};
+const ConvKernel conv_s16s8_14x32_avx512vnni = {
+    "conv_s16s8_14x32_avx512vnni",
+    Isa::avx512vnni,
+    refuses<ConvInput::s16>,
+    packed_bytes,
+    pack<int16_t>,
+    scratch_bytes,
+    units,
+    run<ConvInput::s16>,
 };
 
 }  // namespace octet::kernels

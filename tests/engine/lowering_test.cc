@@ -202,6 +202,29 @@ TEST(Lowering, PixelsEnterExactly) {
     EXPECT_TRUE(identical(from_float[0], from_pixels[0]));
 }
 
+// 16-bit activations from layer to layer: written by a convolution, sliced by a Concat, enlarged, read by a
+// convolution.
+TEST(Lowering, WideActivationsStayOnIntegers) {
+    constexpr float step = 1.0F / 64;
+    QuantizedGraph b;
+    const ValueId x = b.quantize(b.input({1, 8, 9, 11}), 0.05F, 100);
+    const ValueId swish =
+        b.quantize(b.node("HardSwish", {b.conv(x, 8, 6, 3, 1, 0.05F, 0.002F)}), step, 0, DType::int16);
+    const ValueId leaky = b.quantize(b.node("LeakyRelu", {b.conv(x, 8, 4, 1, 1, 0.05F, 0.004F)}, {{"alpha", 0.1F}}),
+                                     step, 0, DType::int16);
+    const ValueId both =
+        b.quantize(b.node("Concat", {swish, leaky}, {{"axis", std::int64_t{1}}}), step, 0, DType::int16);
+    const ValueId large =
+        b.quantize(b.node("Resize", {both, no_value, b.constant(Tensor::from<float>({4}, {1, 1, 2, 2}))},
+                          {{"mode", std::string("nearest")},
+                           {"coordinate_transformation_mode", std::string("asymmetric")},
+                           {"nearest_mode", std::string("floor")}}),
+                   step, 0, DType::int16);
+    b.output(b.quantize(b.conv(large, 10, 7, 3, 1, step, 0.001F), 0.25F, 120));
+    check(b, b.random_tensor({1, 8, 9, 11}, -5, 7),
+          {0.25F, 1.5, {"conv_u8s8", "conv_u8s8", "resize_nearest", "conv_s16s8"}});
+}
+
 TEST(Lowering, FloatOperatorInTheMiddleIsReported) {
     QuantizedGraph b;
     const ValueId x = b.quantize(b.input({1, 8, 6, 6}), 0.05F, 100);

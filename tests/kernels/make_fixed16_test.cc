@@ -90,11 +90,9 @@ TEST(MakeFixed16, s16_lies_on_a_power_of_two_grid) {
         spec.acc_scale = acc_scale;
         spec.activation = activation;
         spec.output = OutputKind::s16;
-        spec.pre_activation = {-7, 7};
-        spec.max_f = 11;
+        spec.out_scale = 1.0 / 1024;
         const Fixed16Storage storage = make_fixed16(spec).value();
-        int exponent = 0;
-        EXPECT_EQ(std::frexp(storage.s16_scale(), &exponent), 0.5);
+        EXPECT_EQ(storage.s16_scale(), spec.out_scale);
         for (int acc = -60000; acc <= 60000; acc += 777) {
             const double exact = activate(activation, acc * acc_scale[0], 0);
             EXPECT_NEAR(fixed16_s16(acc, 0, storage.view()) * storage.s16_scale(), exact,
@@ -120,7 +118,7 @@ TEST(MakeFixed16, says_what_is_impossible) {
     EXPECT_NE(make_fixed16(spec).error().find("channel 1"), std::string::npos);
     spec.acc_scale = scales;
     spec.output = OutputKind::s16;
-    EXPECT_NE(make_fixed16(spec).error().find("range"), std::string::npos);
+    EXPECT_NE(make_fixed16(spec).error().find("power of two"), std::string::npos);
 }
 
 }  // namespace

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <tuple>
+
+#include "graph/ops/infer.h"
 #include "tests/graph/quant/tiny_network.h"
 
 namespace octet::quant {
@@ -68,13 +71,39 @@ TEST(GridPlan, ReferenceStylePutsEveryOutputOnAGridOfItsOwn) {
 
 TEST(GridPlan, NamedLayersGetSixteenBitsOrStayFloat) {
     const TinyNetwork network;
-    const GridPlan wide = plan_of(network, {.keep_int16 = {"cv1"}});
-    EXPECT_EQ(wide.group(network.output_of("sum"))->kind, GridKind::wide) << "the fused chain's end";
+    const auto refused = plan_grids(network.graph, std::nullopt, {.keep_int16 = {"cv1"}});
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_NE(refused.error().message.find("'sum' (Add)"), std::string::npos) << refused.error().message;
     const GridPlan part = plan_of(network, {.keep_float = {"left"}});
     EXPECT_FALSE(part.integer[static_cast<std::size_t>(network.find("left"))]);
     EXPECT_EQ(part.group(network.output_of("left")), nullptr);
     EXPECT_EQ(part.group(network.output_of("concat")), nullptr) << "a copy of a float tensor stays float";
     EXPECT_NE(part.group(network.output_of("pool")), part.group(network.output_of("right")));
+}
+
+// conv1 → HardSwish → conv2 → HardSwish → conv3, the last with too many products for 16-bit activations.
+TEST(GridPlan, SixteenBitsWhereTheKernelsHaveThem) {
+    Graph graph;
+    ValueId value = graph.add_input("x", DType::float32, {1, 4, 8, 8});
+    for (const auto& [name, cin, cout] :
+         {std::tuple{"conv1", 4, 8}, std::tuple{"conv2", 8, 600}, std::tuple{"conv3", 600, 2}}) {
+        const ValueId weights = graph.add_constant(std::string(name) + "_w", Tensor(DType::float32, {cout, cin, 1, 1}));
+        const NodeId conv = graph.add_node("Conv", name, {value, weights}, {std::string(name) + "_out"});
+        value = graph.node(conv).outputs[0];
+        if (cout == 2) continue;
+        const NodeId act =
+            graph.add_node("HardSwish", std::string(name) + "_act", {value}, {std::string(name) + "_act_out"});
+        value = graph.node(act).outputs[0];
+    }
+    graph.outputs = {value};
+    ASSERT_TRUE(infer_shapes(graph).has_value());
+    const auto plan = plan_grids(graph, std::nullopt, {.keep_int16 = {"conv1"}});
+    ASSERT_TRUE(plan.has_value()) << plan.error().message;
+    EXPECT_EQ(plan->group(graph.find_value("conv1_act_out"))->kind, GridKind::wide) << "the fused chain's end";
+    EXPECT_EQ(plan->group(graph.find_value("conv2_act_out"))->kind, GridKind::activation);
+    const auto refused = plan_grids(graph, std::nullopt, {.keep_int16 = {"conv2_act"}});
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_NE(refused.error().message.find("'conv3' (Conv)"), std::string::npos) << refused.error().message;
 }
 
 TEST(GridPlan, UnknownNamesAreRefused) {
