@@ -106,6 +106,7 @@ Result<Refinement> make_and_refine(QuantModel& model, const Dataset& dataset, co
     }
     RefineOptions refinement;
     refinement.correct_bias = best;
+    refinement.alone_images = static_cast<int>(count);
     refinement.parallel_for = options.parallel_for;
     if (options.progress) {
         refinement.progress = [&](std::int64_t done, std::int64_t total) { options.progress(stage, done, total); };
@@ -164,15 +165,17 @@ void choose_grids(QuantModel& model, const Calibration& calibration, const Quant
 
 Result<void> widen_sensitive_layers(QuantModel& model, const Calibration& calibration, const Dataset& dataset,
                                     QuantizeOptions& options) {
-    constexpr int images = 4;
+    constexpr int images = 8;
     if (options.recipe != Recipe::best || options.int16_below_db <= 0) return {};
     QuantModel trial = model;
     OCTET_ASSIGN(const Refinement measured,
                  make_and_refine(trial, dataset, options, std::min(options.refine_images, images), "sensitivity"));
     const std::size_t named = options.keep_int16.size();
     for (const LayerFidelity& layer : measured.layers) {
-        const GridGroup* group = model.plan.group(layer.value);
-        if (group->kind == GridKind::activation && group->wide_obstacle.empty() &&
+        const GridGroup& group = *model.plan.group(layer.value);
+        const bool computed =
+            std::find(group.sources.begin(), group.sources.end(), layer.value) != group.sources.end();
+        if (computed && group.kind == GridKind::activation && group.wide_obstacle.empty() &&
             layer.alone.sqnr_db() < options.int16_below_db) {
             options.keep_int16.insert(layer.node);
         }

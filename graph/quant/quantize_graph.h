@@ -34,7 +34,7 @@ struct QuantizeOptions {
     std::set<std::string> keep_int16 = {};
     // `best`: layers whose output alone, i.e. on unquantized inputs, has a lower signal to noise ratio get 16 bits,
     // where the kernels have such a form. 0: none.
-    double int16_below_db = 15;
+    double int16_below_db = 20;
     int refine_images = 16;  // 0: no bias correction and no measurements
     ParallelFor parallel_for = serial_for;
     // What is going on: "calibration" counts images, "sensitivity" and "refinement" layers.
