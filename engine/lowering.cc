@@ -11,6 +11,7 @@
 #include "engine/patterns.h"
 #include "engine/step_common.h"
 #include "graph/ops/evaluator.h"
+#include "graph/ops/nearest_sources.h"
 #include "graph/ops/op_list.h"
 #include "kernels/quantize.h"
 
@@ -412,33 +413,8 @@ Result<void> Lowering::emit_concat(const Pattern& pattern, PlaneRef out) {
 
 Result<void> Lowering::emit_resize(const Pattern& pattern, PlaneRef out) {
     const Node& node = graph_.node(pattern.node);
-    const Shape& in = shape(node.inputs[0]);
-    const Shape& result = shape(node.outputs[0]);
-    if (in[1] != result[1]) return fail(ErrorCode::unsupported, "resizes the channel axis");
-    // The operator itself says which pixel each output copies, asked with images of their own coordinates.
-    const auto sources = [&](std::int64_t axis) -> Result<std::vector<std::int32_t>> {
-        const Shape ramp_shape = {1, 1, in[2], in[3]};
-        Tensor ramp(DType::float32, ramp_shape);
-        auto values = ramp.mutable_data<float>();
-        for (std::int64_t i = 0; i < in[2] * in[3]; ++i) {
-            values[static_cast<std::size_t>(i)] = static_cast<float>(axis == 0 ? i / in[3] : i % in[3]);
-        }
-        Tensor sizes = Tensor::from<std::int64_t>({4}, {1, 1, result[2], result[3]});
-        std::vector<const Tensor*> arguments;
-        for (std::size_t i = 0; i < node.inputs.size(); ++i) arguments.push_back(graph_.constant(node.inputs[i]));
-        arguments[0] = &ramp;
-        if (arguments.size() > 3 && arguments[3]) arguments[3] = &sizes;
-        OCTET_ASSIGN(const auto picked, evaluate_node(node, arguments));
-        const auto coordinates = picked.front().data<float>();
-        std::vector<std::int32_t> out_coordinates;
-        for (std::int64_t i = 0; i < (axis == 0 ? result[2] : result[3]); ++i) {
-            const std::int64_t index = axis == 0 ? i * result[3] : i;
-            out_coordinates.push_back(static_cast<std::int32_t>(coordinates[static_cast<std::size_t>(index)]));
-        }
-        return out_coordinates;
-    };
-    OCTET_ASSIGN(auto source_y, sources(0));
-    OCTET_ASSIGN(auto source_x, sources(1));
+    OCTET_ASSIGN(auto source_y, nearest_sources(graph_, node, 2));
+    OCTET_ASSIGN(auto source_x, nearest_sources(graph_, node, 3));
     const QuantGrid grid = plane_grid(pattern.sources[0]);
     if (grid.dtype == DType::int16) wide_grids_[graph_.node(pattern.quantize).outputs[0]] = grid;
     return add(make_resize_step(plan_->isa, node.name, std::move(source_y), std::move(source_x),

@@ -20,6 +20,7 @@ std::vector<Pass> passes_for(const OptimizeOptions& options) {
     if (options.fold_batchnorm_concat) list.push_back({"fold_batchnorm_concat", fold_batchnorm_concat});
     if (options.focus_to_conv) list.push_back({"focus_to_conv", focus_to_conv});
     if (options.commute_conv_resize) list.push_back({"commute_conv_resize", commute_conv_resize});
+    if (options.upsample_conv_to_phases) list.push_back({"upsample_conv_to_phases", upsample_conv_to_phases});
     if (options.maxpool_cascade) list.push_back({"maxpool_cascade", maxpool_cascade});
     return list;
 }

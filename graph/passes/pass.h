@@ -16,12 +16,13 @@ int eliminate_dead(Graph& graph);     // nodes that no output depends on
 int fuse_hardswish(Graph& graph);  // Add 3 → Clip(0,6) → Mul x → Div 6 (and kin), HardSigmoid·Mul → HardSwish
 int fold_batchnorm(Graph& graph);  // BatchNormalization into the convolution before it
 int fold_affine(Graph& graph);     // Mul, Div, Add, Sub by a constant a channel into the convolution before it
-int fold_batchnorm_concat(Graph& graph);  // BatchNormalization through a Concat into the convolutions before that
-int fuse_focus(Graph& graph);             // four strided Slices + Concat, SpaceToDepth + Gather … → Focus
-int focus_to_conv(Graph& graph);          // Focus + Conv k×k → Conv 2k×2k with stride 2
-int fuse_detect(Graph& graph);            // the YOLO box decode, down to the Concat of the levels → Detect
-int commute_conv_resize(Graph& graph);    // 1×1 Conv and elementwise operators move before the nearest upsampling
-int maxpool_cascade(Graph& graph);        // MaxPool 5, 9, 13 of one tensor → 5, 5∘5, 5∘5∘5
+int fold_batchnorm_concat(Graph& graph);    // BatchNormalization through a Concat into the convolutions before that
+int fuse_focus(Graph& graph);               // four strided Slices + Concat, SpaceToDepth + Gather … → Focus
+int focus_to_conv(Graph& graph);            // Focus + Conv k×k → Conv 2k×2k with stride 2
+int fuse_detect(Graph& graph);              // the YOLO box decode, down to the Concat of the levels → Detect
+int commute_conv_resize(Graph& graph);      // 1×1 Conv and elementwise operators move before the nearest upsampling
+int upsample_conv_to_phases(Graph& graph);  // 3×3 Conv with few channels behind ×2 nearest upsampling → DepthToSpace
+int maxpool_cascade(Graph& graph);          // MaxPool 5, 9, 13 of one tensor → 5, 5∘5, 5∘5∘5
 
 // QuantizeLinear behind an operator that only moves values → in front of it.
 int hoist_quantize(Graph& graph);
@@ -35,6 +36,7 @@ struct OptimizeOptions {
     bool fold_batchnorm_concat = true;  // off: the per-tensor BatchNormalization stays an operator of its own
     bool focus_to_conv = false;
     bool commute_conv_resize = false;
+    bool upsample_conv_to_phases = false;
     bool maxpool_cascade = false;
 };
 

@@ -135,7 +135,10 @@ Result<QuantModel> prepare_model(Graph graph, const QuantizeOptions& options) {
     if (best) {
         // Activations first, so that what stands before an upsampling can move there as a whole.
         hoist_activations(model.graph);
-        OCTET_TRY(optimize(model.graph, {.focus_to_conv = true, .commute_conv_resize = true, .maxpool_cascade = true}));
+        OCTET_TRY(optimize(model.graph, {.focus_to_conv = true,
+                                         .commute_conv_resize = true,
+                                         .upsample_conv_to_phases = true,
+                                         .maxpool_cascade = true}));
         if (options.normalization) model.pixel = fold_normalization(model.graph, *options.normalization);
     } else if (options.box_normalization) {
         scale_boxes(model.graph, reference_box_scale);
@@ -173,8 +176,7 @@ Result<void> widen_sensitive_layers(QuantModel& model, const Calibration& calibr
     const std::size_t named = options.keep_int16.size();
     for (const LayerFidelity& layer : measured.layers) {
         const GridGroup& group = *model.plan.group(layer.value);
-        const bool computed =
-            std::find(group.sources.begin(), group.sources.end(), layer.value) != group.sources.end();
+        const bool computed = std::find(group.sources.begin(), group.sources.end(), layer.value) != group.sources.end();
         if (computed && group.kind == GridKind::activation && group.wide_obstacle.empty() &&
             layer.alone.sqnr_db() < options.int16_below_db) {
             options.keep_int16.insert(layer.node);
