@@ -129,8 +129,20 @@ void register_borders() {
     });
     add_family(sigmoid_kernels(), "2x640x640", [](const auto& entry, benchmark::State& state) {
         const Plane<int16_t> in(640, 640, 2);
-        const Plane<uint16_t> out(640, 640, 2);
-        measure(state, entry, SigmoidCall{in.view.as_const(), 11, out.view}, 640, 4.0 * 2 * 640 * 640);
+        std::vector<float> floats(sigmoid_floats), out(2 * 640 * 640);
+        make_sigmoid_floats(11, floats.data());
+        // Two flat regions with a soft border between them, and noise.
+        std::mt19937 random(1);
+        std::normal_distribution<double> noise(0, 300);
+        for (int y = 0; y < 640; ++y) {
+            for (int x = 0; x < 640; ++x) {
+                for (int c = 0; c < 2; ++c) {
+                    const double logit = (c ? 1 : -1) * std::clamp((x - y) * 60.0, -9000.0, 9000.0) + noise(random);
+                    in.view.pixel(y, x)[c] = static_cast<int16_t>(logit);
+                }
+            }
+        }
+        measure(state, entry, SigmoidCall{in.view.as_const(), 11, floats.data(), out.data()}, 640, 8.0 * 2 * 640 * 640);
     });
     add_family(detect_decode_kernels(), "18x80x80", [](const auto& entry, benchmark::State& state) {
         const Plane<int16_t> logits(80, 80, 18);

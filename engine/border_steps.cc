@@ -101,43 +101,27 @@ class SigmoidStep final : public Step {
         : Step(std::move(name), kernels::select(kernels::sigmoid_kernels(), isa).name, arithmetic, 0),
           run_(kernels::select(kernels::sigmoid_kernels(), isa).run),
           f_(f),
+          floats_(kernels::sigmoid_floats),
           in_(in),
           out_(out),
-          shape_(std::move(shape)) {}
+          shape_(std::move(shape)) {
+        kernels::make_sigmoid_floats(f, floats_.data());
+    }
 
     Result<void> run(RunState& state) const override {
         const auto in = state.view<std::int16_t>(in_).as_const();
-        float* out = state.output<float>(out_, shape_);
-        const std::int64_t plane = std::int64_t{in.h} * in.w;
-        state.pool->run(in.h, grain_of(in.h, *state.pool), [&](std::int64_t begin, std::int64_t end, int thread) {
-            // One row of Q16 values at a time, in the thread's scratch, padding channels included: a dense row is fast
-            // however few channels there are.
-            const auto pitch = static_cast<int>(in.pixel_stride);
-            auto* row = reinterpret_cast<std::uint16_t*>(state.scratch[static_cast<std::size_t>(thread)]);
-            for (std::int64_t y = begin; y < end; ++y) {
-                kernels::SigmoidCall call;
-                call.in = {in.pixel(y, 0), 1, in.w, pitch, in.row_stride, pitch, 0};
-                call.f = f_;
-                call.out = {row, 1, in.w, pitch, std::int64_t{in.w} * pitch, pitch, 0};
-                run_(call, 0, 1);
-                for (int c = 0; c < in.c; ++c) {
-                    float* line = out + c * plane + y * in.w;
-                    for (int x = 0; x < in.w; ++x) line[x] = static_cast<float>(row[x * pitch + c]) * (1.0F / 65536);
-                }
-            }
+        const kernels::SigmoidCall call{in, f_, floats_.data(), state.output<float>(out_, shape_)};
+        state.pool->run(in.h, grain_of(in.h, *state.pool), [&](std::int64_t begin, std::int64_t end, int) {
+            run_(call, static_cast<int>(begin), static_cast<int>(end));
         });
         return {};
     }
     std::vector<PlaneRef> planes() const override { return {in_}; }
-    std::size_t scratch_bytes(const std::vector<Plane>& planes) const override {
-        const kernels::PlaneLayout& layout = planes[static_cast<std::size_t>(in_.plane)].layout;
-        return static_cast<std::size_t>(layout.w * layout.pixel_stride) * sizeof(std::uint16_t) +
-               kernels::max_overread_bytes;
-    }
 
   private:
     kernels::SigmoidFunction* run_;
     int f_;
+    std::vector<float> floats_;
     PlaneRef in_;
     ValueId out_;
     Shape shape_;

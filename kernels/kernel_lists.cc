@@ -47,7 +47,7 @@ OCTET_LIST(dequantize_kernels, DequantizeFunction,
            OCTET_X86(OCTET_AVX2(dequantize_f32_avx2)) OCTET_REFERENCE(dequantize_f32_reference))
 OCTET_LIST(lut_kernels, LutFunction, OCTET_X86(OCTET_AVX2(lut_u8_avx2)) OCTET_REFERENCE(lut_u8_reference))
 OCTET_LIST(sigmoid_kernels, SigmoidFunction,
-           OCTET_X86(OCTET_AVX2(sigmoid_s16_avx2)) OCTET_REFERENCE(sigmoid_s16_reference))
+           OCTET_X86(OCTET_AVX2(sigmoid_s16_f32_avx2)) OCTET_REFERENCE(sigmoid_s16_f32_reference))
 OCTET_LIST(detect_decode_kernels, DetectDecodeFunction,
            OCTET_X86(OCTET_AVX2(detect_decode_s16_avx2)) OCTET_REFERENCE(detect_decode_s16_reference))
 OCTET_LIST(gemm_f32_kernels, GemmF32Function,

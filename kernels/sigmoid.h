@@ -48,14 +48,21 @@ OCTET_INLINE uint16_t sigmoid_q16(int16_t x, int f, const int32_t* table) {
     return static_cast<uint16_t>(y > 65535 ? 65535 : y);
 }
 
+// Every result of sigmoid_q16 as the float y / 65536, exact; entry uint16(x). Probabilities of one network lie close
+// together, so that lookups mostly stay in the first-level cache.
+inline constexpr int sigmoid_floats = 65536;
+void make_sigmoid_floats(int f, float* floats);
+
+// s16 NHWC -> float NCHW.
 struct SigmoidCall {
     ConstS16View in{};
     int f = 0;
-    TensorView<uint16_t> out{};  // Q16
+    const float* floats = nullptr;  // as make_sigmoid_floats(f, …) writes them
+    float* out = nullptr;           // [c][h][w], contiguous
 };
 
 using SigmoidFunction = void(const SigmoidCall& call, int row_begin, int row_end) noexcept;
-SigmoidFunction sigmoid_s16_reference, sigmoid_s16_avx2;
+SigmoidFunction sigmoid_s16_f32_reference, sigmoid_s16_f32_avx2;
 
 KernelList<SigmoidFunction> sigmoid_kernels();
 

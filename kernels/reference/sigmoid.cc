@@ -4,12 +4,21 @@ namespace octet::kernels {
 
 const int32_t* const sigmoid_table = sigmoid_table_array.data();
 
-void sigmoid_s16_reference(const SigmoidCall& call, int row_begin, int row_end) noexcept {
+void make_sigmoid_floats(int f, float* floats) {
+    for (int x = 0; x < sigmoid_floats; ++x) {
+        floats[x] = static_cast<float>(sigmoid_q16(static_cast<int16_t>(x), f, sigmoid_table)) * (1.0f / 65536);
+    }
+}
+
+void sigmoid_s16_f32_reference(const SigmoidCall& call, int row_begin, int row_end) noexcept {
+    const ConstS16View& in = call.in;
+    const int64_t plane = int64_t{in.h} * in.w;
     for (int y = row_begin; y < row_end; ++y) {
-        for (int x = 0; x < call.out.w; ++x) {
-            const int16_t* in = call.in.pixel(y, x);
-            uint16_t* out = call.out.pixel(y, x);
-            for (int c = 0; c < call.out.c; ++c) out[c] = sigmoid_q16(in[c], call.f, sigmoid_table);
+        for (int x = 0; x < in.w; ++x) {
+            for (int c = 0; c < in.c; ++c) {
+                const uint16_t q16 = sigmoid_q16(in.pixel(y, x)[c], call.f, sigmoid_table);
+                call.out[c * plane + int64_t{y} * in.w + x] = static_cast<float>(q16) * (1.0f / 65536);
+            }
         }
     }
 }

@@ -160,6 +160,25 @@ TEST_P(ResizeNearest, equals_reference) {
     }
 }
 
+// Twice as wide and high, also between planes without gaps: widths around whole vectors of small pixels.
+TEST_P(ResizeNearest, equals_reference_where_every_pixel_is_doubled) {
+    for (const int c : {3, 4, 8, 12, 16, 32, 40}) {
+        for (int w = 1; w <= 18; ++w) {
+            for (const Slice slice : {Slice{0, 0}, Slice{4, 0}}) {
+                std::vector<int32_t> source(static_cast<size_t>(2 * w) + 1);
+                for (size_t i = 0; i < source.size(); ++i) source[i] = static_cast<int32_t>(i / 2);
+                // The last pixel once in one width of three.
+                const int h = integer(1, 3), out_w = 2 * w - (w % 3 == 0 ? 1 : 0);
+                const Plane<uint8_t> in(h, w, c, 0, Slice{0, integer(0, 1) * 4}, random_);
+                Plane<uint8_t> out(2 * h, out_w, c, 0, slice, random_);
+                const ResizeNearestCall call{source.data(), source.data(), in.read(), out.view()};
+                ASSERT_TRUE(same(*GetParam().run, resize_nearest_u8_reference, call, out))
+                    << c << " channels, width " << w;
+            }
+        }
+    }
+}
+
 OCTET_FAMILY(Quantize, QuantizeFunction, quantize_kernels);
 TEST_P(Quantize, equals_reference) {
     for (const int c : {1, 2, 3, 4, 5, 16}) {
@@ -241,15 +260,21 @@ TEST_P(Lut, equals_reference) {
 
 OCTET_FAMILY(Sigmoid, SigmoidFunction, sigmoid_kernels);
 TEST_P(Sigmoid, equals_reference) {
+    std::vector<float> floats(sigmoid_floats);
     for (int f = 0; f <= 12; ++f) {
+        make_sigmoid_floats(f, floats.data());
         for (const int c : {1, 2, 3, 7, 8, 9, 18}) {
             const int h = integer(1, 3), w = integer(1, 20);
             const Plane<int16_t> in(h, w, c, 0, random_slice(random_), random_);
             in.view().pixel(0, 0)[0] = -32768;
             in.view().pixel(h - 1, w - 1)[c - 1] = 32767;
-            Plane<uint16_t> out(h, w, c, 1, random_slice(random_), random_);
-            const SigmoidCall call{in.read(), f, out.view()};
-            ASSERT_TRUE(same(*GetParam().run, sigmoid_s16_reference, call, out)) << c << " channels, f " << f;
+            std::vector<float> expected(static_cast<size_t>(c) * h * w + 8, -1.0f), actual = expected;
+            SigmoidCall call{in.read(), f, floats.data(), expected.data()};
+            sigmoid_s16_f32_reference(call, 0, h);
+            call.out = actual.data();
+            GetParam().run(call, h / 2, h);
+            GetParam().run(call, 0, h / 2);
+            ASSERT_EQ(actual, expected) << c << " channels, f " << f;
         }
     }
 }
