@@ -4,7 +4,7 @@
 
 namespace octet::kernels {
 
-extern const ConvKernel conv_u8s8_reference, conv_u8s8_5x16_avx2, conv_winograd_u8s8_6x16_avx2,
+extern const ConvKernel conv_u8s8_reference, conv_u8s8_8x8_avx2, conv_winograd_u8s8_6x16_avx2,
     conv_u8s8_14x32_avx512vnni, conv_winograd_u8s8_14x32_avx512vnni;
 
 std::span<const ConvKernel> conv_kernels() {
@@ -13,7 +13,7 @@ std::span<const ConvKernel> conv_kernels() {
         conv_winograd_u8s8_14x32_avx512vnni,
         conv_u8s8_14x32_avx512vnni,
         conv_winograd_u8s8_6x16_avx2,
-        conv_u8s8_5x16_avx2,
+        conv_u8s8_8x8_avx2,
 #endif
         conv_u8s8_reference,
     };
