@@ -19,7 +19,7 @@ namespace octet::kernels {
 namespace {
 
 struct alignas(32) VectorIndex {
-    int32_t constant[step_lanes];    // of the centred steps
+    int32_t constant[step_lanes];    // of the vector's centred steps; in its first segment
     int64_t weights;                 // byte offset in the packed buffer
     int32_t groups[step_list_count]; // in each list
     int32_t padding;
@@ -46,9 +46,13 @@ struct Avx2 {
         return _mm256_set1_epi32(word);
     }
 
-    // Distances of a tile's pixels: x86 addresses with 1, 2, 4 and 8 times a register.
+    // Distances of a tile's pixels: x86 addresses with 1, 2, 4 and 8 times a register. GCC would compute the odd ones
+    // anew for each step.
     struct Stride {
         int64_t s1, s3, s5, s7;
+        explicit OCTET_INLINE Stride(int64_t s) : s1(s), s3(3 * s), s5(5 * s), s7(7 * s) {
+            asm("" : "+r"(s3), "+r"(s5), "+r"(s7));
+        }
     };
     static OCTET_INLINE const uint8_t* pixel(const uint8_t* in, int p, const Stride& s) {
         return p == 3 ? in + s.s3 : p == 5 ? in + s.s5 : p == 6 ? in + 2 * s.s3 : p == 7 ? in + s.s7 : in + p * s.s1;
@@ -95,17 +99,16 @@ struct Avx2 {
     template <int pixels>
     __attribute__((noinline)) static void sums(const BlockSteps& block, int vector, const uint8_t* in,
                                                int64_t pixel_bytes, __m256i bias, __m256i* sums, int sums_stride) {
-        const Stride stride = {pixel_bytes, 3 * pixel_bytes, 5 * pixel_bytes, 7 * pixel_bytes};
+        const Stride stride(pixel_bytes);
+        const VectorIndex* index = block.index + vector * block.segments;
+        const __m256i start =
+            _mm256_add_epi32(bias, _mm256_load_si256(reinterpret_cast<const __m256i*>(index->constant)));
         __m256i acc[pixels];
 #pragma GCC unroll 8
-        for (int p = 0; p < pixels; ++p) acc[p] = bias;
-        const VectorIndex* index = block.index + vector * block.segments;
+        for (int p = 0; p < pixels; ++p) acc[p] = start;
         const int32_t* offsets = block.offsets + int64_t{vector} * block.steps;
         for (int segment = 0; segment < block.segments; ++segment, ++index) {
             const auto* weights = reinterpret_cast<const __m256i*>(block.packed + index->weights);
-            const __m256i constant = _mm256_load_si256(reinterpret_cast<const __m256i*>(index->constant));
-#pragma GCC unroll 8
-            for (int p = 0; p < pixels; ++p) acc[p] = _mm256_add_epi32(acc[p], constant);
             add_list<0, pixels>(acc, in, stride, index->groups[0], offsets, weights);
             add_list<1, pixels>(acc, in, stride, index->groups[1], offsets, weights);
             add_list<2, pixels>(acc, in, stride, index->groups[2], offsets, weights);
@@ -124,7 +127,11 @@ struct Avx2 {
         for (int v = 0; v < vectors; ++v) {
             sums<pixels>(block, v, row.in + x * pixel_bytes, pixel_bytes, epilogue.bias[v], &acc[0][v], vectors);
         }
-        conv_store_tile<vectors, pixels>(row, epilogue, acc, x);
+        if constexpr (vectors == 2) {
+            epilogue.store(row, &acc[0][0], pixels, x);
+        } else {
+            conv_store_tile<vectors, pixels>(row, epilogue, acc, x);
+        }
     }
 };
 
@@ -171,6 +178,7 @@ void pack(const ConvParams& p, const int8_t* weights, std::byte* packed) {
     auto* out = reinterpret_cast<__m256i*>(packed + layout.weights);
     StepGroups groups;
     for (int vector = 0; vector < shape.vectors; ++vector) {
+        int32_t* constant = index->constant;
         for (int segment = 0; segment < shape.segments; ++segment, ++index) {
             groups.fill(shape, weights, vector, segment);
             groups.write(steps);
@@ -186,7 +194,7 @@ void pack(const ConvParams& p, const int8_t* weights, std::byte* packed) {
                         if (!centred) continue;
                         const __m256i negative = _mm256_cmpgt_epi8(_mm256_setzero_si256(), w);
                         _mm256_store_si256(out + group + k, _mm256_xor_si256(negative, _mm256_set1_epi8(-128)));
-                        add_constant(index->constant, w);
+                        add_constant(constant, w);
                     }
                 }
             }
