@@ -97,10 +97,12 @@ class PixelsStep final : public Step {
 
 class SigmoidStep final : public Step {
   public:
-    SigmoidStep(Isa isa, std::string name, Arithmetic arithmetic, int f, PlaneRef in, ValueId out, Shape shape)
+    SigmoidStep(Isa isa, std::string name, Arithmetic arithmetic, int f, PlaneRef in, ValueId out, Shape shape,
+                int block)
         : Step(std::move(name), kernels::select(kernels::sigmoid_kernels(), isa).name, arithmetic, 0),
           run_(kernels::select(kernels::sigmoid_kernels(), isa).run),
           f_(f),
+          block_(block),
           floats_(kernels::sigmoid_floats),
           in_(in),
           out_(out),
@@ -110,7 +112,7 @@ class SigmoidStep final : public Step {
 
     Result<void> run(RunState& state) const override {
         const auto in = state.view<std::int16_t>(in_).as_const();
-        const kernels::SigmoidCall call{in, f_, floats_.data(), state.output<float>(out_, shape_)};
+        const kernels::SigmoidCall call{in, f_, floats_.data(), state.output<float>(out_, shape_), block_};
         state.pool->run(in.h, grain_of(in.h, *state.pool), [&](std::int64_t begin, std::int64_t end, int) {
             run_(call, static_cast<int>(begin), static_cast<int>(end));
         });
@@ -120,7 +122,7 @@ class SigmoidStep final : public Step {
 
   private:
     kernels::SigmoidFunction* run_;
-    int f_;
+    int f_, block_;
     std::vector<float> floats_;
     PlaneRef in_;
     ValueId out_;
@@ -234,8 +236,8 @@ StepResult make_pixels_step(Isa isa, std::string name, ValueId in, std::vector<N
 }
 
 StepResult make_sigmoid_step(Isa isa, std::string name, const QuantGrid& grid, PlaneRef in, ValueId out,
-                             const Shape& shape, Arithmetic arithmetic) {
-    return std::make_unique<SigmoidStep>(isa, std::move(name), arithmetic, fraction_bits(grid), in, out, shape);
+                             const Shape& shape, Arithmetic arithmetic, int block) {
+    return std::make_unique<SigmoidStep>(isa, std::move(name), arithmetic, fraction_bits(grid), in, out, shape, block);
 }
 
 StepResult make_detect_step(Isa isa, std::string name, std::vector<DetectLevel> levels, int classes, double box_scale,

@@ -17,9 +17,10 @@ StepResult make_dequantize_step(kernels::Isa isa, std::string name, const QuantG
 StepResult make_pixels_step(kernels::Isa isa, std::string name, ValueId in, std::vector<Node> chain,
                             std::vector<Tensor> constants, PlaneRef out);
 
-// Sigmoid of int16 logits in fixed point (kernels/sigmoid.h), the result to float.
+// Sigmoid of int16 logits in fixed point (kernels/sigmoid.h), the result to float; with `block` > 1 through a
+// DepthToSpace of that block size, mode CRD. `shape` is the output's.
 StepResult make_sigmoid_step(kernels::Isa isa, std::string name, const QuantGrid& grid, PlaneRef in, ValueId out,
-                             const Shape& shape, Arithmetic arithmetic);
+                             const Shape& shape, Arithmetic arithmetic, int block);
 
 struct DetectLevel {
     PlaneRef logits;  // int16, channels = anchors * (5 + classes)

@@ -73,6 +73,12 @@ class Lowering {
     kernels::ConvParams conv_params(const Node& node) const;
     // The sources of a node whose inputs all come from int16 tensors through DequantizeLinear.
     std::optional<std::vector<QuantSource>> wide_sources(const Node& node) const;
+    // What a Sigmoid reads when that is an int16 tensor, perhaps through a DepthToSpace.
+    struct Logits {
+        QuantSource source;
+        int block = 1;
+    };
+    std::optional<Logits> logits_of(const Node& sigmoid) const;
     // The grid of a plane: what the consumer's DequantizeLinear says, but for int16 what the kernel really wrote.
     QuantGrid plane_grid(const QuantSource& source) const {
         const auto it = wide_grids_.find(source.value);
@@ -120,6 +126,16 @@ std::optional<std::vector<QuantSource>> Lowering::wide_sources(const Node& node)
     return sources;
 }
 
+std::optional<Lowering::Logits> Lowering::logits_of(const Node& sigmoid) const {
+    const NodeId before = graph_.producer(sigmoid.inputs[0]);
+    if (before == no_node) return std::nullopt;
+    const Node& node = graph_.node(before);
+    const bool rearranged = node.op == "DepthToSpace" && node.attributes.text("mode", "DCR") == "CRD";
+    const auto source = matcher_.source(rearranged ? node.inputs[0] : sigmoid.inputs[0]);
+    if (!source || source->grid.dtype != DType::int16) return std::nullopt;
+    return Logits{*source, rearranged ? static_cast<int>(node.attributes.integer("blocksize", 1)) : 1};
+}
+
 void Lowering::find_demand() {
     for (ValueId output : graph_.outputs) demand(output).tensor = true;
     for (auto it = order_.rbegin(); it != order_.rend(); ++it) demand_of(*it);
@@ -143,7 +159,13 @@ void Lowering::demand_of(NodeId id) {
             return;
         }
     }
-    if (node.op == "Sigmoid" || node.op == "Detect") {
+    if (node.op == "Sigmoid") {
+        if (const auto logits = logits_of(node)) {
+            demand(logits->source.value).plane = true;
+            return;
+        }
+    }
+    if (node.op == "Detect") {
         if (const auto sources = wide_sources(node)) {
             for (const QuantSource& source : *sources) demand(source.value).plane = true;
             return;
@@ -460,10 +482,10 @@ Result<void> Lowering::emit_tensor(NodeId id) {
         }
     }
     if (node.op == "Sigmoid") {
-        if (const auto sources = wide_sources(node)) {
-            const QuantSource& source = sources->front();
+        if (const auto logits = logits_of(node)) {
+            const QuantSource& source = logits->source;
             return add(make_sigmoid_step(plan_->isa, node.name, plane_grid(source), refs_.at(source.value), value,
-                                         shape(value), seam(graph_.is_output(value))));
+                                         shape(value), seam(graph_.is_output(value)), logits->block));
         }
     }
     if (node.op == "Detect" && wide_sources(node)) return emit_detect(node);

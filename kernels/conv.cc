@@ -4,7 +4,7 @@
 
 namespace octet::kernels {
 
-extern const ConvKernel conv_u8s8_reference, conv_s16s8_reference, conv_u8s8_5x16_avx2, conv_s16s8_5x16_avx2,
+extern const ConvKernel conv_u8s8_reference, conv_s16s8_reference, conv_u8s8_8x8_avx2, conv_s16s8_5x16_avx2,
     conv_winograd_u8s8_6x16_avx2, conv_u8s8_14x32_avx512vnni, conv_s16s8_14x32_avx512vnni,
     conv_winograd_u8s8_14x32_avx512vnni;
 
@@ -15,7 +15,7 @@ std::span<const ConvKernel> conv_kernels() {
         conv_u8s8_14x32_avx512vnni,
         conv_s16s8_14x32_avx512vnni,
         conv_winograd_u8s8_6x16_avx2,
-        conv_u8s8_5x16_avx2,
+        conv_u8s8_8x8_avx2,
         conv_s16s8_5x16_avx2,
 #endif
         conv_u8s8_reference,

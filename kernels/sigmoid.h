@@ -53,12 +53,14 @@ OCTET_INLINE uint16_t sigmoid_q16(int16_t x, int f, const int32_t* table) {
 inline constexpr int sigmoid_floats = 65536;
 void make_sigmoid_floats(int f, float* floats);
 
-// s16 NHWC -> float NCHW.
+// s16 NHWC -> float NCHW, with block > 1 through a DepthToSpace (CRD): channel (c * block + i) * block + j of pixel (y,
+// x) becomes pixel (y * block + i, x * block + j) of channel c.
 struct SigmoidCall {
     ConstS16View in{};
     int f = 0;
     const float* floats = nullptr;  // as make_sigmoid_floats(f, …) writes them
-    float* out = nullptr;           // [c][h][w], contiguous
+    float* out = nullptr;           // [c / block^2][h * block][w * block], contiguous
+    int block = 1;
 };
 
 using SigmoidFunction = void(const SigmoidCall& call, int row_begin, int row_end) noexcept;

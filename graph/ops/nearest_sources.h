@@ -7,8 +7,8 @@
 
 namespace octet {
 
-// Which pixel along `axis` (2: rows, 3: columns) each output pixel of a nearest Resize [N,C,h,w] → [N,C,H,W] copies: H or
-// W coordinates. The inputs but the first must be constant.
+// Which pixel along `axis` (2: rows, 3: columns) each output pixel of a nearest Resize [N,C,h,w] → [N,C,H,W] copies: H
+// or W coordinates. The inputs but the first must be constant.
 Result<std::vector<std::int32_t>> nearest_sources(const Graph& graph, const Node& resize, int axis);
 
 }  // namespace octet

@@ -1,5 +1,6 @@
 // A 3×3 convolution behind a nearest ×2 upsampling sees each pixel several times. Output pixel (2y + i, 2x + j) depends
-// on 2×2 source pixels, with weights that are sums of those that meet the same one (floor((i + ky) / 2), ky = −1, 0, 1):
+// on 2×2 source pixels, with weights that are sums of those that meet the same one (floor((i + ky) / 2), ky = −1, 0,
+// 1):
 //
 //            source row  y−1       y         y+1
 //   i = 0                w₋₁       w₀ + w₁    0
@@ -7,8 +8,8 @@
 //
 //   Conv(w)(Resize(x)) = DepthToSpace(Conv(w')(x)),   channel (o·2 + i)·2 + j of Conv(w') is phase (i, j) of channel o
 //
-// The products stay as many, but there is no large input to write and to read, and few output channels fill vectors four
-// times better; so only those are rewritten. Activations behind it move in front of the DepthToSpace.
+// The products stay as many, but there is no large input to write and to read, and few output channels fill vectors
+// four times better; so only those are rewritten. Activations behind it move in front of the DepthToSpace.
 
 #include <array>
 

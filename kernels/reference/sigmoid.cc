@@ -12,12 +12,13 @@ void make_sigmoid_floats(int f, float* floats) {
 
 void sigmoid_s16_f32_reference(const SigmoidCall& call, int row_begin, int row_end) noexcept {
     const ConstS16View& in = call.in;
-    const int64_t plane = int64_t{in.h} * in.w;
+    const int64_t b = call.block, width = in.w * b, plane = in.h * b * width;
     for (int y = row_begin; y < row_end; ++y) {
         for (int x = 0; x < in.w; ++x) {
-            for (int c = 0; c < in.c; ++c) {
-                const uint16_t q16 = sigmoid_q16(in.pixel(y, x)[c], call.f, sigmoid_table);
-                call.out[c * plane + int64_t{y} * in.w + x] = static_cast<float>(q16) * (1.0f / 65536);
+            for (int k = 0; k < in.c; ++k) {
+                const int64_t c = k / (b * b), i = k / b % b, j = k % b;
+                const uint16_t q16 = sigmoid_q16(in.pixel(y, x)[k], call.f, sigmoid_table);
+                call.out[c * plane + (y * b + i) * width + x * b + j] = static_cast<float>(q16) * (1.0f / 65536);
             }
         }
     }

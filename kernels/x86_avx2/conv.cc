@@ -1,10 +1,11 @@
-// Direct convolution with vpmaddubsw. Its pair sums saturate at 16 bits, so the weights of a pair (u8 x s8 + u8 x s8)
-// are limited to |sum| <= 128 where both have the same sign: 255 * 128 = 32640. What a pair has in excess moves into a
-// correction: one more step on the same input, only for the vectors that need it. Packing decides, from the weights
-// themselves; with the usual bell-shaped weights a few steps in a hundred are corrected. See conv_direct.h for the
-// rest.
+// Direct convolution with vpmaddubsw, exact for every weight: conv_pack.h says which steps share 16-bit sums. A tile is
+// up to 8 neighbours in an output row x 8 channels at a time; the two vectors of a block meet in the epilogue. See
+// conv_direct.h for the rest.
 //
-//     packed: [BlockIndex per block] [weights, block after block] [Correction …]
+//     packed: [VectorIndex per vector and segment] [the layer's own weights, where pixels are grouped]
+//             [step numbers] [weights, in the order of the step numbers; each group of centred steps with its masks]
+//
+// scratch: where under the input's window each step reads, in the order of the step numbers.
 
 #include "kernels/conv.h"
 
@@ -12,36 +13,29 @@
 
 #include "kernels/conv_direct.h"
 #include "kernels/x86_avx2/conv_epilogue.h"
+#include "kernels/x86_avx2/conv_pack.h"
 
 namespace octet::kernels {
 namespace {
 
-constexpr int pair_limit = 128;
-
-struct alignas(32) Correction {
-    int8_t weights[32];
-    int32_t ky, kx, channel;
-    int32_t padding[5];
+struct alignas(32) VectorIndex {
+    int32_t constant[step_lanes];     // of the vector's centred steps; in its first segment
+    int64_t weights;                  // byte offset in the packed buffer
+    int32_t groups[step_list_count];  // in each list
+    int32_t padding;
 };
 
-struct BlockIndex {
-    int64_t weights;         // byte offset in the packed buffer
-    int64_t corrections[2];  // of each vector
-    int64_t counts[2];
+// What a tile needs to know of its block.
+struct BlockSteps {
+    const std::byte* packed;
+    const VectorIndex* index;  // of the block's first vector
+    const int32_t* offsets;
+    int segments, steps;
 };
-
-// Lowers `second` until the pair is safe; returns the excess that it took away.
-int8_t split_pair(int8_t first, int8_t* second) {
-    const int sum = first + *second;
-    if ((first < 0) != (*second < 0) || (sum <= pair_limit && sum >= -pair_limit)) return 0;
-    const int excess = sum > 0 ? sum - pair_limit : sum + pair_limit;
-    *second = static_cast<int8_t>(*second - excess);
-    return static_cast<int8_t>(excess);
-}
 
 struct Avx2 {
-    static constexpr int lanes = 8;
-    static constexpr int max_pixels = 5;  // 10 accumulators, 2 vectors of weights, broadcast, ones, product
+    static constexpr int lanes = step_lanes;
+    static constexpr int max_pixels = 8;  // accumulators; 2 vectors of weights, 2 masks, ones, 3 for what is under way
 
     template <int vectors>
     using Epilogue = ConvEpilogue<vectors, PairEpilogue, BlockEpilogue>;
@@ -52,54 +46,92 @@ struct Avx2 {
         return _mm256_set1_epi32(word);
     }
 
-    static OCTET_INLINE __m256i multiply_add(__m256i acc, __m256i input, __m256i weights) {
-        const __m256i pairs = _mm256_maddubs_epi16(input, weights);
-        return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+    // Distances of a tile's pixels: x86 addresses with 1, 2, 4 and 8 times a register. GCC would compute the odd ones
+    // anew for each step.
+    struct Stride {
+        int64_t s1, s3, s5, s7;
+        explicit OCTET_INLINE Stride(int64_t s) : s1(s), s3(3 * s), s5(5 * s), s7(7 * s) {
+            asm("" : "+r"(s3), "+r"(s5), "+r"(s7));
+        }
+    };
+    static OCTET_INLINE const uint8_t* pixel(const uint8_t* in, int p, const Stride& s) {
+        return p == 3 ? in + s.s3 : p == 5 ? in + s.s5 : p == 6 ? in + 2 * s.s3 : p == 7 ? in + s.s7 : in + p * s.s1;
+    }
+
+    // Keeps a value in its register: GCC would load it anew for each use.
+    static OCTET_INLINE __m256i in_register(__m256i value) {
+        asm("" : "+x"(value));
+        return value;
+    }
+
+    // All groups of one list. offsets and weights move on.
+    template <int list, int pixels>
+    static OCTET_INLINE void add_list(__m256i (&acc)[pixels], const uint8_t* in, const Stride& stride, int groups,
+                                      const int32_t*& offsets, const __m256i*& weights) {
+        constexpr bool centred = step_lists[list].centred;
+        constexpr int group = step_lists[list].group;
+        const __m256i ones = in_register(_mm256_set1_epi16(1));
+        for (; groups > 0; --groups, offsets += group, weights += centred ? 2 * group : group) {
+            const uint8_t* x[group];
+            __m256i w[group], mask[group];
+#pragma GCC unroll 3
+            for (int k = 0; k < group; ++k) {
+                x[k] = in + offsets[k];
+                w[k] = in_register(_mm256_load_si256(weights + k));
+                if (centred) mask[k] = in_register(_mm256_load_si256(weights + group + k));
+            }
+#pragma GCC unroll 8
+            for (int p = 0; p < pixels; ++p) {
+                __m256i sum = _mm256_setzero_si256();
+#pragma GCC unroll 3
+                for (int k = 0; k < group; ++k) {
+                    const __m256i input = broadcast4(pixel(x[k], p, stride));
+                    const __m256i products = centred ? _mm256_maddubs_epi16(w[k], _mm256_xor_si256(input, mask[k]))
+                                                     : _mm256_maddubs_epi16(input, w[k]);
+                    sum = k == 0 ? products : _mm256_add_epi16(sum, products);
+                }
+                acc[p] = _mm256_add_epi32(acc[p], _mm256_madd_epi16(sum, ones));
+            }
+        }
+    }
+
+    // sums[p * sums_stride] = bias + the sums of pixel p over one vector's channels.
+    template <int pixels>
+    __attribute__((noinline)) static void sums(const BlockSteps& block, int vector, const uint8_t* in,
+                                               int64_t pixel_bytes, __m256i bias, __m256i* sums, int sums_stride) {
+        const Stride stride(pixel_bytes);
+        const VectorIndex* index = block.index + vector * block.segments;
+        const __m256i start =
+            _mm256_add_epi32(bias, _mm256_load_si256(reinterpret_cast<const __m256i*>(index->constant)));
+        __m256i acc[pixels];
+#pragma GCC unroll 8
+        for (int p = 0; p < pixels; ++p) acc[p] = start;
+        const int32_t* offsets = block.offsets + int64_t{vector} * block.steps;
+        for (int segment = 0; segment < block.segments; ++segment, ++index) {
+            const auto* weights = reinterpret_cast<const __m256i*>(block.packed + index->weights);
+            add_list<0, pixels>(acc, in, stride, index->groups[0], offsets, weights);
+            add_list<1, pixels>(acc, in, stride, index->groups[1], offsets, weights);
+            add_list<2, pixels>(acc, in, stride, index->groups[2], offsets, weights);
+            add_list<3, pixels>(acc, in, stride, index->groups[3], offsets, weights);
+            add_list<4, pixels>(acc, in, stride, index->groups[4], offsets, weights);
+        }
+#pragma GCC unroll 8
+        for (int p = 0; p < pixels; ++p) sums[p * sums_stride] = acc[p];
     }
 
     template <int vectors, int pixels>
-    __attribute__((noinline)) static void tile(const ConvRow& row, const Epilogue<vectors>& epilogue, int x) {
+    static void tile(const ConvRow& row, const Epilogue<vectors>& epilogue, int x) {
+        const auto& block = *reinterpret_cast<const BlockSteps*>(row.block);
+        const int64_t pixel_bytes = row.window.pixel_bytes;
         __m256i acc[pixels][vectors];
-#pragma GCC unroll 8
-        for (int p = 0; p < pixels; ++p) {
-#pragma GCC unroll 2
-            for (int v = 0; v < vectors; ++v) acc[p][v] = epilogue.bias[v];
-        }
-        const ConvWindow& window = row.window;
-        const int64_t stride = window.pixel_bytes;
-        const auto& index = *reinterpret_cast<const BlockIndex*>(row.block);
-        const std::byte* packed = row.call->packed;
-        const auto* weights = reinterpret_cast<const __m256i*>(packed + index.weights);
-        for (int r = 0; r < window.rows; ++r) {
-            for (int run = 0; run < window.runs; ++run) {
-                const uint8_t* in = row.in + x * stride + r * window.row_bytes + run * window.run_bytes;
-                for (int step = 0; step < window.steps; ++step, in += 4, weights += vectors) {
-                    __m256i w[vectors];
-#pragma GCC unroll 2
-                    for (int v = 0; v < vectors; ++v) w[v] = _mm256_load_si256(weights + v);
-#pragma GCC unroll 8
-                    for (int p = 0; p < pixels; ++p) {
-                        const __m256i input = broadcast4(in + p * stride);
-#pragma GCC unroll 2
-                        for (int v = 0; v < vectors; ++v) acc[p][v] = multiply_add(acc[p][v], input, w[v]);
-                    }
-                }
-            }
-        }
-        const int64_t row_bytes = row.call->params.dilation_h * row.call->in.row_stride;
-        const int64_t tap_bytes = row.call->params.dilation_w * row.call->in.pixel_stride;
-#pragma GCC unroll 2
         for (int v = 0; v < vectors; ++v) {
-            const auto* correction = reinterpret_cast<const Correction*>(packed + index.corrections[v]);
-            for (int64_t i = 0; i < index.counts[v]; ++i, ++correction) {
-                const uint8_t* in =
-                    row.in + x * stride + correction->ky * row_bytes + correction->kx * tap_bytes + correction->channel;
-                const __m256i w = _mm256_load_si256(reinterpret_cast<const __m256i*>(correction->weights));
-#pragma GCC unroll 8
-                for (int p = 0; p < pixels; ++p) acc[p][v] = multiply_add(acc[p][v], broadcast4(in + p * stride), w);
-            }
+            sums<pixels>(block, v, row.in + x * pixel_bytes, pixel_bytes, epilogue.bias[v], &acc[0][v], vectors);
         }
-        conv_store_tile<vectors, pixels>(row, epilogue, acc, x);
+        if constexpr (vectors == 2) {
+            epilogue.store(row, &acc[0][0], pixels, x);
+        } else {
+            conv_store_tile<vectors, pixels>(row, epilogue, acc, x);
+        }
     }
 };
 
@@ -108,111 +140,128 @@ const char* refuses(const ConvParams& p, const int8_t*) {
     return p.groups == 1 ? nullptr : "grouped convolution";
 }
 
-// Walks the vectors of all blocks in packed order: visit(block, vector, ky, kx, channel, weights[32], excess[32], any
-// excess).
-template <typename Visit>
-void for_each_vector(const ConvParams& layer, const int8_t* weights, Visit visit) {
-    const ConvParams p = conv_grouped(layer, Avx2::lanes);
-    for (int b = 0; b < conv_blocks(p, Avx2::lanes); ++b) {
-        const int first = b * 2 * Avx2::lanes;
-        const int channels = p.cout - first < 2 * Avx2::lanes ? p.cout - first : 2 * Avx2::lanes;
-        const int vectors = conv_block_vectors(channels, Avx2::lanes);
-        for (int tap = 0; tap < p.kernel_h * p.kernel_w; ++tap) {
-            const int ky = tap / p.kernel_w, kx = tap % p.kernel_w;
-            for (int i = 0; i < p.cin; i += 4) {
-                for (int v = 0; v < vectors; ++v) {
-                    alignas(32) int8_t main[32] = {}, excess[32] = {};
-                    bool any = false;
-                    for (int lane = 0; lane < Avx2::lanes; ++lane) {
-                        const int o = conv_lane_channel(vectors, v, lane);
-                        if (o >= channels) continue;
-                        for (int j = 0; j < 4 && i + j < p.cin; ++j) {
-                            main[lane * 4 + j] = conv_weight(layer, Avx2::lanes, weights, first + o, ky, kx, i + j);
-                        }
-                        for (const int j : {0, 2}) {
-                            int8_t* pair = main + lane * 4 + j;
-                            excess[lane * 4 + j + 1] = split_pair(pair[0], pair + 1);
-                            any = any || excess[lane * 4 + j + 1] != 0;
-                        }
+struct PackedLayout {
+    int64_t raw, steps, weights;  // byte offsets
+};
+
+PackedLayout packed_layout(const StepShape& shape) {
+    PackedLayout layout = {};
+    layout.raw = int64_t{shape.vectors} * shape.segments * static_cast<int64_t>(sizeof(VectorIndex));
+    layout.steps = conv_round_up(layout.raw + conv_raw_bytes(shape.layer, step_lanes), buffer_alignment);
+    layout.weights = conv_round_up(
+        layout.steps + int64_t{shape.vectors} * shape.steps * static_cast<int64_t>(sizeof(uint16_t)), buffer_alignment);
+    return layout;
+}
+
+size_t packed_bytes(const ConvParams& p, const int8_t* weights) {
+    const StepShape shape(p);
+    int64_t vectors = int64_t{shape.vectors} * shape.steps;
+    for (int v = 0; v < shape.vectors; ++v) {
+        for (int s = 0; s < shape.steps; ++s) vectors += StepLoad(step_weights(shape, weights, v, s)).is_centred;
+    }
+    return static_cast<size_t>(packed_layout(shape).weights + vectors * static_cast<int64_t>(sizeof(__m256i)));
+}
+
+// Adds w * (w < 0 ? 127 : 128) of the 4 channels of each lane.
+void add_constant(int32_t* constant, __m256i w) {
+    alignas(32) int8_t values[32];
+    _mm256_store_si256(reinterpret_cast<__m256i*>(values), w);
+    for (int i = 0; i < 32; ++i) constant[i / 4] += values[i] * (values[i] < 0 ? 127 : 128);
+}
+
+void pack(const ConvParams& p, const int8_t* weights, std::byte* packed) {
+    const StepShape shape(p);
+    const PackedLayout layout = packed_layout(shape);
+    __builtin_memcpy(packed + layout.raw, weights, static_cast<size_t>(conv_raw_bytes(p, step_lanes)));
+    auto* index = reinterpret_cast<VectorIndex*>(packed);
+    auto* steps = reinterpret_cast<uint16_t*>(packed + layout.steps);
+    auto* out = reinterpret_cast<__m256i*>(packed + layout.weights);
+    StepGroups groups;
+    for (int vector = 0; vector < shape.vectors; ++vector) {
+        int32_t* constant = index->constant;
+        for (int segment = 0; segment < shape.segments; ++segment, ++index) {
+            groups.fill(shape, weights, vector, segment);
+            groups.write(steps);
+            *index = {{}, reinterpret_cast<std::byte*>(out) - packed, {}, 0};
+            for (int list = 0; list < step_list_count; ++list) {
+                const auto [centred, group] = step_lists[list];
+                index->groups[list] = groups.counts[list];
+                for (int g = 0; g < groups.counts[list]; ++g, out += centred ? 2 * group : group) {
+                    for (int k = 0; k < group; ++k, ++steps) {
+                        const __m256i w = step_weights(shape, weights, vector, segment * segment_steps + int{*steps});
+                        _mm256_store_si256(out + k, centred ? _mm256_abs_epi8(w) : w);
+                        if (!centred) continue;
+                        const __m256i negative = _mm256_cmpgt_epi8(_mm256_setzero_si256(), w);
+                        _mm256_store_si256(out + group + k, _mm256_xor_si256(negative, _mm256_set1_epi8(-128)));
+                        add_constant(constant, w);
                     }
-                    visit(b, v, ky, kx, i, main, excess, any);
                 }
             }
         }
     }
 }
 
-struct PackedLayout {
-    int blocks;
-    int64_t block_bytes, index, raw, corrections;  // offsets: block 0, the layer's own weights, the first correction
-};
-
-PackedLayout packed_layout(const ConvParams& layer) {
-    const ConvParams p = conv_grouped(layer, Avx2::lanes);
-    PackedLayout layout = {conv_blocks(p, Avx2::lanes), conv_block_bytes(p, 2, Avx2::lanes), 0, 0, 0};
-    layout.index = conv_round_up(layout.blocks * static_cast<int64_t>(sizeof(BlockIndex)), buffer_alignment);
-    layout.raw = layout.index + layout.blocks * layout.block_bytes;
-    layout.corrections = conv_round_up(layout.raw + conv_raw_bytes(layer, Avx2::lanes), buffer_alignment);
-    return layout;
+// Offsets of all blocks where blocks change from unit to unit, else of one.
+bool offsets_of_all_blocks(const StepShape& shape) {
+    return conv_block_bytes(shape.p, 2, step_lanes) * conv_blocks(shape.p, step_lanes) <= conv_resident_weights;
 }
 
-size_t packed_bytes(const ConvParams& p, const int8_t* weights) {
-    int64_t count = 0;
-    for_each_vector(p, weights, [&](int, int, int, int, int, const int8_t*, const int8_t*, bool any) { count += any; });
-    return static_cast<size_t>(packed_layout(p).corrections + count * static_cast<int64_t>(sizeof(Correction)));
-}
-
-void pack(const ConvParams& p, const int8_t* weights, std::byte* packed) {
-    const PackedLayout layout = packed_layout(p);
-    auto* index = reinterpret_cast<BlockIndex*>(packed);
-    for (int b = 0; b < layout.blocks; ++b) index[b] = {layout.index + b * layout.block_bytes, {0, 0}, {0, 0}};
-    for_each_vector(p, weights, [&](int b, int v, int, int, int, const int8_t*, const int8_t*, bool any) {
-        index[b].counts[v] += any;
-    });
-    int64_t end = layout.corrections;
-    for (int b = 0; b < layout.blocks; ++b) {
-        for (int v = 0; v < 2; ++v) {
-            index[b].corrections[v] = end;
-            end += index[b].counts[v] * static_cast<int64_t>(sizeof(Correction));
-            index[b].counts[v] = 0;
-        }
-    }
-    std::byte* out = nullptr;
-    int block = -1;
-    for_each_vector(p, weights,
-                    [&](int b, int v, int ky, int kx, int i, const int8_t* main, const int8_t* excess, bool any) {
-                        if (b != block) out = packed + index[b].weights;
-                        block = b;
-                        __builtin_memcpy(out, main, 32);
-                        out += 32;
-                        if (!any) return;
-                        Correction correction = {{}, ky, kx, i, {}};
-                        __builtin_memcpy(correction.weights, excess, 32);
-                        auto* corrections = reinterpret_cast<Correction*>(packed + index[b].corrections[v]);
-                        corrections[index[b].counts[v]++] = correction;
-                    });
-    __builtin_memcpy(packed + layout.raw, weights, static_cast<size_t>(conv_raw_bytes(p, Avx2::lanes)));
-}
-
-size_t scratch_bytes(const ConvCall&) {
-    return 0;
+size_t scratch_bytes(const ConvCall& call) {
+    const StepShape shape(call.params);
+    return static_cast<size_t>(offsets_of_all_blocks(shape) ? shape.vectors : 2) * static_cast<size_t>(shape.steps) *
+           sizeof(int32_t);
 }
 
 int units(const ConvCall& call) {
-    return conv_direct_units(call, Avx2::lanes);
+    return conv_direct_units(call, step_lanes);
 }
 
-void run(const ConvCall& call, int unit_begin, int unit_end, std::byte*) noexcept {
-    const auto* raw_weights = reinterpret_cast<const int8_t*>(call.packed + packed_layout(call.params).raw);
-    conv_direct_run<Avx2>(call, unit_begin, unit_end, raw_weights,
-                          [&](int b) { return call.packed + b * static_cast<int64_t>(sizeof(BlockIndex)); });
+// offsets[vector][n]: of the vector's n-th step number.
+void fill_offsets(const ConvCall& call, const StepShape& shape, int first_vector, int vectors, int32_t* offsets) {
+    const auto* steps = reinterpret_cast<const uint16_t*>(call.packed + packed_layout(shape).steps) +
+                        int64_t{first_vector} * shape.steps;
+    for (int segment = 0; segment < shape.segments; ++segment) {
+        const int first = segment * segment_steps, size = shape.segment_size(segment);
+        int32_t offset_of[segment_steps];
+        for (int s = 0; s < size; ++s) {
+            const int tap = (first + s) / shape.steps_per_tap, step = (first + s) % shape.steps_per_tap;
+            offset_of[s] =
+                static_cast<int32_t>(tap / shape.taps_w * shape.p.dilation_h * call.in.row_stride +
+                                     tap % shape.taps_w * shape.p.dilation_w * call.in.pixel_stride + step * 4);
+        }
+        for (int v = 0; v < vectors; ++v) {
+            const int64_t at = int64_t{v} * shape.steps + first;
+            for (int s = 0; s < size; ++s) offsets[at + s] = offset_of[steps[at + s]];
+        }
+    }
+}
+
+void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) noexcept {
+    if (unit_begin == unit_end) return;
+    const StepShape shape(call.params);
+    auto* offsets = reinterpret_cast<int32_t*>(scratch);
+    const bool all = offsets_of_all_blocks(shape);
+    if (all) fill_offsets(call, shape, 0, shape.vectors, offsets);
+    BlockSteps steps = {call.packed, nullptr, offsets, shape.segments, shape.steps};
+    int filled = -1;
+    const auto block_of = [&](int b) {
+        steps.index = reinterpret_cast<const VectorIndex*>(call.packed) + int64_t{b} * 2 * shape.segments;
+        if (all) steps.offsets = offsets + int64_t{b} * 2 * shape.steps;
+        if (!all && filled != b) {
+            fill_offsets(call, shape, b * 2, shape.vectors - b * 2 < 2 ? shape.vectors - b * 2 : 2, offsets);
+            filled = b;
+        }
+        return reinterpret_cast<const std::byte*>(&steps);
+    };
+    const auto* raw_weights = reinterpret_cast<const int8_t*>(call.packed + packed_layout(shape).raw);
+    conv_direct_run<Avx2>(call, unit_begin, unit_end, raw_weights, block_of);
 }
 
 }  // namespace
 
-extern const ConvKernel conv_u8s8_5x16_avx2;
-const ConvKernel conv_u8s8_5x16_avx2 = {
-    "conv_u8s8_5x16_avx2", Isa::avx2, refuses, packed_bytes, pack, scratch_bytes, units, run,
+extern const ConvKernel conv_u8s8_8x8_avx2;
+const ConvKernel conv_u8s8_8x8_avx2 = {
+    "conv_u8s8_8x8_avx2", Isa::avx2, refuses, packed_bytes, pack, scratch_bytes, units, run,
 };
 
 }  // namespace octet::kernels

@@ -119,21 +119,68 @@ struct BlockEpilogue {
         return _mm256_set_m128i(_mm_loadu_si128(quads + vector + 2), _mm_loadu_si128(quads + vector));
     }
 
-    OCTET_INLINE void store(const ConvRow& row, __m256i a, __m256i b, int x) const {
+    // sums[2 * i], sums[2 * i + 1]: the accumulators of pixel x + i, i < count.
+    OCTET_INLINE void store(const ConvRow& row, const __m256i* sums, int count, int x) const {
         const ConvCall& call = *row.call;
-        if (call.epilogue.output == OutputKind::s32) return store_s32(call.out_s32.pixel(row.y, x) + channel, a, b);
-        const __m256i t = _mm256_packs_epi32(_mm256_srav_epi32(a, shift[0]), _mm256_srav_epi32(b, shift[1]));
-        const __m256i u = fixed16.activate(t);
-        if (call.epilogue.output == OutputKind::s16) {
-            store_bytes(call.out_s16.pixel(row.y, x) + channel, fixed16.s16(u), channels * 2);
-            return;
+        if (call.epilogue.output == OutputKind::s32) {
+            for (int i = 0; i < count; ++i) {
+                store_s32(call.out_s32.pixel(row.y, x + i) + channel, sums[2 * i], sums[2 * i + 1]);
+            }
+        } else if (call.epilogue.output == OutputKind::s16) {
+            for (int i = 0; i < count; ++i) {
+                const __m256i u = fixed16.activate(narrow(sums + 2 * i));
+                store_bytes(call.out_s16.pixel(row.y, x + i) + channel, fixed16.s16(u), channels * 2);
+            }
+        } else if (fixed16.activation == Activation::hardswish) {
+            store_u8<Activation::hardswish>(*this, row, sums, count, x);
+        } else if (fixed16.activation == Activation::none) {
+            store_u8<Activation::none>(*this, row, sums, count, x);
+        } else {
+            store_u8<all_others>(*this, row, sums, count, x);
         }
-        __m256i v = fixed16.scale(u);
-        if (call.residual.data) {
-            const auto* residual = reinterpret_cast<const __m128i*>(call.residual.pixel(row.y, x) + channel);
-            v = fixed16.add_residual(v, _mm_loadu_si128(residual));
+    }
+
+  private:
+    static constexpr auto all_others = static_cast<Activation>(255);
+
+    // int32 -> int16, 16 channels in natural order
+    OCTET_INLINE __m256i narrow(const __m256i* sums) const {
+        return _mm256_packs_epi32(_mm256_srav_epi32(sums[0], shift[0]), _mm256_srav_epi32(sums[1], shift[1]));
+    }
+
+    // Two pixels at a time share the step from 16 to 8 bits. A copy of the epilogue, so that its constants stay in
+    // registers: what is written might change them for all that the compiler knows.
+    template <Activation activation>
+    __attribute__((noinline)) static void store_u8(const BlockEpilogue& whole, const ConvRow& row, const __m256i* sums,
+                                                   int count, int x) {
+        const BlockEpilogue epilogue = whole;
+        Fixed16x16 fixed16 = epilogue.fixed16;
+        if (activation != all_others) fixed16.activation = activation;
+        const ConvCall& call = *row.call;
+        uint8_t* out = call.out_u8.pixel(row.y, x) + epilogue.channel;
+        const int64_t out_stride = call.out_u8.pixel_stride, residual_stride = call.residual.pixel_stride;
+        const uint8_t* residual = call.residual.data ? call.residual.pixel(row.y, x) + epilogue.channel : nullptr;
+        for (int i = 0; i < count; i += 2, sums += 4, out += 2 * out_stride) {
+            const bool second = i + 1 < count;
+            __m256i a = fixed16.scale(fixed16.activate(epilogue.narrow(sums)));
+            __m256i b = second ? fixed16.scale(fixed16.activate(epilogue.narrow(sums + 2))) : a;
+            if (residual) {
+                a = fixed16.add_residual(a, _mm_loadu_si128(reinterpret_cast<const __m128i*>(residual)));
+                residual += residual_stride;
+                if (second) b = fixed16.add_residual(b, _mm_loadu_si128(reinterpret_cast<const __m128i*>(residual)));
+                residual += residual_stride;
+            }
+            const __m256i y = fixed16.round(a, b);
+            if (epilogue.channels == 16) {
+                _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm256_castsi256_si128(y));
+                if (second) {
+                    _mm_storeu_si128(reinterpret_cast<__m128i*>(out + out_stride), _mm256_extracti128_si256(y, 1));
+                }
+            } else {
+                store_bytes(out, _mm256_castsi256_si128(y), epilogue.channels);
+                if (second) store_bytes(out + out_stride, _mm256_extracti128_si256(y, 1), epilogue.channels);
+            }
         }
-        store_bytes(call.out_u8.pixel(row.y, x) + channel, fixed16.round(v), channels);
     }
 
     OCTET_INLINE void store_s32(int32_t* out, __m256i a, __m256i b) const {

@@ -56,7 +56,11 @@ struct Avx2 {
                 }
             }
         }
-        conv_store_tile<vectors, pixels>(row, epilogue, acc, x);
+        if constexpr (vectors == 2) {
+            epilogue.store(row, &acc[0][0], pixels, x);
+        } else {
+            conv_store_tile<vectors, pixels>(row, epilogue, acc, x);
+        }
     }
 };
 

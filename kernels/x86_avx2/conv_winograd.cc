@@ -85,7 +85,13 @@ struct WinogradAvx2 {
                 epilogue.store(row, at(0, j), at(0, second ? j + 1 : j), second, x + j);
             }
         } else {
-            for (int j = 0; j < width; ++j) epilogue.store(row, at(0, j), at(1, j), x + j);
+            __m256i sums[8];
+#pragma GCC unroll 4
+            for (int j = 0; j < 4; ++j) {
+                sums[2 * j] = at(0, j);
+                sums[2 * j + 1] = at(1, j);
+            }
+            epilogue.store(row, sums, width, x);
         }
     }
 };

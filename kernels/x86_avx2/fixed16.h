@@ -13,8 +13,8 @@ namespace octet::kernels {
 namespace {
 
 struct Fixed16x16 {
-    __m256i mult, prelu_alpha, alpha, clip_lo, clip_hi, three, six, out_mult, offset, out_min, out_max, residual_mult,
-        residual_zero_point;
+    __m256i mult, prelu_alpha, alpha, clip_lo, clip_hi, three, six, out_mult, offset, out_min, out_max, out_min_u8,
+        out_max_u8, residual_mult, residual_zero_point;
     __m128i gate_shift, out_shift;
     Activation activation;
 
@@ -34,6 +34,8 @@ struct Fixed16x16 {
         out_shift = _mm_cvtsi32_si128(e.out_shift);
         out_min = _mm256_set1_epi16(e.out_min);
         out_max = _mm256_set1_epi16(e.out_max);
+        out_min_u8 = _mm256_set1_epi8(static_cast<char>(e.out_min));
+        out_max_u8 = _mm256_set1_epi8(static_cast<char>(e.out_max));
         residual_mult = _mm256_set1_epi16(e.residual_mult);
         residual_zero_point = _mm256_set1_epi16(e.residual_zero_point);
         activation = e.activation;
@@ -70,6 +72,14 @@ struct Fixed16x16 {
     OCTET_INLINE __m256i add_residual(__m256i v, __m128i x) const {
         const __m256i centred = _mm256_slli_epi16(_mm256_sub_epi16(_mm256_cvtepu8_epi16(x), residual_zero_point), 7);
         return _mm256_adds_epi16(v, _mm256_mulhrs_epi16(centred, residual_mult));
+    }
+
+    // v of two pixels -> 16 u8 values of each
+    OCTET_INLINE __m256i round(__m256i a, __m256i b) const {
+        const __m256i y = _mm256_packus_epi16(_mm256_sra_epi16(_mm256_adds_epi16(a, offset), out_shift),
+                                              _mm256_sra_epi16(_mm256_adds_epi16(b, offset), out_shift));
+        const __m256i clamped = _mm256_min_epu8(_mm256_max_epu8(y, out_min_u8), out_max_u8);
+        return _mm256_permute4x64_epi64(clamped, _MM_SHUFFLE(3, 1, 2, 0));
     }
 
     // v -> 16 u8 values

@@ -158,6 +158,16 @@ TEST(Lowering, WideLogitsThroughSigmoid) {
     check(b, b.random_tensor({1, 8, 6, 6}, -5, 7), {1.0F / 1024, 1.01, {"conv", "sigmoid"}});
 }
 
+TEST(Lowering, WideLogitsOfPhases) {
+    QuantizedGraph b;
+    const ValueId x = b.quantize(b.input({1, 8, 6, 5}), 0.05F, 100);
+    const ValueId logits =
+        b.quantize(b.node("HardSwish", {b.conv(x, 8, 8, 3, 1, 0.05F, 0.001F)}), 1.0F / 1024, 0, DType::int16);
+    b.output(b.node(
+        "Sigmoid", {b.node("DepthToSpace", {logits}, {{"blocksize", std::int64_t{2}}, {"mode", std::string("CRD")}})}));
+    check(b, b.random_tensor({1, 8, 6, 5}, -5, 7), {1.0F / 1024, 1.01, {"conv", "sigmoid"}});
+}
+
 TEST(Lowering, DetectionsInFixedPoint) {
     QuantizedGraph b;
     const ValueId x = b.quantize(b.input({1, 8, 6, 4}), 0.05F, 100);

@@ -263,13 +263,14 @@ TEST_P(Sigmoid, equals_reference) {
     std::vector<float> floats(sigmoid_floats);
     for (int f = 0; f <= 12; ++f) {
         make_sigmoid_floats(f, floats.data());
-        for (const int c : {1, 2, 3, 7, 8, 9, 18}) {
+        for (const auto& [c, block] :
+             {std::pair{1, 1}, {2, 1}, {3, 1}, {7, 1}, {9, 1}, {18, 1}, {4, 2}, {8, 2}, {9, 3}}) {
             const int h = integer(1, 3), w = integer(1, 20);
             const Plane<int16_t> in(h, w, c, 0, random_slice(random_), random_);
             in.view().pixel(0, 0)[0] = -32768;
             in.view().pixel(h - 1, w - 1)[c - 1] = 32767;
             std::vector<float> expected(static_cast<size_t>(c) * h * w + 8, -1.0f), actual = expected;
-            SigmoidCall call{in.read(), f, floats.data(), expected.data()};
+            SigmoidCall call{in.read(), f, floats.data(), expected.data(), block};
             sigmoid_s16_f32_reference(call, 0, h);
             call.out = actual.data();
             GetParam().run(call, h / 2, h);
