@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
+#include <numeric>
 
 #include "apps/common/base64.h"
 #include "apps/common/report_figures.h"
@@ -15,6 +17,22 @@ namespace {
 
 std::string megabytes(std::uint64_t bytes) {
     return fmt::format("{:.2f} MB", static_cast<double>(bytes) / 1e6);
+}
+
+// Digits in groups of three, parted by narrow spaces.
+std::string grouped(std::uint64_t number) {
+    std::string text = std::to_string(number);
+    for (std::size_t at = text.size(); at > 3;) text.insert(at -= 3, "\u202F");
+    return text;
+}
+
+std::string decibels(double value) {
+    return value >= 99 ? "exact" : fmt::format("{:.1f} dB", value);
+}
+
+// Without the folder.
+std::string file_of(const std::string& path) {
+    return path.substr(path.find_last_of('/') + 1);
 }
 
 double percent(std::uint64_t part, std::uint64_t whole) {
@@ -56,7 +74,7 @@ void write_header(std::string& page, const Report& report) {
     page += fmt::format(
         "<h1>Quantization of {}</h1>\n<p class=\"lead\">What octet-quantize {} made of it, and what it "
         "cost.</p>\n<div class=\"tiles\">\n",
-        escape_markup(from.path), escape_markup(report.version));
+        escape_markup(file_of(from.path)), escape_markup(report.version));
     tile(page, "Size", fmt::format("{} → {}", megabytes(from.file_bytes), megabytes(to.file_bytes)),
          fmt::format("{:.1f} % of FP32", percent(to.file_bytes, from.file_bytes)));
     const ReportExecution& execution = report.execution;
@@ -68,7 +86,7 @@ void write_header(std::string& page, const Report& report) {
         const auto worst =
             std::min_element(report.outputs.begin(), report.outputs.end(),
                              [](const auto& a, const auto& b) { return a.second.sqnr_db() < b.second.sqnr_db(); });
-        tile(page, "Least faithful output", fmt::format("{:.1f} dB", worst->second.sqnr_db()),
+        tile(page, "Least faithful output", decibels(worst->second.sqnr_db()),
              fmt::format("{}, cosine {:.5f}", worst->first, worst->second.cosine()));
     }
     page += "</div>\n<dl>\n";
@@ -103,7 +121,7 @@ void write_sizes(std::string& page, const Report& report) {
         "[bytes]</th><th>INT8 / FP32</th><th>share of the INT8 file</th></tr></thead>\n<tbody>\n";
     const auto row = [&](std::string_view name, std::uint64_t a, std::uint64_t b, std::string_view css) {
         page += fmt::format("<tr{}><td class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{:.1f} %</td></tr>\n",
-                            css, name, a, b, a == 0 ? "–" : fmt::format("{:.1f} %", percent(b, a)),
+                            css, name, grouped(a), grouped(b), a == 0 ? "–" : fmt::format("{:.1f} %", percent(b, a)),
                             percent(b, to.file_bytes));
     };
     const auto rest = [](const ReportModel& model) {
@@ -130,21 +148,24 @@ void write_outputs(std::string& page, const Report& report) {
 }
 
 void write_layer_table(std::string& page, const std::vector<ReportLayer>& layers) {
-    page += "<h3>Every layer</h3>\n<div class=\"tall\"><table class=\"layers\">\n<thead><tr>";
-    const std::pair<const char*, const char*> heads[] = {{"", "#"},
-                                                         {"text", "Node"},
-                                                         {"text", "Operators"},
-                                                         {"", "SQNR alone [dB]"},
-                                                         {"", "SQNR accum. [dB]"},
-                                                         {"", "cos. alone"},
-                                                         {"", "cos. accum."},
-                                                         {"text", "Grid"},
-                                                         {"", "Bits"},
-                                                         {"", "Scale"},
-                                                         {"", "Zero point"}};
-    for (const auto& [css, name] : heads)
-        page += fmt::format("<th{}><button type=\"button\">{}</button></th>",
-                            *css ? fmt::format(" class=\"{}\"", css) : std::string(), name);
+    page +=
+        "<h3>Every layer</h3>\n<p class=\"lead\">Least faithful first; a click on a heading sorts. Red: the 12 "
+        "smallest of a column.</p>\n<div class=\"tall\"><table class=\"layers\">\n<thead><tr>";
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 11> heads{{
+        {"", "#"},
+        {" class=\"text\"", "Node"},
+        {" class=\"text\"", "Operators"},
+        {"", "SQNR alone [dB]"},
+        {" aria-sort=\"ascending\"", "SQNR accum. [dB]"},
+        {"", "cosine alone"},
+        {"", "cosine accum."},
+        {" class=\"text\"", "Grid"},
+        {"", "Bits"},
+        {"", "Scale"},
+        {"", "Zero point"},
+    }};
+    for (const auto& [attributes, name] : heads)
+        page += fmt::format("<th{}><button type=\"button\">{}</button></th>", attributes, name);
     page += "</tr></thead>\n<tbody>\n";
     std::vector<double> alone, accumulated;
     for (const ReportLayer& layer : layers) {
@@ -152,17 +173,21 @@ void write_layer_table(std::string& page, const std::vector<ReportLayer>& layers
         accumulated.push_back(layer.accumulated.sqnr_db());
     }
     const auto worst_alone = smallest_ones(alone), worst_accumulated = smallest_ones(accumulated);
-    const auto decibels = [](double value, bool worst) {
+    const auto cell = [](double value, bool worst) {
         return fmt::format("<td{} data-value=\"{:.4f}\">{}</td>", worst ? " class=\"bad\"" : "", value,
                            value >= 99 ? "exact" : fmt::format("{:.1f}", value));
     };
-    for (std::size_t i = 0; i < layers.size(); ++i) {
+    std::vector<std::size_t> order(layers.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return accumulated[a] < accumulated[b]; });
+    for (const std::size_t i : order) {
         const ReportLayer& layer = layers[i];
         page += fmt::format(
             "<tr><td>{}</td><td class=\"name\">{}</td><td class=\"text\">{}</td>{}{}<td>{:.5f}</td><td>"
             "{:.5f}</td><td class=\"text\">{}</td><td>{}</td><td data-value=\"{:.9g}\">{:.5g}</td><td>{}</td></tr>\n",
-            i + 1, escape_markup(layer.node), escape_markup(layer.op), decibels(alone[i], worst_alone[i]),
-            decibels(accumulated[i], worst_accumulated[i]), layer.alone.cosine(), layer.accumulated.cosine(),
+            i + 1, escape_markup(layer.node), escape_markup(layer.op), cell(alone[i], worst_alone[i]),
+            cell(accumulated[i], worst_accumulated[i]), layer.alone.cosine(), layer.accumulated.cosine(),
             kind_name(layer.kind), bits_of(layer.grid), layer.grid.scale, layer.grid.scale, layer.grid.zero_point);
     }
     page += "</tbody></table></div>\n";
@@ -181,7 +206,7 @@ void write_layers(std::string& page, const Report& report) {
     page +=
         R"(<div class="legend"><span><i class="key accumulated"></i>accumulated</span><span><i class="key alone"></i>)"
         R"(layer alone</span><span><i class="key worst"></i>least faithful, accumulated</span></div>)"
-        "\n<figure>" +
+        "\n<figure class=\"wide\">" +
         sqnr_chart(report.layers) + "</figure>\n";
     write_outputs(page, report);
     write_layer_table(page, report.layers);
@@ -217,10 +242,9 @@ void write_candidates(std::string& page, const ReportActivation& activation, qua
 }
 
 void write_activation(std::string& page, const ReportActivation& activation, quant::Method chosen, bool open) {
-    page += fmt::format(
-        "<details class=\"grid\"{}><summary><code>{}</code> <small>{}, {} bits, {:.1f} dB</small></summary>\n",
-        open ? " open=\"open\"" : "", escape_markup(sources_text(activation)), kind_name(activation.kind),
-        bits_of(activation.grid), activation.sqnr_db);
+    page += fmt::format("<details class=\"grid\"{}><summary><code>{}</code> <small>{}, {} bits, {}</small></summary>\n",
+                        open ? " open=\"open\"" : "", escape_markup(sources_text(activation)),
+                        kind_name(activation.kind), bits_of(activation.grid), decibels(activation.sqnr_db));
     if (activation.total == 0) {
         none(page, activation.kind == quant::GridKind::pixels ? "Pixels: every integer from 0 to 255 stands for itself."
                                                               : "Calibration counted no values of it.");
@@ -254,7 +278,8 @@ void write_histograms(std::string& page, const Report& report) {
         return;
     }
     const std::size_t open = std::min(report_worst_count, report.activations.size());
-    page += fmt::format("<h3>The {} least faithful grids</h3>\n<div class=\"cards\">\n", open);
+    page += fmt::format("<h3>The {} least faithful of {} grids</h3>\n<div class=\"cards\">\n", open,
+                        report.activations.size());
     for (std::size_t i = 0; i < open; ++i) write_activation(page, report.activations[i], report.method, true);
     page += "</div>\n";
     if (open == report.activations.size()) return;
@@ -270,7 +295,8 @@ void write_histograms(std::string& page, const Report& report) {
 void write_divergences(std::string& page, const Report& report) {
     section(page, "divergence", "KL divergence of the entropy method",
             "D(i) between the histogram of |x| cut at bin i of 2048, its outliers added to the last bin, and the same "
-            "merged into 128 levels, for i from 128. The method takes the threshold at the minimum.");
+            "merged into 128 levels, for i from 128. The method takes the threshold at the minimum, and the largest "
+            "one where several tensors share a grid.");
     const bool any = std::any_of(report.activations.begin(), report.activations.end(),
                                  [](const ReportActivation& one) { return !one.divergence.empty(); });
     if (!any) {
@@ -281,9 +307,8 @@ void write_divergences(std::string& page, const Report& report) {
     for (const ReportActivation& activation : report.activations) {
         if (activation.divergence.empty()) continue;
         page += fmt::format("<figure><figcaption><code>{}</code>", escape_markup(sources_text(activation)));
-        if (activation.divergence.size() > 1)
-            page +=
-                fmt::format(" <small>{} curves; the largest threshold is taken</small>", activation.divergence.size());
+        for (const ReportDivergence& one : activation.divergence)
+            page += fmt::format("<br/><small>{}</small>", escape_markup(minimum_text(one)));
         page += "</figcaption>\n" + divergence_chart(activation) + "</figure>\n";
     }
     page += "</div>\n";
@@ -374,7 +399,7 @@ std::string report_page(const Report& report) {
         "content=\"width=device-width, initial-scale=1\"/>\n<title>Quantization of "
         "{}</title>\n<style>{}</style>\n</head>\n"
         "<body>\n",
-        escape_markup(report.float_model.path), report_style);
+        escape_markup(file_of(report.float_model.path)), report_style);
     write_header(page, report);
     write_navigation(page);
     write_sizes(page, report);

@@ -86,7 +86,7 @@ struct ReportConcat {
     std::int64_t boxes = 0;
     double largest_coordinate = 0;
     double largest_score = 0;
-    double display_threshold = 0, evaluation_threshold = 0;
+    float display_threshold = 0, evaluation_threshold = 0;
     std::uint64_t shown = 0, ranked = 0;  // by float32
     ReportConcatForm together;            // as the network gives them
     ReportConcatForm divided;             // coordinates divided by 640

@@ -11,6 +11,8 @@ namespace octet::apps {
 namespace {
 
 constexpr double no_noise_db = 99;
+// The i of entropy_threshold()'s first D(i).
+constexpr std::ptrdiff_t first_cut = 128;
 // Counts start below 1, so that a single value is seen.
 constexpr double least_count = 0.5;
 
@@ -55,7 +57,7 @@ std::vector<bool> smallest_ones(const std::vector<double>& values) {
 
 std::string sqnr_chart(const std::vector<ReportLayer>& layers) {
     const auto count = static_cast<double>(layers.size());
-    SvgChart chart(1240, 320, {"layer, in the order of execution", 0.5, std::max(count, 1.0) + 0.5, false},
+    SvgChart chart(1100, 300, {"layer, in the order of execution", 0.5, std::max(count, 1.0) + 0.5, false},
                    decibel_axis(layers), "SQNR of every layer over the network");
     std::vector<ChartPoint> accumulated;
     std::vector<double> values;
@@ -109,6 +111,15 @@ std::string histogram_chart(const ReportActivation& activation, quant::Method ch
     return chart.svg();
 }
 
+std::string minimum_text(const ReportDivergence& divergence) {
+    const auto& [threshold, curve] = divergence.result;
+    const auto least = std::min_element(curve.begin(), curve.end());
+    if (least == curve.end() || !std::isfinite(*least))
+        return fmt::format("no finite D: every value lies in the last bins; threshold {:.4g}", threshold);
+    return fmt::format("argmin i = {}, threshold {:.4g}, D = {:.3g}", first_cut + (least - curve.begin()), threshold,
+                       *least);
+}
+
 std::string divergence_chart(const ReportActivation& activation) {
     double most = 0, least = 1e300, right = 0;
     for (const ReportDivergence& one : activation.divergence) {
@@ -119,10 +130,10 @@ std::string divergence_chart(const ReportActivation& activation) {
             least = std::min(least, static_cast<double>(d));
         }
     }
+    if (most == 0) most = least = 1;
     least = std::max(least, most * 1e-6);
-    SvgChart chart(620, 230, {"threshold on |x|", 0, right, false}, {"D(i) [nat]", least / 1.5, most * 1.5, true},
+    SvgChart chart(430, 220, {"threshold on |x|", 0, right, false}, {"D(i) [nat]", least / 1.5, most * 1.5, true},
                    "KL divergence over the threshold");
-    constexpr std::size_t first = quant::histogram_bins / 16;  // i = 128
     constexpr std::size_t stride = 4;
     for (const ReportDivergence& one : activation.divergence) {
         const auto& curve = one.result.divergence;
@@ -131,17 +142,14 @@ std::string divergence_chart(const ReportActivation& activation) {
             const std::size_t end = std::min(begin + stride, curve.size());
             const auto least_at = std::min_element(curve.begin() + static_cast<std::ptrdiff_t>(begin),
                                                    curve.begin() + static_cast<std::ptrdiff_t>(end));
-            const auto i = first + static_cast<std::size_t>(least_at - curve.begin());
+            const auto i = first_cut + (least_at - curve.begin());
             if (std::isfinite(*least_at)) points.push_back({(static_cast<double>(i) + 0.5) * one.bin_width, *least_at});
         }
         chart.line(points, "divergence");
         if (points.empty()) continue;
-        const double argmin = one.result.threshold / one.bin_width - 0.5;
         const ChartPoint minimum{one.result.threshold, *std::min_element(curve.begin(), curve.end())};
-        const std::string text = fmt::format("i = {:.0f}, threshold {:.4g}, D = {:.3g}", argmin, minimum.x, minimum.y);
         chart.stem(minimum, "end-of-range entropy");
-        chart.dot(minimum, "dot-entropy", one.value + ": " + text, 4);
-        if (activation.divergence.size() == 1) chart.label(minimum, "note", text);
+        chart.dot(minimum, "dot-entropy", one.value + ": " + minimum_text(one), 4);
     }
     return chart.svg();
 }

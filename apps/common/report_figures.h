@@ -18,6 +18,9 @@ std::string histogram_chart(const ReportActivation& activation, quant::Method ch
 // D over the threshold, for each source of a grid, with the minimum marked.
 std::string divergence_chart(const ReportActivation& activation);
 
+// "argmin i = 143, threshold 8.1, D = 0.01"
+std::string minimum_text(const ReportDivergence& divergence);
+
 // How many coordinates and probabilities lie on each of the 256 levels.
 std::string level_chart(const ReportConcatForm& form, const std::string& title);
 

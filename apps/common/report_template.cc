@@ -47,7 +47,9 @@ th.text, td.text, td.name { text-align: left; }
 td.name { white-space: normal; overflow-wrap: anywhere; min-width: 15rem; }
 tr.sum td { font-weight: 600; border-top: 2px solid var(--rule); }
 td.bad { color: var(--bad); background: var(--bad-shade); font-weight: 600; }
-table.layers { width: 100%; }
+table.layers { width: 100%; font-size: .86rem; }
+table.layers th, table.layers td { padding: .2rem .55rem; }
+table.layers td.name { min-width: 17rem; }
 table.layers tbody tr:hover { background: var(--shade); }
 table.layers thead th { position: sticky; top: 0; background: var(--page); }
 .tall { max-height: 46rem; overflow: auto; border: 1px solid var(--rule); border-radius: 8px; }
@@ -75,19 +77,19 @@ figcaption { margin: 0 0 .4rem; overflow-wrap: anywhere; }
 .key { display: inline-block; width: 1.5em; height: .62em; margin-right: .45em; border-radius: 2px; }
 .none { color: var(--soft); font-style: italic; }
 
+figure.wide { overflow-x: auto; }
+figure.wide svg.chart { min-width: 900px; }
 svg.chart { display: block; width: 100%; height: auto; }
 svg.chart text { font-size: 11px; fill: var(--soft); }
 svg.chart .end { text-anchor: end; }
 svg.chart .mid { text-anchor: middle; }
 svg.chart .name { font-size: 11.5px; }
-svg.chart .note { font-size: 12px; fill: var(--ink); paint-order: stroke; stroke: var(--panel); stroke-width: 4px; }
 .rule { stroke: var(--rule); fill: none; }
 .axis { stroke: var(--soft); fill: none; }
 .counts { fill: var(--fill); stroke: none; }
 .outside { fill: var(--bad); opacity: .12; }
 .end-of-range { fill: none; stroke-width: 1.4; stroke-dasharray: 5 4; }
 .end-of-range.chosen { stroke-width: 2.6; stroke-dasharray: none; }
-.stroke { fill: none; stroke-width: 1.6; stroke-linejoin: round; }
 .accumulated { fill: none; stroke: var(--accent); stroke-width: 1.5; stroke-linejoin: round; }
 .dot-accumulated { fill: var(--accent); }
 .dot-alone { fill: var(--percentile); opacity: .75; }
@@ -103,7 +105,7 @@ svg.chart .note { font-size: 12px; fill: var(--ink); paint-order: stroke; stroke
 .percentile { stroke: var(--percentile); } .key.percentile { background: var(--percentile); }
 .entropy { stroke: var(--entropy); } .key.entropy { background: var(--entropy); }
 .mse { stroke: var(--mse); } .key.mse { background: var(--mse); }
-.grid16 { stroke: var(--ink); } .key.grid16 { background: var(--ink); }
+.key.grid16 { background: var(--ink); }
 .divergence { fill: none; stroke: var(--entropy); stroke-width: 1.6; }
 .dot-entropy { fill: var(--entropy); }
 @media print { .tall { max-height: none; } nav, button.plain { display: none; } }

@@ -73,13 +73,14 @@ std::string short_number(double value, int digits) {
         double size;
         const char* name;
     };
-    static constexpr Unit units[] = {{1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}};
+    static constexpr Unit units[] = {{1e9, "G"}, {1e6, "M"}, {1e3, "k"}};
+    if (std::abs(value) >= 1e12) return fmt::format("{:.{}g}", value, digits);
     for (const auto& [size, name] : units) {
         // What would be rounded up to it as well.
         if (std::abs(value) >= size * (1 - std::pow(10.0, -digits) / 2))
             return fmt::format("{:.{}g}{}", value / size, digits, name);
     }
-    return fmt::format("{:.{}g}", value, digits);
+    return fmt::format("{:.{}g}", value == 0 ? 0.0 : value, digits);
 }
 
 std::vector<double> axis_ticks(const Axis& axis, int count) {
@@ -89,6 +90,15 @@ std::vector<double> axis_ticks(const Axis& axis, int count) {
         const int last = static_cast<int>(std::floor(std::log10(axis.hi) + 1e-9));
         const int step = std::max(1, (last - first + count) / std::max(1, count));
         for (int power = first; power <= last; power += step) ticks.push_back(std::pow(10.0, power));
+        if (ticks.size() > 1) return ticks;
+        // Within a decade or two.
+        ticks.clear();
+        for (int power = first - 1; power <= last; ++power) {
+            for (const double part : {1.0, 2.0, 5.0}) {
+                const double tick = part * std::pow(10.0, power);
+                if (tick >= axis.lo && tick <= axis.hi) ticks.push_back(tick);
+            }
+        }
         return ticks;
     }
     const double rough = (axis.hi - axis.lo) / std::max(1, count);
@@ -167,11 +177,6 @@ void SvgChart::vertical(double x, std::string_view css, std::string_view tooltip
                           height_ - margin_bottom, title_of(tooltip));
 }
 
-void SvgChart::horizontal(double y, std::string_view css, std::string_view tooltip) {
-    marks_ += fmt::format(R"(<path class="{}" d="M{} {:.1f}H{}">{}</path>)", css, margin_left, py(y),
-                          width_ - margin_right, title_of(tooltip));
-}
-
 void SvgChart::stem(ChartPoint at, std::string_view css) {
     marks_ +=
         fmt::format(R"(<path class="{}" d="M{:.1f} {}V{:.1f}"/>)", css, px(at.x), height_ - margin_bottom, py(at.y));
@@ -181,14 +186,6 @@ void SvgChart::band(double x0, double x1, std::string_view css) {
     const double left = px(std::min(x0, x1)), right = px(std::max(x0, x1));
     marks_ += fmt::format(R"(<rect class="{}" x="{:.1f}" y="{}" width="{:.1f}" height="{}"/>)", css, left, margin_top,
                           right - left, height_ - margin_top - margin_bottom);
-}
-
-void SvgChart::label(ChartPoint at, std::string_view css, std::string_view text) {
-    const bool on_left = place(x_, at.x) > 0.5;
-    // Below the upper edge, above the axis.
-    const double y = std::clamp(py(at.y) - 7.0, margin_top + 11.0, height_ - margin_bottom - 5.0);
-    marks_ += fmt::format(R"(<text class="{} {}" x="{:.1f}" y="{:.1f}">{}</text>)", on_left ? "end" : "start", css,
-                          px(at.x) + (on_left ? -7 : 7), y, escape_markup(text));
 }
 
 std::string SvgChart::svg() const {

@@ -30,7 +30,7 @@ struct ChartPoint {
 };
 
 // Places for labels within [lo, hi]: multiples of 1, 2 or 5 · 10^k, about `count` of them; powers of ten on a
-// logarithmic axis.
+// logarithmic axis, and 2 and 5 times them where there are not two.
 std::vector<double> axis_ticks(const Axis& axis, int count);
 // "0.25", "1.5k", "12M": up to `digits` significant digits.
 std::string short_number(double value, int digits = 3);
@@ -47,16 +47,12 @@ class SvgChart {
     void columns(std::span<const double> edges, std::span<const double> heights, std::string_view css);
     // A dot with a tooltip.
     void dot(ChartPoint at, std::string_view css, std::string_view tooltip, double radius = 3);
-    // A line over the whole height, or the whole width, with a tooltip.
+    // A line over the whole height, with a tooltip.
     void vertical(double x, std::string_view css, std::string_view tooltip);
-    void horizontal(double y, std::string_view css, std::string_view tooltip);
     // A line from the axis up to a point.
     void stem(ChartPoint at, std::string_view css);
     // A filled strip over the whole height.
     void band(double x0, double x1, std::string_view css);
-    // Beside a point, on the side of it that has more room.
-    void label(ChartPoint at, std::string_view css, std::string_view text);
-
     std::string svg() const;
 
   private:

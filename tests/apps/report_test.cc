@@ -145,6 +145,9 @@ TEST(Report, MarksTheLeastFaithfulLayers) {
     // 12 of 20 in each of two columns, and 12 dots.
     EXPECT_EQ(count_of(page, "<td class=\"bad\" data-value"), 24U);
     EXPECT_EQ(count_of(page, "class=\"dot-bad\""), 12U);
+    // The first row is the least faithful layer.
+    EXPECT_THAT(page.substr(page.find("<tbody>", page.find("Every layer"))),
+                testing::StartsWith("<tbody>\n<tr><td>20</td>"));
     EXPECT_EQ(smallest_ones({3, 1, 2}), std::vector<bool>({true, true, true}));
 }
 
@@ -182,7 +185,7 @@ TEST(ReportActivations, CountEveryValueAndHaveTheChosenGridAmongTheCandidates) {
 // A constant tensor, one of zeros, and one that was never seen.
 TEST(ReportActivations, DegenerateTensorsAreDrawn) {
     for (const std::vector<float>& values :
-         {std::vector<float>{}, {0, 0, 0}, {2, 2, 2}, {-3}, {1e-38F}, {3e38F, -3e38F}}) {
+         {std::vector<float>{}, {0, 0, 0}, {2, 2, 2}, {-3}, {1e-38F}, {1e38F, -1e38F}}) {
         const auto activations = SmallModel(values).describe();
         ASSERT_EQ(activations.size(), 1U);
         Report report;
@@ -244,6 +247,7 @@ TEST(SvgChart, TicksAreRound) {
     EXPECT_EQ(axis_ticks({"", -1.1, 1, false}, 4), (std::vector<double>{-1, 0, 1}));
     EXPECT_EQ(axis_ticks({"", 0.5, 2000, true}, 9), (std::vector<double>{1, 10, 100, 1000}));
     EXPECT_EQ(axis_ticks({"", 0.5, 2e6, true}, 3).size(), 3U);
+    EXPECT_EQ(axis_ticks({"", 0.15, 1.5, true}, 3), (std::vector<double>{0.2, 0.5, 1}));
 }
 
 TEST(SvgChart, NumbersAreShort) {
@@ -252,6 +256,7 @@ TEST(SvgChart, NumbersAreShort) {
     EXPECT_EQ(short_number(999.9), "1k");
     EXPECT_EQ(short_number(1536), "1.54k");
     EXPECT_EQ(short_number(-2e6), "-2M");
+    EXPECT_EQ(short_number(2e38), "2e+38");
 }
 
 TEST(Base64, IsThatOfTheRfc) {
