@@ -49,7 +49,8 @@ tr.sum td { font-weight: 600; border-top: 2px solid var(--rule); }
 td.bad { color: var(--bad); background: var(--bad-shade); font-weight: 600; }
 table.layers { width: 100%; font-size: .86rem; }
 table.layers th, table.layers td { padding: .2rem .55rem; }
-table.layers td.name { min-width: 17rem; }
+table.layers th { white-space: normal; }
+table.layers td.name { min-width: 19rem; }
 table.layers tbody tr:hover { background: var(--shade); }
 table.layers thead th { position: sticky; top: 0; background: var(--page); }
 .tall { max-height: 46rem; overflow: auto; border: 1px solid var(--rule); border-radius: 8px; }
@@ -77,8 +78,6 @@ figcaption { margin: 0 0 .4rem; overflow-wrap: anywhere; }
 .key { display: inline-block; width: 1.5em; height: .62em; margin-right: .45em; border-radius: 2px; }
 .none { color: var(--soft); font-style: italic; }
 
-figure.wide { overflow-x: auto; }
-figure.wide svg.chart { min-width: 900px; }
 svg.chart { display: block; width: 100%; height: auto; }
 svg.chart text { font-size: 11px; fill: var(--soft); }
 svg.chart .end { text-anchor: end; }
@@ -108,6 +107,7 @@ svg.chart .name { font-size: 11.5px; }
 .key.grid16 { background: var(--ink); }
 .divergence { fill: none; stroke: var(--entropy); stroke-width: 1.6; }
 .dot-entropy { fill: var(--entropy); }
+@media (max-width: 900px) { figure.wide svg.chart text { font-size: 16px; } }
 @media print { .tall { max-height: none; } nav, button.plain { display: none; } }
 )css";
 
