@@ -54,6 +54,7 @@ void add_options(CLI::App& app, Arguments& arguments) {
         ->check(CLI::Range(0.0, 100.0))
         ->capture_default_str();
     app.add_option("--cache", job.cache, "Calibration statistics: read when the file exists, else written");
+    app.add_option("--report", job.report, "A page to write: what was quantized how, and what it cost (HTML)");
     app.add_option("--limit", job.limit, "At most this many images, evenly spread; 0: all")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
@@ -62,6 +63,10 @@ void add_options(CLI::App& app, Arguments& arguments) {
         ->check(CLI::Range(0, 64))
         ->capture_default_str();
     add_threads_option(app, job.threads);
+    app.callback([&job] {
+        if (!job.report.empty() && (job.report == job.output || job.report == job.model || job.report == job.cache))
+            throw CLI::ValidationError("--report", job.report + " is another file of this run");
+    });
 }
 
 Result<void> resolve(Arguments& arguments) {
@@ -131,6 +136,7 @@ void print_summary(const QuantizeJob& job, const QuantizeOutcome& outcome) {
                100.0 * static_cast<double>(outcome.integer_bytes) / static_cast<double>(outcome.float_bytes),
                static_cast<double>(outcome.float_bytes) / 1e6, quant::method_name(job.options.range.method),
                outcome.images.paths.size(), outcome.cache_was_used ? ", statistics from the cache" : "");
+    if (!job.report.empty()) fmt::print("{}: the report\n", job.report);
 }
 
 }  // namespace

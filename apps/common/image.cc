@@ -131,6 +131,14 @@ Result<void> save_png(const Image& image, const std::string& path) {
     return write_file(path, bytes);
 }
 
+Result<std::string> encode_jpeg(const Image& image, int quality) {
+    std::vector<std::uint8_t> bytes;
+    if (!stbi_write_jpg_to_func(append_bytes, &bytes, image.width, image.height, image.channels, image.pixels.data(),
+                                quality))
+        return fail(ErrorCode::io, "a {}x{} picture cannot be encoded as JPEG", image.width, image.height);
+    return std::string(bytes.begin(), bytes.end());
+}
+
 bool is_image_name(const std::string& path) {
     static constexpr std::array<std::string_view, 4> extensions = {".jpg", ".jpeg", ".png", ".bmp"};
     std::string extension = std::filesystem::path(path).extension().string();

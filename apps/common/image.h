@@ -46,6 +46,9 @@ Result<Image> decode_image(std::span<const std::uint8_t> bytes, const std::strin
 // Lossless, complete or not at all.
 Result<void> save_png(const Image& image, const std::string& path);
 
+// The bytes of a JPEG file, for display; quality 1 … 100.
+Result<std::string> encode_jpeg(const Image& image, int quality);
+
 // True for the extensions that load_image() reads: .jpg .jpeg .png .bmp in any case.
 bool is_image_name(const std::string& path);
 

@@ -8,6 +8,7 @@
 #include "apps/common/detections.h"
 #include "apps/common/evaluate.h"
 #include "apps/common/file.h"
+#include "apps/common/report_data.h"
 #include "engine/thread_pool.h"
 #include "frontends/onnx/exporter.h"
 #include "frontends/onnx/importer.h"
@@ -121,6 +122,8 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
     outcome.float_bytes = bytes.size();
     const std::string folder = std::filesystem::path(job.model).parent_path().string();
     OCTET_ASSIGN(Graph graph, onnx::parse(std::as_bytes(std::span(bytes)), job.model, folder.empty() ? "." : folder));
+    outcome.float_digest = digest(bytes);
+    outcome.float_parts = count_parameters(graph);
     const auto in_model = [&](Error error) { return at(job.model, std::move(error)); };
     auto prepared = quant::prepare_model(std::move(graph), job.options);
     if (!prepared) return in_model(prepared.error());
@@ -133,7 +136,7 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
                      progress("images", done, total);
                  }));
     const quant::Dataset dataset = calibration_dataset(outcome.images, *input, job.options.normalization);
-    const CalibrationKey key{digest(bytes), form_of(job), outcome.images.digest};
+    const CalibrationKey key{outcome.float_digest, form_of(job), outcome.images.digest};
     auto calibration = calibration_for(job, outcome.model, dataset, key, outcome.cache_was_used);
     if (!calibration) return in_model(calibration.error());
     outcome.calibration = std::move(*calibration);
@@ -157,6 +160,11 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
     OCTET_TRY(onnx::save(quantized, job.output));
     std::error_code error;
     outcome.integer_bytes = std::filesystem::file_size(job.output, error);
+    outcome.integer_parts = count_parameters(quantized);
+    if (!job.report.empty()) {
+        OCTET_ASSIGN(const Report report, collect_report(job, outcome));
+        OCTET_TRY(write_file(job.report, report_page(report)));
+    }
     return outcome;
 }
 

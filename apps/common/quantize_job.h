@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "apps/common/calibration_images.h"
+#include "apps/common/parameter_bytes.h"
 #include "graph/quant/quantize_graph.h"
 
 namespace octet::apps {
@@ -32,14 +33,16 @@ struct QuantizeOutcome {
     CalibrationImages images;
     bool cache_was_used = false;
     std::vector<std::string> int16_layers;  // asked for, or found too sensitive for 8 bits
+    std::string float_digest;  // of the float model's file
     std::uint64_t float_bytes = 0;
     std::uint64_t integer_bytes = 0;
+    ParameterBytes float_parts, integer_parts;
 };
 
 // Where the job stands: "images", "calibration", "refinement" …; from one thread at a time.
 using JobProgress = std::function<void(std::string_view stage, std::int64_t done, std::int64_t total)>;
 
-// The output file appears only when it is complete, and nothing else is written on an error.
+// Every file appears only when it is complete. The report comes last: when it fails, the model is there.
 Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& progress);
 
 // Metadata of the quantized model, all keys beginning with "octet.":

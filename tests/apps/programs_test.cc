@@ -10,6 +10,7 @@
 #include "frontends/onnx/exporter.h"
 #include "graph/ir/graph.h"
 #include "graph/ops/infer.h"
+#include "tests/apps/markup.h"
 #include "tests/apps/program.h"
 
 namespace octet::apps {
@@ -277,6 +278,36 @@ TEST_F(Programs, OctetEvalNamesWhatIsWrongWithASet) {
     ASSERT_TRUE(write_file(set + "/boxes/a.txt", std::string_view("")));
     ASSERT_TRUE(save_png(red_image(8, 4), set + "/drivable/a.png"));
     EXPECT_THAT(message(), HasSubstr("set/drivable/a.png: 8x4 pixels, but its frame has 8x8"));
+}
+
+TEST_F(Programs, OctetQuantizeWritesAReport) {
+    const std::string report = folder_ / "report.html", cache = folder_ / "cache.json";
+    const std::string command = "octet-quantize " + model_ + " " + (folder_ / "in") + " -o " + (folder_ / "int8.onnx") +
+                                " --cache " + cache + " --report ";
+    // The second run has its statistics from the cache and measures nothing.
+    for (const std::string refine : {"1", "0"}) {
+        const auto result = run_program_text(command + report + " --refine-images " + refine);
+        ASSERT_EQ(result.exit_code, 0) << result.err;
+        EXPECT_THAT(result.out, HasSubstr(report + ": the report"));
+        const auto bytes = read_file(report, 1 << 24);
+        ASSERT_TRUE(bytes);
+        const std::string page(bytes->begin(), bytes->end());
+        EXPECT_EQ(markup_error(page), "");
+        EXPECT_THAT(page, HasSubstr("red.png"));
+        EXPECT_THAT(page, HasSubstr("data:image/jpeg;base64,/9j/"));
+        EXPECT_THAT(page, HasSubstr("before suppression"));
+        EXPECT_THAT(page, HasSubstr("values in the bin"));
+        EXPECT_EQ(page.find("--refine-images 0") != std::string::npos, refine == "0");
+        EXPECT_EQ(page.find("from the cache") != std::string::npos, refine == "0");
+    }
+    EXPECT_EQ(run_program_text(command + cache).exit_code, 2) << "would overwrite the cache";
+    // Another normalization than yolop-run's: no pictures, and a sentence instead.
+    const std::string plain = folder_ / "plain.html";
+    const auto result = run_program_text("octet-quantize " + model_ + " " + image_ + " --no-normalization -o " +
+                                         (folder_ / "plain.onnx") + " --report " + plain);
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    const auto bytes = read_file(plain, 1 << 24);
+    EXPECT_THAT(std::string(bytes->begin(), bytes->end()), HasSubstr("takes pictures with another normalization"));
 }
 
 }  // namespace

@@ -1,0 +1,17 @@
+#pragma once
+
+// The part of the report that comes from running the networks.
+
+#include "apps/common/quantize_job.h"
+#include "apps/common/report.h"
+
+namespace octet::apps {
+
+// What det_outs of a float network ([1,N,5+classes], in pixels; at least one) become in 8 bits.
+ReportConcat describe_concat(const std::vector<Tensor>& det_outs);
+
+// How job.output is executed, and what both networks make of a few calibration images. Where they are no YOLOP, the
+// report says so; a network that the engine cannot run is an error.
+Result<void> add_execution(Report& report, const QuantizeJob& job, const CalibrationImages& images);
+
+}  // namespace octet::apps
