@@ -139,23 +139,25 @@ void print_summary(const QuantizeJob& job, const QuantizeOutcome& outcome) {
     if (!job.report.empty()) fmt::print("{}: the report\n", job.report);
 }
 
+Result<ExitCode> run(Arguments& arguments) {
+    OCTET_TRY(resolve(arguments));
+    Stages stages;
+    auto outcome = run_quantize_job(arguments.job, [&](std::string_view stage, std::int64_t done, std::int64_t total) {
+        stages.update(stage, done, total);
+    });
+    stages.hide();
+    if (!outcome) return tl::unexpected<Error>(outcome.error());
+    print_skipped(outcome->images);
+    print_summary(arguments.job, *outcome);
+    return exit_ok;
+}
+
 }  // namespace
 }  // namespace octet::apps
 
 int main(int argc, char** argv) {
-    using namespace octet::apps;
     CLI::App app("Quantizes a float ONNX model to integers, calibrated on pictures", "octet-quantize");
-    Arguments arguments;
-    add_options(app, arguments);
-    return run_program(app, argc, argv, [&]() -> octet::Result<ExitCode> {
-        OCTET_TRY(resolve(arguments));
-        Stages stages;
-        auto outcome = run_quantize_job(arguments.job, [&](std::string_view stage, std::int64_t done,
-                                                           std::int64_t total) { stages.update(stage, done, total); });
-        stages.hide();
-        if (!outcome) return tl::unexpected<octet::Error>(outcome.error());
-        print_skipped(outcome->images);
-        print_summary(arguments.job, *outcome);
-        return exit_ok;
-    });
+    octet::apps::Arguments arguments;
+    octet::apps::add_options(app, arguments);
+    return octet::apps::run_program(app, argc, argv, [&] { return octet::apps::run(arguments); });
 }

@@ -286,7 +286,7 @@ TEST_F(Programs, OctetQuantizeWritesAReport) {
                                 " --cache " + cache + " --report ";
     // The second run has its statistics from the cache and measures nothing.
     for (const std::string refine : {"1", "0"}) {
-        const auto result = run_program_text(command + report + " --refine-images " + refine);
+        const auto result = run_program_text(fmt::format("{}{} --refine-images {}", command, report, refine));
         ASSERT_EQ(result.exit_code, 0) << result.err;
         EXPECT_THAT(result.out, HasSubstr(report + ": the report"));
         const auto bytes = read_file(report, 1 << 24);

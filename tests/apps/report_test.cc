@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "apps/common/base64.h"
+#include "apps/common/image.h"
 #include "apps/common/parameter_bytes.h"
 #include "apps/common/report_data.h"
 #include "apps/common/report_figures.h"
@@ -257,6 +258,21 @@ TEST(SvgChart, NumbersAreShort) {
     EXPECT_EQ(short_number(1536), "1.54k");
     EXPECT_EQ(short_number(-2e6), "-2M");
     EXPECT_EQ(short_number(2e38), "2e+38");
+}
+
+TEST(Jpeg, IsReadBack) {
+    Image image(40, 24, 3);
+    for (std::size_t i = 0; i < image.pixels.size(); i += 3) image.pixels[i] = 200;
+    const auto bytes = encode_jpeg(image, 90);
+    ASSERT_TRUE(bytes) << bytes.error().message;
+    const std::vector<std::uint8_t> file(bytes->begin(), bytes->end());
+    const auto decoded = decode_image(file, "test", 3);
+    ASSERT_TRUE(decoded) << decoded.error().message;
+    EXPECT_EQ(decoded->width, 40);
+    EXPECT_EQ(decoded->height, 24);
+    EXPECT_NEAR(decoded->pixels[0], 200, 4);
+    EXPECT_NEAR(decoded->pixels[1], 0, 4);
+    EXPECT_FALSE(encode_jpeg(Image(), 90));
 }
 
 TEST(Base64, IsThatOfTheRfc) {
