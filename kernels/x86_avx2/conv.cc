@@ -19,9 +19,9 @@ namespace octet::kernels {
 namespace {
 
 struct alignas(32) VectorIndex {
-    int32_t constant[step_lanes];    // of the vector's centred steps; in its first segment
-    int64_t weights;                 // byte offset in the packed buffer
-    int32_t groups[step_list_count]; // in each list
+    int32_t constant[step_lanes];     // of the vector's centred steps; in its first segment
+    int64_t weights;                  // byte offset in the packed buffer
+    int32_t groups[step_list_count];  // in each list
     int32_t padding;
 };
 
@@ -147,9 +147,8 @@ PackedLayout packed_layout(const StepShape& shape) {
     PackedLayout layout = {};
     layout.raw = int64_t{shape.vectors} * shape.segments * static_cast<int64_t>(sizeof(VectorIndex));
     layout.steps = conv_round_up(layout.raw + conv_raw_bytes(shape.layer, step_lanes), buffer_alignment);
-    layout.weights =
-        conv_round_up(layout.steps + int64_t{shape.vectors} * shape.steps * static_cast<int64_t>(sizeof(uint16_t)),
-                      buffer_alignment);
+    layout.weights = conv_round_up(
+        layout.steps + int64_t{shape.vectors} * shape.steps * static_cast<int64_t>(sizeof(uint16_t)), buffer_alignment);
     return layout;
 }
 
@@ -188,8 +187,7 @@ void pack(const ConvParams& p, const int8_t* weights, std::byte* packed) {
                 index->groups[list] = groups.counts[list];
                 for (int g = 0; g < groups.counts[list]; ++g, out += centred ? 2 * group : group) {
                     for (int k = 0; k < group; ++k, ++steps) {
-                        const __m256i w =
-                            step_weights(shape, weights, vector, segment * segment_steps + int{*steps});
+                        const __m256i w = step_weights(shape, weights, vector, segment * segment_steps + int{*steps});
                         _mm256_store_si256(out + k, centred ? _mm256_abs_epi8(w) : w);
                         if (!centred) continue;
                         const __m256i negative = _mm256_cmpgt_epi8(_mm256_setzero_si256(), w);
@@ -209,8 +207,8 @@ bool offsets_of_all_blocks(const StepShape& shape) {
 
 size_t scratch_bytes(const ConvCall& call) {
     const StepShape shape(call.params);
-    return static_cast<size_t>(offsets_of_all_blocks(shape) ? shape.vectors : 2) *
-           static_cast<size_t>(shape.steps) * sizeof(int32_t);
+    return static_cast<size_t>(offsets_of_all_blocks(shape) ? shape.vectors : 2) * static_cast<size_t>(shape.steps) *
+           sizeof(int32_t);
 }
 
 int units(const ConvCall& call) {

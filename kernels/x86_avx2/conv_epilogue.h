@@ -151,8 +151,8 @@ struct BlockEpilogue {
     // Two pixels at a time share the step from 16 to 8 bits. A copy of the epilogue, so that its constants stay in
     // registers: what is written might change them for all that the compiler knows.
     template <Activation activation>
-    __attribute__((noinline)) static void store_u8(const BlockEpilogue& whole, const ConvRow& row,
-                                                   const __m256i* sums, int count, int x) {
+    __attribute__((noinline)) static void store_u8(const BlockEpilogue& whole, const ConvRow& row, const __m256i* sums,
+                                                   int count, int x) {
         const BlockEpilogue epilogue = whole;
         Fixed16x16 fixed16 = epilogue.fixed16;
         if (activation != all_others) fixed16.activation = activation;

@@ -9,21 +9,22 @@
 //     plain      x * w                           needs, over all products of a slot, with both bounds:
 //                                                    sum of the positive w <=  128       255 *  128 =  32640
 //                                                    sum of the negative w >= -128       255 * -128 = -32640
-//     centred    |w| * s,  s = x ^ mask          s in [-128, 127] is x - 128 where w >= 0 (mask 0x80), and 127 - x where
-//                                                w < 0 (mask 0x7F). x * w = |w| * s + w * (w < 0 ? 127 : 128): the second
-//                                                term is a constant of the output channel. Needs
+//     centred    |w| * s,  s = x ^ mask          s in [-128, 127] is x - 128 where w >= 0 (mask 0x80), and 127 - x
+//     where
+//                                                w < 0 (mask 0x7F). x * w = |w| * s + w * (w < 0 ? 127 : 128): the
+//                                                second term is a constant of the output channel. Needs
 //                                                    sum of |w| <= 255                  128 * 255 = 32640
 //                                                or one step alone: two |w| <= 128      128 * 256 = 32768, reached at
 //                                                s = -128 only, and -32768 is a 16-bit number
 //
-// A partial sum of a slot has the same bounds as the whole, so the order of additions is free too. One step alone always
-// has an exact form. Plain steps are cheaper, and cheaper still when three or two share a vpmaddwd:
+// A partial sum of a slot has the same bounds as the whole, so the order of additions is free too. One step alone
+// always has an exact form. Plain steps are cheaper, and cheaper still when three or two share a vpmaddwd:
 //
 //     list       plain 3, plain 2, plain 1, centred 2, centred 1: the steps in one group
 //     cycles     0.77     0.84     1.01     1.0        1.16       a step and pixel on Zen 4, all in registers
 //
-// Steps whose own pairs break the plain bounds are centred, all others plain. Groups are filled first-fit, the steps with
-// the largest weights first.
+// Steps whose own pairs break the plain bounds are centred, all others plain. Groups are filled first-fit, the steps
+// with the largest weights first.
 //
 // In an unnamed namespace on purpose: each file compiles a private copy.
 
