@@ -33,7 +33,7 @@ struct QuantizeOutcome {
     CalibrationImages images;
     bool cache_was_used = false;
     std::vector<std::string> int16_layers;  // asked for, or found too sensitive for 8 bits
-    std::string float_digest;  // of the float model's file
+    std::string float_digest;               // of the float model's file
     std::uint64_t float_bytes = 0;
     std::uint64_t integer_bytes = 0;
     ParameterBytes float_parts, integer_parts;

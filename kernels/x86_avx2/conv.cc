@@ -66,11 +66,10 @@ struct Avx2 {
 
     // All groups of one list. offsets and weights move on.
     template <int list, int pixels>
-    static OCTET_INLINE void add_list(__m256i (&acc)[pixels], const uint8_t* in, const Stride& stride, int groups,
-                                      const int32_t*& offsets, const __m256i*& weights) {
+    static OCTET_INLINE void add_list(__m256i (&acc)[pixels], const uint8_t* in, const Stride& stride, __m256i ones,
+                                      int groups, const int32_t*& offsets, const __m256i*& weights) {
         constexpr bool centred = step_lists[list].centred;
         constexpr int group = step_lists[list].group;
-        const __m256i ones = in_register(_mm256_set1_epi16(1));
         for (; groups > 0; --groups, offsets += group, weights += centred ? 2 * group : group) {
             const uint8_t* x[group];
             __m256i w[group], mask[group];
@@ -103,17 +102,18 @@ struct Avx2 {
         const VectorIndex* index = block.index + vector * block.segments;
         const __m256i start =
             _mm256_add_epi32(bias, _mm256_load_si256(reinterpret_cast<const __m256i*>(index->constant)));
+        const __m256i ones = in_register(_mm256_set1_epi16(1));
         __m256i acc[pixels];
 #pragma GCC unroll 8
         for (int p = 0; p < pixels; ++p) acc[p] = start;
         const int32_t* offsets = block.offsets + int64_t{vector} * block.steps;
         for (int segment = 0; segment < block.segments; ++segment, ++index) {
             const auto* weights = reinterpret_cast<const __m256i*>(block.packed + index->weights);
-            add_list<0, pixels>(acc, in, stride, index->groups[0], offsets, weights);
-            add_list<1, pixels>(acc, in, stride, index->groups[1], offsets, weights);
-            add_list<2, pixels>(acc, in, stride, index->groups[2], offsets, weights);
-            add_list<3, pixels>(acc, in, stride, index->groups[3], offsets, weights);
-            add_list<4, pixels>(acc, in, stride, index->groups[4], offsets, weights);
+            add_list<0, pixels>(acc, in, stride, ones, index->groups[0], offsets, weights);
+            add_list<1, pixels>(acc, in, stride, ones, index->groups[1], offsets, weights);
+            add_list<2, pixels>(acc, in, stride, ones, index->groups[2], offsets, weights);
+            add_list<3, pixels>(acc, in, stride, ones, index->groups[3], offsets, weights);
+            add_list<4, pixels>(acc, in, stride, ones, index->groups[4], offsets, weights);
         }
 #pragma GCC unroll 8
         for (int p = 0; p < pixels; ++p) sums[p * sums_stride] = acc[p];

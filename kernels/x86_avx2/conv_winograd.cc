@@ -14,7 +14,7 @@ struct WinogradAvx2 {
     static constexpr int max_tiles = 6;
 
     typedef int16_t I16 __attribute__((vector_size(32), may_alias));
-    typedef int32_t I32 __attribute__((vector_size(32), may_alias));
+    typedef uint32_t I32 __attribute__((vector_size(32), may_alias));  // unsigned: sums wrap
 
     template <int vectors>
     using Epilogue = ConvEpilogue<vectors, PairEpilogue, BlockEpilogue>;

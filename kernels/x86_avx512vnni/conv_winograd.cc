@@ -14,7 +14,7 @@ struct WinogradAvx512Vnni {
     static constexpr int max_tiles = 14;
 
     typedef int16_t I16 __attribute__((vector_size(64), may_alias));
-    typedef int32_t I32 __attribute__((vector_size(64), may_alias));
+    typedef uint32_t I32 __attribute__((vector_size(64), may_alias));  // unsigned: sums wrap
 
     template <int vectors>
     using Epilogue = ConvEpilogue<vectors, PairEpilogue, BlockEpilogue>;

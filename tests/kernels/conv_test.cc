@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 
 #include "tests/kernels/planes.h"
@@ -10,7 +11,7 @@
 namespace octet::kernels {
 namespace {
 
-enum class Data { random, bell, extreme };
+enum class Data { random, bell, extreme, pattern };
 
 struct Case {
     ConvParams params{};
@@ -20,6 +21,8 @@ struct Case {
     Activation activation = Activation::none;
     bool residual = false;
     Slice in_slice{}, out_slice{};
+    std::array<int, 8> pattern{};  // Data::pattern: weights along the input channels, repeated
+    int fill = -1;                 // all pixels of the input, unless negative
 
     int out_h() const { return size(in_h, params.pad_top, params.kernel_h, params.dilation_h, params.stride_h); }
     int out_w() const { return size(in_w, params.pad_left, params.kernel_w, params.dilation_w, params.stride_w); }
@@ -37,8 +40,20 @@ struct Case {
     }
 };
 
-std::vector<int8_t> make_weights(const ConvParams& p, Data data, Random& random) {
+std::vector<int8_t> make_weights(const Case& c, Random& random) {
+    const ConvParams& p = c.params;
+    const Data data = c.data;
     std::vector<int8_t> weights(static_cast<size_t>(p.cout) * p.kernel_h * p.kernel_w * (p.cin / p.groups));
+    if (data == Data::pattern) {
+        // Every third channel has the opposite signs, and every third opposite signs in each pair.
+        for (size_t i = 0; i < weights.size(); ++i) {
+            const size_t per_channel = weights.size() / static_cast<size_t>(p.cout), channel = i / per_channel;
+            const bool negative = channel % 3 == 1 || (channel % 3 == 2 && i % 2 == 1);
+            const int w = c.pattern[i % per_channel % 8];
+            weights[i] = static_cast<int8_t>(negative && w > -128 ? -w : w);
+        }
+        return weights;
+    }
     std::normal_distribution<double> bell(0, 35);
     for (int8_t& w : weights) {
         const int extremes[] = {-128, -127, 127, 127};
@@ -70,7 +85,7 @@ void run_kernel(const ConvKernel& kernel, ConvCall call, const std::vector<int8_
 
 void expect_equal_to_reference(const ConvKernel& kernel, const Case& c, Random& random) {
     const ConvParams& p = c.params;
-    const std::vector<int8_t> weights = make_weights(p, c.data, random);
+    const std::vector<int8_t> weights = make_weights(c, random);
     if (kernel.refuses(p, weights.data()) != nullptr) return;
     const int h = c.out_h(), w = c.out_w();
     const int halo = conv_halo(p, c.in_h, c.in_w, h, w);
@@ -79,6 +94,8 @@ void expect_equal_to_reference(const ConvKernel& kernel, const Case& c, Random& 
     Plane<int16_t> in_s16(c.in_h, c.in_w, p.cin, halo, c.in_slice, random);
     if (c.data == Data::extreme) in_u8.fill(255);
     if (c.data == Data::extreme) in_s16.fill(-32768);
+    if (c.fill >= 0) in_u8.fill(static_cast<uint8_t>(c.fill));
+    if (c.fill >= 0) in_s16.fill(static_cast<int16_t>(c.fill));
     const double terms = p.kernel_h * p.kernel_w * (p.cin / p.groups);
     if (wide && terms * 128 * 32768 >= 2147483648.0) return;  // beyond the bound of conv.h
     const double magnitude = (wide ? 32768.0 : 255.0) * 127 * (c.data == Data::extreme ? terms : std::sqrt(terms));
@@ -205,6 +222,52 @@ TEST_P(Conv, extremes) {
             ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), c, random_));
         }
     }
+}
+
+// Weights at and just beyond the bounds below which 16-bit sums are exact: two neighbouring weights of one sign may sum
+// to 128 with inputs of 255, and the pairs of several steps of 4 channels share that bound
+// (kernels/x86_avx2/conv_pack.h names the lists). Inputs of 255 and 0 are where a sum that is one too large saturates.
+TEST_P(Conv, bounds_of_16_bit_sums) {
+    const std::array<int, 8> patterns[] = {
+        {21, 21, 21, 21, 21, 21, 21, 21},          // three steps: 126, a plain group of 3
+        {22, 21, 22, 21, 22, 21, 22, 21},          // three: 129, so a plain group of 2: 86
+        {43, 21, 21, 43, 43, 21, 21, 43},          // two: 128, a plain group of 2
+        {33, 32, 33, 32, 33, 32, 33, 32},          // two: 130, so plain alone
+        {127, 1, 64, 64, 1, 127, 64, 64},          // one: 128, plain alone
+        {65, 64, 63, 63, 63, 63, 65, 64},          // one: 129, so centred; two: 255, a centred group of 2
+        {65, 64, 64, 64, 64, 64, 65, 64},          // two: 257, so centred alone
+        {127, 127, 127, 127, 127, 127, 127, 127},  // centred alone
+        {-128, 127, -128, 127, 127, -128, 0, 0},   // 255 of |w| with the other sign beside it
+        {-128, -128, -128, 0, 0, 0, -128, -128},   // 256 of |w| in a pair, beside empty pairs that could join
+        {-128, -128, 0, 0, 0, 0, -128, -128},      // the same, two steps that fit each other
+        {0, 0, 0, 0, 0, 0, 0, 0},
+    };
+    for (const std::array<int, 8>& pattern : patterns) {
+        for (const int fill : {255, 0, -1}) {
+            for (const int cin : {4, 8, 24, 40, 46}) {
+                Case c = vary(square(pick({1, 3}), 1, 1, cin, pick({5, 8, 16, 21, 40})), 2, pick({3, 8, 17}));
+                c.data = Data::pattern;
+                c.pattern = pattern;
+                c.fill = fill;
+                c.output = OutputKind::s32;
+                c.residual = false;
+                ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), c, random_));
+            }
+        }
+    }
+}
+
+// More steps than a kernel may order at once.
+TEST_P(Conv, very_many_input_channels) {
+    for (const Data data : {Data::random, Data::bell, Data::extreme}) {
+        Case c = vary(square(1, 1, 1, 4 * 1024 + 4, 18), 1, 9);
+        c.data = data;
+        c.output = OutputKind::s32;
+        c.residual = false;
+        ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), c, random_));
+    }
+    Case c = vary(square(3, 1, 1, 1200, 12), 2, 3);
+    ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), c, random_));
 }
 
 TEST_P(Conv, every_epilogue) {
