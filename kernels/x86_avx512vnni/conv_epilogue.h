@@ -114,10 +114,12 @@ OCTET_INLINE void for_fused_kind(const ConvCall& call, Body body) {
 struct PairEpilogue {
     __m512i bias[1], shift;
     Fixed16x32 fixed16;
+    FusedU8 fused;   // multipliers in the order in which a 32 -> 16 bit pack leaves two vectors
     __mmask32 mask;  // of the lanes that are channels of the layer
     int channel, channels, lanes_per_pixel, pixels;
 
-    OCTET_INLINE PairEpilogue(const ConvRow& row, int first) : fixed16(row.call->epilogue, first), channel(first) {
+    OCTET_INLINE PairEpilogue(const ConvRow& row, int first)
+        : fixed16(row.call->epilogue, first), fused(fixed16, row.call->epilogue), channel(first) {
         const Fixed16& e = row.call->epilogue;
         pixels = row.grouping.pixels;
         lanes_per_pixel = row.grouping.lanes_per_pixel;
@@ -137,6 +139,9 @@ struct PairEpilogue {
         shift = _mm512_load_si512(lane_shift);
         fixed16.mult = _mm512_load_si512(lane_mult);
         fixed16.prelu_alpha = _mm512_load_si512(lane_alpha);
+        fused.shift0 = fused.shift1 = shift;
+        // 16-bit lane 8 * k + j of the pack is 32-bit lane 4 * k + j % 4 of either vector.
+        fused.mult = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 0, 1, 1, 2, 2, 3, 3), fixed16.mult);
     }
 
     template <FusedKind, int vectors>
@@ -152,6 +157,19 @@ struct PairEpilogue {
                                                  int x) const {
         if (call.epilogue.output == OutputKind::s32) {
             for (int i = 0; i < count; ++i) store_s32(call, acc[i], y, x + i * pixels);
+            return;
+        }
+        if (FusedU8::kind_of(call) != FusedKind::no) {
+            for_fused_kind(call, [&](auto kind) {
+                FusedU8 kept = fused;
+                kept.keep_in_registers<decltype(kind)::value>();
+                for (int i = 0; i < count; i += 4, x += 4 * pixels) {
+                    const int left = count - i;
+                    const __m512i v[4] = {acc[i], acc[left > 1 ? i + 1 : i], acc[left > 2 ? i + 2 : i],
+                                          acc[left > 3 ? i + 3 : i]};
+                    store_fused<decltype(kind)::value>(kept, call, v, left < 4 ? left : 4, y, x);
+                }
+            });
             return;
         }
         for_activation(fixed16.activation, [&](auto kind) {
@@ -174,6 +192,42 @@ struct PairEpilogue {
                 store_u8(call, constants.round(v), stored, y, x);
             }
         });
+    }
+
+    // Four vectors, of which `count` are stored.
+    template <FusedKind kind>
+    OCTET_INLINE void store_fused(const FusedU8& constants, const ConvCall& call, const __m512i (&v)[4], int count,
+                                  int y, int x) const {
+        const __m512i low = constants.apply<kind>(v[0], v[1]), high = constants.apply<kind>(v[2], v[3]);
+        // Each 128-bit quarter of the pack holds four lanes of all four vectors.
+        const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+        const __m512i bytes = _mm512_permutexvar_epi32(order, _mm512_packus_epi16(low, high));
+        uint8_t* out = call.out_u8.pixel(y, x) + channel;
+        const int64_t stride = call.out_u8.pixel_stride;
+        if (stride == lanes_per_pixel) {
+            const uint64_t channels_of_all = uint64_t{mask} << 32 | mask;
+            _mm512_mask_storeu_epi8(out, channels_of_all & ~uint64_t{0} >> (64 - 16 * count), bytes);
+            return;
+        }
+        alignas(64) uint8_t lanes[64];
+        _mm512_store_si512(lanes, bytes);
+        store_lanes(out, stride, lanes, count * pixels);
+    }
+
+    OCTET_INLINE void store_lanes(uint8_t* out, int64_t stride, const uint8_t* lanes, int count) const {
+        if (channels == 4) {
+            for (int j = 0; j < count; ++j, out += stride) __builtin_memcpy(out, lanes + j * lanes_per_pixel, 4);
+        } else if (channels == 8) {
+            for (int j = 0; j < count; ++j, out += stride) __builtin_memcpy(out, lanes + j * lanes_per_pixel, 8);
+        } else if (channels == 16) {
+            for (int j = 0; j < count; ++j, out += stride) __builtin_memcpy(out, lanes + j * lanes_per_pixel, 16);
+        } else {
+            const auto used = static_cast<__mmask16>((1 << channels) - 1);
+            for (int j = 0; j < count; ++j, out += stride) {
+                const auto* from = reinterpret_cast<const __m128i*>(lanes + j * lanes_per_pixel);
+                _mm_mask_storeu_epi8(out, used, _mm_maskz_loadu_epi8(used, from));
+            }
+        }
     }
 
     OCTET_INLINE __mmask32 mask_of(int count) const {
@@ -211,17 +265,7 @@ struct PairEpilogue {
         }
         alignas(32) uint8_t bytes[32];
         _mm256_store_si256(reinterpret_cast<__m256i*>(bytes), y8);
-        if (channels == 4) {
-            for (int j = 0; j < count; ++j, out += stride) __builtin_memcpy(out, bytes + j * lanes_per_pixel, 4);
-        } else if (channels == 8) {
-            for (int j = 0; j < count; ++j, out += stride) __builtin_memcpy(out, bytes + j * lanes_per_pixel, 8);
-        } else {
-            const auto used = static_cast<__mmask16>((1 << channels) - 1);
-            for (int j = 0; j < count; ++j, out += stride) {
-                const auto* from = reinterpret_cast<const __m128i*>(bytes + j * lanes_per_pixel);
-                _mm_mask_storeu_epi8(out, used, _mm_maskz_loadu_epi8(used, from));
-            }
-        }
+        store_lanes(out, stride, bytes, count);
     }
 
     OCTET_INLINE __m256i load_residual(const ConstU8View& residual, int y, int x, int count) const {

@@ -93,7 +93,12 @@ struct WinogradAvx512Vnni {
             }
         }
         if constexpr (vectors == 1) {
-            epilogue.store_vectors(*row.call, acc[0], width, row.y, x);
+            if constexpr (kind != FusedKind::no) {
+                const __m512i v[4] = {acc[0][0], acc[1][0], acc[2][0], acc[3][0]};
+                epilogue.template store_fused<kind>(epilogue.fused, *row.call, v, width, row.y, x);
+            } else {
+                epilogue.store_vectors(*row.call, acc[0], width, row.y, x);
+            }
         } else if (kind != FusedKind::no && width == 4) {
             epilogue.template store_fused<kind>(*row.call, acc, row.y, x);
         } else {
