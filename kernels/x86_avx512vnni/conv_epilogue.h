@@ -320,7 +320,7 @@ struct BlockEpilogue {
 
     template <FusedKind kind, int pixels>
     OCTET_INLINE void store_fused(const ConvCall& call, const __m512i (&acc)[pixels][2], int y, int x) const {
-        constexpr int reloading = 6;  // pixels
+        constexpr int reloading = 2;  // pixels
         const int64_t stride = call.out_u8.pixel_stride;
         uint8_t* out = call.out_u8.pixel(y, x) + channel;
         FusedU8 kept = fused;
