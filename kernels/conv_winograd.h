@@ -4,9 +4,9 @@
 //
 //     U = G g G^T     6x6 from a 3x3 filter,  |U| <= 49 * 128 = 6272
 //     V = B^T d B     6x6 from 6x6 pixels,    |V| <= 100 * 255 = 25500
-//     576 * Y = A^T [(s s^T) o sum over channels U o V] A,        s = (6, -4, -4, 1, 1, 24)
+//     576 * Y = A^T [(s s^T) o sum over channels U o V] A,        s = (1, -4, -4, 1, 1, 4)
 //
-// with G's rows (1,0,0) (1,1,1) (1,-1,1) (1,2,4) (1,-2,4) (0,0,1), the usual B and A of the points 0, 1, -1, 2, -2,
+// with G's rows (6,0,0) (1,1,1) (1,-1,1) (1,2,4) (1,-2,4) (0,0,6), the usual B and A of the points 0, 1, -1, 2, -2,
 // infinity. U and V are int16; the sums wrap modulo 2^32, and Y comes out of them as (Z * 9^-1 mod 2^32) >> 6, exact
 // while |Y| < 2^25. That holds when 255 times the positive and 255 times the negative weights of a channel stay below
 // 2^25: refuses() proves it. 36 products for 16 outputs, where the direct form needs 144.
@@ -85,12 +85,12 @@ OCTET_INLINE size_t winograd_packed_bytes(const ConvParams& p, int lanes) {
 }
 
 OCTET_INLINE void winograd_transform_filter(const int8_t* g, int64_t stride, int16_t* u) {
-    constexpr int G[6][3] = {{1, 0, 0}, {1, 1, 1}, {1, -1, 1}, {1, 2, 4}, {1, -2, 4}, {0, 0, 1}};
+    constexpr int factors[6][3] = {{6, 0, 0}, {1, 1, 1}, {1, -1, 1}, {1, 2, 4}, {1, -2, 4}, {0, 0, 6}};
     for (int i = 0; i < 6; ++i) {
         for (int j = 0; j < 6; ++j) {
             int sum = 0;
             for (int y = 0; y < 3; ++y) {
-                for (int x = 0; x < 3; ++x) sum += G[i][y] * G[j][x] * g[(y * 3 + x) * stride];
+                for (int x = 0; x < 3; ++x) sum += factors[i][y] * factors[j][x] * g[(y * 3 + x) * stride];
             }
             u[i * 6 + j] = static_cast<int16_t>(sum);
         }
@@ -123,23 +123,23 @@ inline void winograd_pack(const ConvParams& p, const int8_t* weights, int lanes,
 template <typename T>
 OCTET_INLINE void winograd_input_line(const T& d0, const T& d1, const T& d2, const T& d3, const T& d4, const T& d5,
                                       T* v) {
-    const T d42 = d4 - d2, d31 = (d3 - d1) * 2;
-    v[0] = (d0 - d2) * 4 + d42;
-    v[1] = (d3 + d4) - (d1 + d2) * 4;
-    v[2] = (d4 - d3) + (d1 - d2) * 4;
-    v[3] = d42 + d31;
-    v[4] = d42 - d31;
-    v[5] = (d1 - d3) * 4 + (d5 - d3);
+    const T p = d4 - d2 * 4, q = d3 - d1 * 4, d42 = d4 - d2, d31 = d3 - d1, twice = d31 + d31;
+    v[0] = (d0 * 4 - d2) + p;
+    v[1] = p + q;
+    v[2] = p - q;
+    v[3] = d42 + twice;
+    v[4] = d42 - twice;
+    v[5] = (d5 - d3 * 4) - q;
 }
 
 template <typename T>
 OCTET_INLINE void winograd_output_line(const T& m0, const T& m1, const T& m2, const T& m3, const T& m4, const T& m5,
                                        T* y) {
-    const T a = m1 + m2, b = m1 - m2, c = m3 + m4, d = (m3 - m4) * 2;
-    y[0] = (m0 - a) * 4 + m0 * 2 + c;
+    const T a = m1 + m2, b = m1 - m2, c = m3 + m4, m34 = m3 - m4, d = m34 + m34;
+    y[0] = (m0 + c) - a * 4;
     y[1] = d - b * 4;
     y[2] = (c - a) * 4;
-    y[3] = (d - b + m5 * 4 + m5 * 2) * 4;
+    y[3] = (d - b + m5) * 4;
 }
 
 // Arch: lanes, I16 (a vector of 2 * lanes int16), I32, load_u8, max_tiles, sums<vectors, tiles>, Epilogue<vectors>.
@@ -153,18 +153,17 @@ void winograd_input(const ConvCall& call, const WinogradPlan& plan, int first, i
         const int y = (first + t) / plan.tiles_x * 4 - call.params.pad_top;
         const int x = (first + t) % plan.tiles_x * 4 - call.params.pad_left;
         // A last tile may hang over the halo; what it reads there only changes outputs that do not exist.
-        const uint8_t* pixel[6][6];
+        const uint8_t* rows[6];
+        int64_t columns_at[6];
         for (int i = 0; i < 6; ++i) {
-            for (int j = 0; j < 6; ++j) {
-                pixel[i][j] = call.in.pixel(y + i < bottom ? y + i : bottom, x + j < right ? x + j : right);
-            }
+            rows[i] = call.in.pixel(y + i < bottom ? y + i : bottom, 0);
+            columns_at[i] = (x + i < right ? x + i : right) * call.in.pixel_stride;
         }
         for (int c = 0; c < plan.padded_cin; c += 2 * Arch::lanes) {
             I16 columns[6][6];  // [x][point of y]
             for (int j = 0; j < 6; ++j) {
-                winograd_input_line<I16>(Arch::load_u8(pixel[0][j] + c), Arch::load_u8(pixel[1][j] + c),
-                                         Arch::load_u8(pixel[2][j] + c), Arch::load_u8(pixel[3][j] + c),
-                                         Arch::load_u8(pixel[4][j] + c), Arch::load_u8(pixel[5][j] + c), columns[j]);
+                const auto load = [&](int i) { return Arch::load_u8(rows[i] + columns_at[j] + c); };
+                winograd_input_line<I16>(load(0), load(1), load(2), load(3), load(4), load(5), columns[j]);
             }
             std::byte* out = scratch + (int64_t{t} * plan.padded_cin + c) * 2;
             for (int i = 0; i < 6; ++i) {

@@ -13,65 +13,74 @@ namespace {
 
 constexpr int lanes = 16;
 
+template <int vectors>
+using TileEpilogue = ConvEpilogue<vectors, PairEpilogue, BlockEpilogue>;
+
+OCTET_INLINE __m512i broadcast4(const uint8_t* x) {
+    int32_t word;
+    __builtin_memcpy(&word, x, 4);
+    return _mm512_set1_epi32(word);
+}
+
+// _mm512_dpbusd_epi32 as GCC 12 compiles it copies each accumulator around each use; an operand that is tied to its
+// register stays there.
 template <ConvInput input>
+OCTET_INLINE void multiply_add(__m512i& acc, __m512i x, __m512i weights) {
+    if constexpr (input == ConvInput::u8) {
+        asm("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(x), "v"(weights));
+    } else {
+        asm("vpdpwssd %2, %1, %0" : "+v"(acc) : "v"(x), "v"(weights));
+    }
+}
+
+template <ConvInput input, int vectors, int pixels, FusedKind kind>
+__attribute__((noinline)) void conv_tile(const ConvRow& row, const TileEpilogue<vectors>& epilogue, int x) {
+    __m512i acc[pixels][vectors];
+#pragma GCC unroll 16
+    for (int p = 0; p < pixels; ++p) {
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; ++v) acc[p][v] = epilogue.bias[v];
+    }
+    const ConvWindow& window = row.window;
+    const int64_t stride = window.pixel_bytes, stride3 = 3 * stride;
+    const auto* weights = reinterpret_cast<const __m512i*>(row.block);
+    for (int r = 0; r < window.rows; ++r) {
+        for (int run = 0; run < window.runs; ++run) {
+            const uint8_t* in = row.in + x * stride + r * window.row_bytes + run * window.run_bytes;
+            // One pointer for four pixels: x86 addresses the others with stride, 2 * stride and 3 * stride.
+            const uint8_t* quad[(pixels + 3) / 4];
+#pragma GCC unroll 4
+            for (int q = 0; q < (pixels + 3) / 4; ++q) quad[q] = in + 4 * q * stride;
+            for (int step = 0; step < window.steps; ++step, weights += vectors) {
+                __m512i w[vectors];
+#pragma GCC unroll 2
+                for (int v = 0; v < vectors; ++v) w[v] = _mm512_load_si512(weights + v);
+#pragma GCC unroll 16
+                for (int p = 0; p < pixels; ++p) {
+                    const uint8_t* base = quad[p / 4];
+                    const __m512i bytes = broadcast4(p % 4 == 3 ? base + stride3 : base + p % 4 * stride);
+#pragma GCC unroll 2
+                    for (int v = 0; v < vectors; ++v) multiply_add<input>(acc[p][v], bytes, w[v]);
+                }
+#pragma GCC unroll 4
+                for (int q = 0; q < (pixels + 3) / 4; ++q) quad[q] += 4;
+            }
+        }
+    }
+    epilogue.template store_tile<kind, pixels>(row, acc, x);
+}
+
+template <ConvInput input, FusedKind kind>
 struct Avx512Vnni {
     static constexpr int lanes = 16;
     static constexpr int max_pixels = 14;  // 28 accumulators, 2 vectors of weights, 1 broadcast
 
     template <int vectors>
-    using Epilogue = ConvEpilogue<vectors, PairEpilogue, BlockEpilogue>;
-
-    static OCTET_INLINE __m512i broadcast4(const uint8_t* x) {
-        int32_t word;
-        __builtin_memcpy(&word, x, 4);
-        return _mm512_set1_epi32(word);
-    }
-
-    // _mm512_dpbusd_epi32 as GCC 12 compiles it copies each accumulator around each use; an operand that is tied to its
-    // register stays there.
-    static OCTET_INLINE void multiply_add(__m512i& acc, __m512i x, __m512i weights) {
-        if constexpr (input == ConvInput::u8) {
-            asm("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(x), "v"(weights));
-        } else {
-            asm("vpdpwssd %2, %1, %0" : "+v"(acc) : "v"(x), "v"(weights));
-        }
-    }
+    using Epilogue = TileEpilogue<vectors>;
 
     template <int vectors, int pixels>
-    __attribute__((noinline)) static void tile(const ConvRow& row, const Epilogue<vectors>& epilogue, int x) {
-        __m512i acc[pixels][vectors];
-#pragma GCC unroll 16
-        for (int p = 0; p < pixels; ++p) {
-#pragma GCC unroll 2
-            for (int v = 0; v < vectors; ++v) acc[p][v] = epilogue.bias[v];
-        }
-        const ConvWindow& window = row.window;
-        const int64_t stride = window.pixel_bytes, stride3 = 3 * stride;
-        const auto* weights = reinterpret_cast<const __m512i*>(row.block);
-        for (int r = 0; r < window.rows; ++r) {
-            for (int run = 0; run < window.runs; ++run) {
-                const uint8_t* in = row.in + x * stride + r * window.row_bytes + run * window.run_bytes;
-                // One pointer for four pixels: x86 addresses the others with stride, 2 * stride and 3 * stride.
-                const uint8_t* quad[(pixels + 3) / 4];
-#pragma GCC unroll 4
-                for (int q = 0; q < (pixels + 3) / 4; ++q) quad[q] = in + 4 * q * stride;
-                for (int step = 0; step < window.steps; ++step, weights += vectors) {
-                    __m512i w[vectors];
-#pragma GCC unroll 2
-                    for (int v = 0; v < vectors; ++v) w[v] = _mm512_load_si512(weights + v);
-#pragma GCC unroll 16
-                    for (int p = 0; p < pixels; ++p) {
-                        const uint8_t* base = quad[p / 4];
-                        const __m512i bytes = broadcast4(p % 4 == 3 ? base + stride3 : base + p % 4 * stride);
-#pragma GCC unroll 2
-                        for (int v = 0; v < vectors; ++v) multiply_add(acc[p][v], bytes, w[v]);
-                    }
-#pragma GCC unroll 4
-                    for (int q = 0; q < (pixels + 3) / 4; ++q) quad[q] += 4;
-                }
-            }
-        }
-        conv_store_tile<vectors, pixels>(row, epilogue, acc, x);
+    static void tile(const ConvRow& row, const Epilogue<vectors>& epilogue, int x) {
+        conv_tile<input, vectors, pixels, vectors == 2 ? kind : FusedKind::no>(row, epilogue, x);
     }
 };
 
@@ -115,32 +124,22 @@ template <ConvInput input>
 void run(const ConvCall& call, int unit_begin, int unit_end, std::byte*) noexcept {
     const int64_t block_bytes = conv_block_bytes(conv_grouped(call.params, lanes), 2, lanes);
     const auto* raw_weights = reinterpret_cast<const int8_t*>(call.packed + blocks_bytes(call.params));
-    conv_direct_run<Avx512Vnni<input>>(call, unit_begin, unit_end, raw_weights,
-                                       [&](int b) { return call.packed + b * block_bytes; });
+    for_fused_kind(call, [&](auto kind) {
+        conv_direct_run<Avx512Vnni<input, decltype(kind)::value>>(call, unit_begin, unit_end, raw_weights,
+                                                           [&](int b) { return call.packed + b * block_bytes; });
+    });
 }
 
 }  // namespace
 
 extern const ConvKernel conv_u8s8_14x32_avx512vnni, conv_s16s8_14x32_avx512vnni;
 const ConvKernel conv_u8s8_14x32_avx512vnni = {
-    "conv_u8s8_14x32_avx512vnni",
-    Isa::avx512vnni,
-    refuses<ConvInput::u8>,
-    packed_bytes,
-    pack<int8_t>,
-    scratch_bytes,
-    units,
-    run<ConvInput::u8>,
+    "conv_u8s8_14x32_avx512vnni", Isa::avx512vnni, refuses<ConvInput::u8>, packed_bytes, pack<int8_t>, scratch_bytes,
+    units,                        run<ConvInput::u8>,
 };
 const ConvKernel conv_s16s8_14x32_avx512vnni = {
-    "conv_s16s8_14x32_avx512vnni",
-    Isa::avx512vnni,
-    refuses<ConvInput::s16>,
-    packed_bytes,
-    pack<int16_t>,
-    scratch_bytes,
-    units,
-    run<ConvInput::s16>,
+    "conv_s16s8_14x32_avx512vnni", Isa::avx512vnni, refuses<ConvInput::s16>, packed_bytes, pack<int16_t>, scratch_bytes,
+    units,                         run<ConvInput::s16>,
 };
 
 }  // namespace octet::kernels

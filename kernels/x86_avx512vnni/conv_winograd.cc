@@ -9,12 +9,58 @@
 namespace octet::kernels {
 namespace {
 
+// As in conv.cc: an operand that is tied to its register stays there.
+OCTET_INLINE void multiply_add(__m512i& acc, __m512i input, __m512i weights) {
+    asm("vpdpwssd %2, %1, %0" : "+v"(acc) : "v"(input), "v"(weights));
+}
+
+// Sums over the channels at one point: `tiles` tiles x the block's channels.
+template <int vectors, int tiles>
+__attribute__((noinline)) void winograd_sums(const std::byte* transformed, int64_t tile_bytes, int steps,
+                                             const int16_t* weights, std::byte* result) {
+    __m512i acc[tiles][vectors];
+#pragma GCC unroll 16
+    for (int t = 0; t < tiles; ++t) {
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; ++v) acc[t][v] = _mm512_setzero_si512();
+    }
+    const auto* w = reinterpret_cast<const __m512i*>(weights);
+    const int64_t tile_bytes3 = 3 * tile_bytes;
+    // One pointer for four tiles: x86 addresses the others with 1, 2 and 3 times the stride.
+    const std::byte* quad[(tiles + 3) / 4];
+#pragma GCC unroll 4
+    for (int q = 0; q < (tiles + 3) / 4; ++q) quad[q] = transformed + 4 * q * tile_bytes;
+    for (int step = 0; step < steps; ++step, w += vectors) {
+        __m512i block[vectors];
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; ++v) block[v] = _mm512_load_si512(w + v);
+#pragma GCC unroll 16
+        for (int t = 0; t < tiles; ++t) {
+            const std::byte* base = quad[t / 4];
+            int32_t pair;
+            __builtin_memcpy(&pair, t % 4 == 3 ? base + tile_bytes3 : base + t % 4 * tile_bytes, 4);
+            const __m512i input = _mm512_set1_epi32(pair);
+#pragma GCC unroll 2
+            for (int v = 0; v < vectors; ++v) multiply_add(acc[t][v], input, block[v]);
+        }
+#pragma GCC unroll 4
+        for (int q = 0; q < (tiles + 3) / 4; ++q) quad[q] += 4;
+    }
+    auto* out = reinterpret_cast<__m512i*>(result);
+#pragma GCC unroll 16
+    for (int t = 0; t < tiles; ++t) {
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; ++v) _mm512_store_si512(out + t * vectors + v, acc[t][v]);
+    }
+}
+
+template <FusedKind kind>
 struct WinogradAvx512Vnni {
     static constexpr int lanes = 16;
     static constexpr int max_tiles = 14;
 
-    typedef int16_t I16 __attribute__((vector_size(64), may_alias));
-    typedef uint32_t I32 __attribute__((vector_size(64), may_alias));  // unsigned: sums wrap
+    using I16 __attribute__((vector_size(64), may_alias)) = int16_t;
+    using I32 __attribute__((vector_size(64), may_alias)) = uint32_t;  // unsigned: sums wrap
 
     template <int vectors>
     using Epilogue = ConvEpilogue<vectors, PairEpilogue, BlockEpilogue>;
@@ -29,92 +75,64 @@ struct WinogradAvx512Vnni {
         return reinterpret_cast<I32>(_mm512_srai_epi32(y, 6));
     }
 
-    // As in conv.cc: an operand that is tied to its register stays there.
-    static OCTET_INLINE void multiply_add(__m512i& acc, __m512i input, __m512i weights) {
-        asm("vpdpwssd %2, %1, %0" : "+v"(acc) : "v"(input), "v"(weights));
-    }
-
-    // Sums over the channels at one point: `tiles` tiles x the block's channels.
     template <int vectors, int tiles>
-    __attribute__((noinline)) static void sums(const std::byte* transformed, int64_t tile_bytes, int steps,
-                                               const int16_t* weights, std::byte* result) {
-        __m512i acc[tiles][vectors];
-#pragma GCC unroll 16
-        for (int t = 0; t < tiles; ++t) {
-#pragma GCC unroll 2
-            for (int v = 0; v < vectors; ++v) acc[t][v] = _mm512_setzero_si512();
-        }
-        const auto* w = reinterpret_cast<const __m512i*>(weights);
-        const int64_t tile_bytes3 = 3 * tile_bytes;
-        // One pointer for four tiles: x86 addresses the others with 1, 2 and 3 times the stride.
-        const std::byte* quad[(tiles + 3) / 4];
-#pragma GCC unroll 4
-        for (int q = 0; q < (tiles + 3) / 4; ++q) quad[q] = transformed + 4 * q * tile_bytes;
-        for (int step = 0; step < steps; ++step, w += vectors) {
-            __m512i block[vectors];
-#pragma GCC unroll 2
-            for (int v = 0; v < vectors; ++v) block[v] = _mm512_load_si512(w + v);
-#pragma GCC unroll 16
-            for (int t = 0; t < tiles; ++t) {
-                const std::byte* base = quad[t / 4];
-                int32_t pair;
-                __builtin_memcpy(&pair, t % 4 == 3 ? base + tile_bytes3 : base + t % 4 * tile_bytes, 4);
-                const __m512i input = _mm512_set1_epi32(pair);
-#pragma GCC unroll 2
-                for (int v = 0; v < vectors; ++v) multiply_add(acc[t][v], input, block[v]);
-            }
-#pragma GCC unroll 4
-            for (int q = 0; q < (tiles + 3) / 4; ++q) quad[q] += 4;
-        }
-        auto* out = reinterpret_cast<__m512i*>(result);
-#pragma GCC unroll 16
-        for (int t = 0; t < tiles; ++t) {
-#pragma GCC unroll 2
-            for (int v = 0; v < vectors; ++v) _mm512_store_si512(out + t * vectors + v, acc[t][v]);
-        }
+    static void sums(const std::byte* transformed, int64_t tile_bytes, int steps, const int16_t* weights,
+                     std::byte* result) {
+        winograd_sums<vectors, tiles>(transformed, tile_bytes, steps, weights, result);
     }
 
     template <int vectors>
     static OCTET_INLINE void store_row(const ConvRow& row, const Epilogue<vectors>& epilogue,
                                        const I32 (&y)[vectors][4][4], int i, int x, int width) {
-        const auto at = [&](int v, int j) {
-            return _mm512_add_epi32(reinterpret_cast<__m512i>(y[v][i][j]), epilogue.bias[v]);
-        };
-        if constexpr (vectors == 1) {
-            for (int j = 0; j < width; j += 2) {
-                const bool second = j + 1 < width;
-                epilogue.store(row, at(0, j), at(0, second ? j + 1 : j), second, x + j);
+        alignas(64) __m512i acc[4][vectors];
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; ++j) {
+#pragma GCC unroll 2
+            for (int v = 0; v < vectors; ++v) {
+                acc[j][v] = _mm512_add_epi32(reinterpret_cast<__m512i>(y[v][i][j]), epilogue.bias[v]);
             }
+        }
+        if constexpr (vectors == 1) {
+            if constexpr (kind != FusedKind::no) {
+                const __m512i v[4] = {acc[0][0], acc[1][0], acc[2][0], acc[3][0]};
+                epilogue.template store_fused<kind>(epilogue.fused, *row.call, v, width, row.y, x);
+            } else {
+                epilogue.store_vectors(*row.call, acc[0], width, row.y, x);
+            }
+        } else if (kind != FusedKind::no && width == 4) {
+            epilogue.template store_fused<kind>(*row.call, acc, row.y, x);
         } else {
-            for (int j = 0; j < width; ++j) epilogue.store(row, at(0, j), at(1, j), x + j);
+            epilogue.store_pixels(*row.call, acc[0], width, row.y, x);
         }
     }
 };
 
-using Arch = WinogradAvx512Vnni;
+constexpr int lanes = 16;
 
 const char* refuses(const ConvParams& p, const int8_t* weights) {
-    return winograd_refuses(p, weights, Arch::lanes);
+    return winograd_refuses(p, weights, lanes);
 }
 
 size_t packed_bytes(const ConvParams& p, const int8_t*) {
-    return winograd_packed_bytes(p, Arch::lanes);
+    return winograd_packed_bytes(p, lanes);
 }
 
 void pack(const ConvParams& p, const int8_t* weights, std::byte* packed) {
-    winograd_pack(p, weights, Arch::lanes, reinterpret_cast<int16_t*>(packed));
+    winograd_pack(p, weights, lanes, reinterpret_cast<int16_t*>(packed));
 }
 
 size_t scratch_bytes(const ConvCall& call) {
-    return winograd_scratch_bytes(call, Arch::lanes);
+    return winograd_scratch_bytes(call, lanes);
 }
 
 int units(const ConvCall& call) {
-    return winograd_plan(call, Arch::lanes).batches;
+    return winograd_plan(call, lanes).batches;
 }
 
 void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) noexcept {
-    winograd_run<Arch>(call, unit_begin, unit_end, scratch);
+    for_fused_kind(call, [&](auto kind) {
+        winograd_run<WinogradAvx512Vnni<decltype(kind)::value>>(call, unit_begin, unit_end, scratch);
+    });
 }
 
 }  // namespace

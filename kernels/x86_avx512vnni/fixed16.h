@@ -38,25 +38,36 @@ struct Fixed16x32 {
     }
 
     // t -> u
+    template <Activation kind>
     OCTET_INLINE __m512i activate(__m512i t) const {
         const __m512i p = _mm512_mulhrs_epi16(t, mult);
-        switch (activation) {
-            case Activation::none:
-                return p;
-            case Activation::relu:
-                return _mm512_max_epi16(p, _mm512_setzero_si512());
-            case Activation::leaky:
-                return _mm512_max_epi16(p, _mm512_mulhrs_epi16(p, alpha));
-            case Activation::prelu:
-                return _mm512_max_epi16(p, _mm512_mulhrs_epi16(p, prelu_alpha));
-            case Activation::clip:
-                return _mm512_min_epi16(_mm512_max_epi16(p, clip_lo), clip_hi);
-            case Activation::hardswish: {
-                const __m512i shifted = _mm512_max_epi16(_mm512_adds_epi16(p, three), _mm512_setzero_si512());
-                return _mm512_mulhrs_epi16(p, _mm512_sllv_epi16(_mm512_min_epi16(shifted, six), gate_shift));
-            }
+        if constexpr (kind == Activation::relu) return _mm512_max_epi16(p, _mm512_setzero_si512());
+        if constexpr (kind == Activation::leaky) return _mm512_max_epi16(p, _mm512_mulhrs_epi16(p, alpha));
+        if constexpr (kind == Activation::prelu) return _mm512_max_epi16(p, _mm512_mulhrs_epi16(p, prelu_alpha));
+        if constexpr (kind == Activation::clip) return _mm512_min_epi16(_mm512_max_epi16(p, clip_lo), clip_hi);
+        if constexpr (kind == Activation::hardswish) {
+            const __m512i shifted = _mm512_max_epi16(_mm512_adds_epi16(p, three), _mm512_setzero_si512());
+            return _mm512_mulhrs_epi16(p, _mm512_sllv_epi16(_mm512_min_epi16(shifted, six), gate_shift));
         }
         return p;
+    }
+
+    OCTET_INLINE __m512i activate(__m512i t) const {
+        switch (activation) {
+            case Activation::none:
+                return activate<Activation::none>(t);
+            case Activation::relu:
+                return activate<Activation::relu>(t);
+            case Activation::leaky:
+                return activate<Activation::leaky>(t);
+            case Activation::prelu:
+                return activate<Activation::prelu>(t);
+            case Activation::clip:
+                return activate<Activation::clip>(t);
+            case Activation::hardswish:
+                return activate<Activation::hardswish>(t);
+        }
+        return t;
     }
 
     OCTET_INLINE __m512i scale(__m512i u) const { return _mm512_mulhrs_epi16(u, out_mult); }

@@ -199,6 +199,26 @@ TEST_P(Conv, three_by_three_with_many_channels) {
     }
 }
 
+// Few output channels: widths around every tile edge, planes with and without gaps between pixels.
+TEST_P(Conv, few_output_channels) {
+    for (const int w : {1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40, 63, 64, 65, 131}) {
+        for (const int cin : {3, 4, 8, 12, 16}) {
+            for (const int cout : {1, 2, 3, 4, 8}) {
+                Case c = vary(square(pick({1, 3}), 1, 1, cin, cout), pick({1, 3}), w);
+                if (pick({0, 1}) != 0) c.in_slice = c.out_slice = {0, 0};
+                c.output = static_cast<OutputKind>(pick({0, 0, 1, 2}));
+                c.residual = c.residual && c.output == OutputKind::u8;
+                ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), c, random_));
+            }
+        }
+    }
+    // Tall kernels: the most rows that a kernel of this family takes, and one more.
+    for (const int kernel_h : {8, 9}) {
+        const Case c = vary({kernel_h, 2, 1, 1, 1, 1, 1, 1, 1, 8, 2}, 9, 35);
+        ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), c, random_));
+    }
+}
+
 TEST_P(Conv, groups_and_depthwise) {
     for (const int groups : {2, 3, 8, 40}) {
         for (const int kernel : {1, 3, 5}) {
@@ -214,12 +234,14 @@ TEST_P(Conv, groups_and_depthwise) {
 // All 255 x all +-127 and -128: where 16-bit intermediate sums would saturate.
 TEST_P(Conv, extremes) {
     for (const int kernel : {1, 3}) {
-        for (const int cin : {4, 32, 64}) {
-            Case c = vary(square(kernel, 1, 1, cin, 40), 6, 20);
-            c.data = Data::extreme;
-            c.output = OutputKind::s32;
-            c.residual = false;
-            ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), c, random_));
+        for (const int cin : {4, 8, 16, 32, 64}) {
+            for (const int cout : {3, 40}) {
+                Case c = vary(square(kernel, 1, 1, cin, cout), 6, 20);
+                c.data = Data::extreme;
+                c.output = OutputKind::s32;
+                c.residual = false;
+                ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), c, random_));
+            }
         }
     }
 }
