@@ -106,7 +106,7 @@ class Stages {
 };
 
 void print_skipped(const CalibrationImages& images) {
-    for (const auto& [path, reason] : images.skipped) fmt::print(stderr, "skipped {}: {}\n", path, reason);
+    for (const auto& [path, reason] : images.skipped) fmt::print(stderr, "skipped {}\n", reason);
     if (!images.skipped.empty()) {
         fmt::print(stderr, "{} of {} images were unreadable and skipped\n", images.skipped.size(),
                    images.skipped.size() + images.paths.size());

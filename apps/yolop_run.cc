@@ -157,6 +157,11 @@ nlohmann::json json_of(const std::string& path, const ImageReport& report) {
             {"postprocess_ms", result.times.postprocess_ms}};
 }
 
+// 0.3, not the 0.30000001192092896 that it is as a double.
+double shortest(float value) {
+    return std::stod(fmt::format("{}", value));
+}
+
 Result<ExitCode> run(const Options& options) {
     OCTET_ASSIGN(const std::vector<std::string> images, collect(options.inputs));
     OCTET_ASSIGN(const auto plan, load_plan(options.model));
@@ -185,8 +190,8 @@ Result<ExitCode> run(const Options& options) {
     const nlohmann::json whole = {{"model", options.model},
                                   {"input_width_px", yolop.input_width()},
                                   {"input_height_px", yolop.input_height()},
-                                  {"confidence", options.detection.confidence},
-                                  {"iou", options.detection.iou},
+                                  {"confidence", shortest(options.detection.confidence)},
+                                  {"iou", shortest(options.detection.iou)},
                                   {"images", std::move(results)}};
     // A file name need not be UTF-8.
     const std::string text = whole.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";

@@ -37,11 +37,10 @@ class FloatStep final : public Step {
                 for (std::int64_t i = begin; i < end; ++i) body(i);
             });
         };
-        auto results = evaluate_node(node_, arguments, parallel);
-        if (!results) return at(fmt::format("node '{}' ({})", node_.name, node_.op), std::move(results).error());
+        OCTET_ASSIGN(auto results, evaluate_node(node_, arguments, parallel));
         for (std::size_t i = 0; i < node_.outputs.size(); ++i) {
             if (node_.outputs[i] != no_value)
-                state.tensors[static_cast<std::size_t>(node_.outputs[i])] = std::move((*results)[i]);
+                state.tensors[static_cast<std::size_t>(node_.outputs[i])] = std::move(results[i]);
         }
         return {};
     }

@@ -22,9 +22,14 @@ using kernels::Isa;
 
 class Lowering {
   public:
-    Lowering(const Graph& graph, Isa isa) : graph_(graph), matcher_(graph), plan_(std::make_shared<Plan>()) {
+    // The QuantizeLinear nodes of `in_float` get what they round from float operators.
+    Lowering(const Graph& graph, Isa isa, const std::set<NodeId>& in_float)
+        : graph_(graph), in_float_(in_float), matcher_(graph), plan_(std::make_shared<Plan>()) {
         plan_->isa = isa;
     }
+
+    // The QuantizeLinear whose pattern no integer kernel can compute, when run() failed for that reason.
+    NodeId refused() const { return refused_; }
 
     Result<std::shared_ptr<const Plan>> run() {
         order_ = graph_.topological_order();
@@ -89,8 +94,10 @@ class Lowering {
     Arithmetic seam(bool at_border) const { return at_border ? Arithmetic::border : Arithmetic::floating; }
 
     const Graph& graph_;
+    const std::set<NodeId>& in_float_;
     PatternMatcher matcher_;
     std::shared_ptr<Plan> plan_;
+    NodeId refused_ = no_node;
     std::vector<NodeId> order_;
     std::vector<Demand> demand_;
     std::map<NodeId, Pattern> patterns_;
@@ -146,7 +153,7 @@ void Lowering::demand_of(NodeId id) {
     const bool wants_tensor = std::any_of(node.outputs.begin(), node.outputs.end(),
                                           [&](ValueId v) { return v != no_value && demand(v).tensor; });
     if (node.op == "QuantizeLinear" && demand(node.outputs[0]).plane) {
-        Pattern pattern = *matcher_.match(id);
+        Pattern pattern = in_float_.count(id) ? matcher_.in_float(id) : *matcher_.match(id);
         for (const QuantSource& source : pattern.sources) demand(source.value).plane = true;
         if (pattern.residual) demand(pattern.residual->value).plane = true;
         if (pattern.input != no_value) demand(pattern.input).tensor = true;
@@ -218,6 +225,7 @@ Result<void> Lowering::place_planes() {
             zero_points.empty() ? std::vector<std::uint8_t>(1, static_cast<std::uint8_t>(plane_zero_point(source.grid)))
                                 : std::vector<std::uint8_t>(zero_points.begin(), zero_points.end());
         if (!plane.halo_values.empty() && plane.halo_values != values) {
+            refused_ = pattern.quantize;
             return fail(ErrorCode::unsupported,
                         "node '{}' pads a tensor with another zero point than its neighbour does", node.name);
         }
@@ -275,7 +283,12 @@ void Lowering::add_halo(PlaneRef ref, const std::string& name) {
 }
 
 Result<void> Lowering::emit(NodeId id) {
-    if (const auto found = patterns_.find(id); found != patterns_.end()) OCTET_TRY(emit_pattern(found->second));
+    if (const auto found = patterns_.find(id); found != patterns_.end()) {
+        auto emitted = emit_pattern(found->second);
+        const bool has_other_way = found->second.kind != PatternKind::quantize;
+        if (!emitted && emitted.error().code == ErrorCode::unsupported && has_other_way) refused_ = id;
+        OCTET_TRY(std::move(emitted));
+    }
     const Node& node = graph_.node(id);
     const bool wants_tensor = std::any_of(node.outputs.begin(), node.outputs.end(),
                                           [&](ValueId v) { return v != no_value && demand(v).tensor; });
@@ -554,7 +567,15 @@ void Lowering::finish() {
 }  // namespace
 
 Result<std::shared_ptr<const Plan>> make_plan(const Graph& graph, Isa isa) {
-    return Lowering(graph, isa).run();
+    // A pattern that no integer kernel can compute, for its scales lie too far apart or its sums leave 32 bits, runs in
+    // float. That changes what the values around it are needed as, so the plan is begun anew.
+    std::set<NodeId> in_float;
+    for (;;) {
+        Lowering lowering(graph, isa, in_float);
+        auto plan = lowering.run();
+        if (plan || lowering.refused() == no_node) return plan;
+        in_float.insert(lowering.refused());
+    }
 }
 
 }  // namespace octet::engine

@@ -368,8 +368,16 @@ std::optional<Pattern> PatternMatcher::match(NodeId quantize) const {
     if (node && !wide) {
         if (match_add(result, pattern) || match_lut(result, pattern) || match_pixels(result, pattern)) return pattern;
     }
+    return in_float(quantize);
+}
+
+Pattern PatternMatcher::in_float(NodeId quantize) const {
+    const Node& q = graph_.node(quantize);
+    Pattern pattern;
     pattern.kind = PatternKind::quantize;
-    pattern.input = result;
+    pattern.quantize = quantize;
+    pattern.grid = *grid_of(q.outputs[0]);
+    pattern.input = q.inputs[0];
     return pattern;
 }
 

@@ -74,6 +74,9 @@ class PatternMatcher {
     // nullopt when the node is no QuantizeLinear or its output is no quantized tensor in the sense above.
     std::optional<Pattern> match(NodeId quantize) const;
 
+    // The pattern `quantize` of a node that match() takes, whatever stands before it.
+    Pattern in_float(NodeId quantize) const;
+
     // The quantized tensor behind `value` when that is the output of a DequantizeLinear of one.
     std::optional<QuantSource> source(ValueId value) const;
 

@@ -18,7 +18,7 @@ namespace octet::apps {
 struct CalibrationImages {
     std::vector<std::string> paths;  // readable images, sorted by their digests: their names and order do not matter
     std::string digest;              // of all of them
-    std::vector<std::pair<std::string, std::string>> skipped;  // path and reason
+    std::vector<std::pair<std::string, std::string>> skipped;  // path; why, with the path
 };
 
 // The image files of a folder, or of its subfolder images/ when it has one; a single image file is a set of one. Each

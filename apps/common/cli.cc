@@ -1,9 +1,20 @@
 #include "apps/common/cli.h"
 
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 
 namespace octet::apps {
+namespace {
+
+// A full disk behind a redirection would else be found by nobody: stdout is buffered.
+bool flush_output() {
+    return std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+}
+
+}  // namespace
 
 int run_program(CLI::App& app, int argc, char** argv, const std::function<Result<ExitCode>()>& run) {
     app.set_version_flag("--version", fmt::format("{} {}", app.get_name(), OCTET_VERSION));
@@ -16,8 +27,13 @@ int run_program(CLI::App& app, int argc, char** argv, const std::function<Result
     }
     try {
         const auto code = run();
-        if (code) return *code;
-        print_error(app.get_name(), code.error().message);
+        if (!code) {
+            print_error(app.get_name(), code.error().message);
+        } else if (!flush_output()) {
+            print_error(app.get_name(), fmt::format("stdout: cannot be written: {}", std::strerror(errno)));
+        } else {
+            return *code;
+        }
     } catch (const std::bad_alloc&) {
         print_error(app.get_name(), "out of memory");
     } catch (const std::exception& error) {

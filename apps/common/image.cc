@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -66,7 +67,7 @@ std::optional<Size> size_of(Bytes bytes, bool png) {
     int width = 0, height = 0, channels = 0;
     if (!stbi_info_from_memory(bytes.data(), static_cast<int>(bytes.size()), &width, &height, &channels))
         return std::nullopt;
-    return Size{width, height};
+    return Size{width, std::abs(std::int64_t{height})};  // below 0: a BMP whose first row is the top one
 }
 
 void append_bytes(void* context, void* data, int size) {

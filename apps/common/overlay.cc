@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "apps/common/draw.h"
 
@@ -21,23 +22,40 @@ Rect to_pixels(const Box& box) {
             static_cast<int>(std::lround(box.x2)), static_cast<int>(std::lround(box.y2))};
 }
 
-// The score on a plate above the box, inside of it where the frame ends. Small boxes get small letters.
-void draw_vehicle(Image& image, const Detection& vehicle) {
+void draw_box(Image& image, const Rect& box) {
     const int unit = unit_of(image);
-    const Rect box = to_pixels(vehicle.box);
     outline(image, box, yellow, box.right - box.left < 40 * unit ? std::max(1, unit / 2) : unit);
-
-    const std::string text = fmt::format("{:.2f}", vehicle.score);
-    const int scale = text_width(text, unit) <= box.right - box.left ? unit : std::max(1, unit / 2);
-    const int margin = scale;
-    const int width = text_width(text, scale) + 2 * margin, height = text_height(scale) + 2 * margin;
-    const int left = std::clamp(box.left, 0, std::max(0, image.width - width));
-    const int top = box.top >= height ? box.top - height : box.top;
-    fill(image, {left, top, left + width, top + height}, yellow);
-    draw_text(image, left + margin, top + margin, text, black, scale);
 }
 
-void draw_legend(Image& image, std::size_t vehicles, double drivable_pct, double lane_pct) {
+bool overlap(const Rect& a, const Rect& b) {
+    return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+}
+
+// The score on a plate: above the box, below it, or inside, wherever none of `taken` is; in small letters where large
+// ones find no place or the box is small. A box without a place stays without a score.
+void draw_score(Image& image, const Rect& box, float score, std::vector<Rect>& taken) {
+    const std::string text = fmt::format("{:.2f}", score);
+    const int unit = unit_of(image), small = std::max(1, unit / 2);
+    const int largest = text_width(text, unit) <= box.right - box.left ? unit : small;
+    for (int scale = largest; scale >= small; --scale) {
+        const int margin = scale;
+        const int width = text_width(text, scale) + 2 * margin, height = text_height(scale) + 2 * margin;
+        const int left = std::clamp(box.left, 0, std::max(0, image.width - width));
+        for (const int top : {box.top - height, box.bottom, box.top}) {
+            const Rect plate{left, top, left + width, top + height};
+            const bool is_free =
+                std::none_of(taken.begin(), taken.end(), [&](const Rect& r) { return overlap(plate, r); });
+            if (top < 0 || plate.bottom > image.height || !is_free) continue;
+            fill(image, plate, yellow);
+            draw_text(image, left + margin, top + margin, text, black, scale);
+            taken.push_back(plate);
+            return;
+        }
+    }
+}
+
+// Returns where it is.
+Rect draw_legend(Image& image, std::size_t vehicles, double drivable_pct, double lane_pct) {
     struct Entry {
         Color color;
         std::string text;
@@ -51,7 +69,8 @@ void draw_legend(Image& image, std::size_t vehicles, double drivable_pct, double
     int width = 0;
     for (const Entry& entry : entries) width = std::max(width, text_width(entry.text, unit));
     const int left = 2 * gap, top = 2 * gap;
-    fill(image, {left - gap, top - gap, left + swatch + gap + width + gap, top + line * 3}, black, 0.65F);
+    const Rect panel{left - gap, top - gap, left + swatch + gap + width + gap, top + line * 3};
+    fill(image, panel, black, 0.65F);
     for (int i = 0; i < 3; ++i) {
         const Entry& entry = entries[i];
         const int y = top + i * line;
@@ -62,6 +81,7 @@ void draw_legend(Image& image, std::size_t vehicles, double drivable_pct, double
             fill(image, area, entry.color);
         draw_text(image, left + swatch + gap, y, entry.text, white, unit);
     }
+    return panel;
 }
 
 }  // namespace
@@ -76,9 +96,10 @@ Image draw_overlay(const Image& frame, std::span<const Detection> vehicles, cons
     Image image = frame;
     tint(image, drivable, green, drivable_opacity);
     tint(image, lane, red, lane_opacity);
-    // The best ones last, on top.
-    for (std::size_t i = vehicles.size(); i-- > 0;) draw_vehicle(image, vehicles[i]);
-    draw_legend(image, vehicles.size(), covered_pct(drivable), covered_pct(lane));
+    for (const Detection& vehicle : vehicles) draw_box(image, to_pixels(vehicle.box));
+    std::vector<Rect> taken{draw_legend(image, vehicles.size(), covered_pct(drivable), covered_pct(lane))};
+    // The best ones choose their places first.
+    for (const Detection& vehicle : vehicles) draw_score(image, to_pixels(vehicle.box), vehicle.score, taken);
     return image;
 }
 

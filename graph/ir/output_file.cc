@@ -46,11 +46,33 @@ bool set_ordinary_mode(int descriptor) {
     return ::fchmod(descriptor, 0666 & ~mask) == 0;
 }
 
+tl::unexpected<Error> cannot_be_written(const std::string& path, int reason) {
+    return fail(ErrorCode::io, "{}: cannot be written: {}", path, std::strerror(reason));
+}
+
+// A device or a pipe cannot be replaced by a file: the bytes go into it.
+Result<void> write_into(const std::string& path, std::span<const std::byte> bytes) {
+    FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (file.get() < 0 || !write_all(file.get(), bytes) || !file.close()) return cannot_be_written(path, errno);
+    return {};
+}
+
 }  // namespace
 
-Result<void> write_file(const std::string& path, std::span<const std::byte> bytes) {
-    const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+Result<void> write_file(const std::string& given_path, std::span<const std::byte> bytes) {
+    std::string path = given_path;
     std::error_code error;
+    const std::filesystem::file_status status = std::filesystem::status(path, error);
+    if (std::filesystem::is_regular_file(status)) {
+        // Renaming onto a symbolic link would replace the link, not the file that it names.
+        if (std::filesystem::is_symlink(path, error)) path = std::filesystem::canonical(path, error).string();
+        if (error) return cannot_be_written(given_path, error.value());
+    } else if (std::filesystem::is_directory(status)) {
+        return cannot_be_written(path, EISDIR);
+    } else if (std::filesystem::exists(status)) {
+        return write_into(path, bytes);
+    }
+    const std::filesystem::path folder = std::filesystem::path(path).parent_path();
     if (!folder.empty()) std::filesystem::create_directories(folder, error);
     if (error) return fail(ErrorCode::io, "{}: its folder cannot be made: {}", path, error.message());
 
@@ -62,7 +84,7 @@ Result<void> write_file(const std::string& path, std::span<const std::byte> byte
     if (!written) {
         const int reason = errno;
         ::unlink(temporary.c_str());
-        return fail(ErrorCode::io, "{}: cannot be written: {}", path, std::strerror(reason));
+        return cannot_be_written(path, reason);
     }
     return {};
 }

@@ -54,6 +54,16 @@ std::string error_of(const Bytes& bytes) {
     return image ? "no error" : image.error().message;
 }
 
+// A negative height says that the first row is the top one.
+TEST(Image, ReadsBmpFromTheTop) {
+    Bytes bytes = bmp_2x1();
+    for (std::size_t at = 22; at < 26; ++at) bytes[at] = 0xFF;  // -1
+    const auto image = decode_image(bytes, "top.bmp", 3);
+    ASSERT_TRUE(image) << image.error().message;
+    EXPECT_EQ(image->height, 1);
+    EXPECT_EQ(image->pixels, (Bytes{255, 0, 0, 0, 0, 255}));
+}
+
 TEST(Image, ReadsTheScenes) {
     const auto image = load_image(scene);
     ASSERT_TRUE(image) << image.error().message;

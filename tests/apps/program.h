@@ -16,10 +16,10 @@ struct ProgramResult {
     std::string out, err;
 };
 
-// Runs "program arguments" of build/bin by the shell.
-inline ProgramResult run_program_text(const std::string& command) {
+// Runs "program arguments" of build/bin by the shell, behind shell commands that end in ";".
+inline ProgramResult run_program_text(const std::string& command, const std::string& before = "") {
     const TemporaryFolder folder;
-    const std::string line = std::string(OCTET_BINARY_DIR) + "/bin/" + command + " 2>" + (folder / "stderr");
+    const std::string line = before + std::string(OCTET_BINARY_DIR) + "/bin/" + command + " 2>" + (folder / "stderr");
     ProgramResult result;
     std::FILE* pipe = ::popen(line.c_str(), "r");
     std::array<char, 4096> buffer;

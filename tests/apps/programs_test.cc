@@ -12,6 +12,7 @@
 #include "graph/ops/infer.h"
 #include "tests/apps/markup.h"
 #include "tests/apps/program.h"
+#include "tests/apps/tiny_network.h"
 
 namespace octet::apps {
 namespace {
@@ -20,38 +21,6 @@ using nlohmann::json;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
-
-// Does what a YOLOP network does by its ports alone, in no time: mean pixels as masks, one box from constants.
-// images [1,3,32,32] → det_out [1,1,6], drive_area_seg and lane_line_seg [1,2,32,32].
-void save_tiny_network(const std::string& path) {
-    Graph graph;
-    graph.name = "tiny";
-    const ValueId images = graph.add_input("images", DType::float32, {1, 3, 32, 32});
-    const auto conv = [&](const std::string& name, std::initializer_list<float> weight) {
-        const ValueId w = graph.add_constant(name + "_weight", Tensor::from<float>({2, 3, 1, 1}, weight));
-        graph.outputs.push_back(graph.node(graph.add_node("Conv", name + "_conv", {images, w}, {name})).outputs[0]);
-    };
-    const ValueId nothing = graph.add_constant("nothing", Tensor::from<float>({1}, {0}));
-    const ValueId box = graph.add_constant("box", Tensor::from<float>({1, 1, 6}, {16, 16, 8, 6, 1, 0.9F}));
-    const ValueId pooled = graph.node(graph.add_node("GlobalAveragePool", "pool", {images}, {"pooled"})).outputs[0];
-    const ValueId shape = graph.add_constant("shape", Tensor::from<std::int64_t>({3}, {1, 1, 3}));
-    const ValueId flat = graph.node(graph.add_node("Reshape", "flatten", {pooled, shape}, {"flat"})).outputs[0];
-    const ValueId twice =
-        graph.node(graph.add_node("Concat", "twice", {flat, flat}, {"six"}, {{"axis", std::int64_t{2}}})).outputs[0];
-    const ValueId zero = graph.node(graph.add_node("Mul", "zero", {twice, nothing}, {"zeros"})).outputs[0];
-    graph.outputs.push_back(graph.node(graph.add_node("Add", "add", {zero, box}, {"det_out"})).outputs[0]);
-    conv("drive_area_seg", {0, 0, 0, 1, 0, 0});  // the class where red is above its mean
-    conv("lane_line_seg", {0, 0, 0, 0, 0, 1});   // … where blue is
-    ASSERT_TRUE(infer_shapes(graph));
-    const auto saved = onnx::save(graph, path);
-    ASSERT_TRUE(saved) << saved.error().message;
-}
-
-Image red_image(int width, int height) {
-    Image image(width, height, 3);
-    for (std::size_t i = 0; i < image.pixels.size(); i += 3) image.pixels[i] = 255;
-    return image;
-}
 
 class Programs : public testing::Test {
   protected:
@@ -70,7 +39,8 @@ class Programs : public testing::Test {
 };
 
 TEST(EveryProgram, HasHelpVersionAndUsageErrors) {
-    for (const std::string program : {"yolop-run", "octet-run", "octet-eval"}) {
+    for (const std::string program :
+         {"yolop-run", "octet-run", "octet-eval", "octet-inspect", "octet-quantize", "octet-bench"}) {
         const auto help = run_program_text(program + " --help");
         EXPECT_EQ(help.exit_code, 0);
         EXPECT_THAT(help.out, HasSubstr("Usage: " + program));
@@ -79,8 +49,7 @@ TEST(EveryProgram, HasHelpVersionAndUsageErrors) {
         EXPECT_EQ(wrong.exit_code, 2);
         EXPECT_EQ(wrong.out, "");
         EXPECT_THAT(wrong.err, StartsWith(program + ": "));
-        const auto threads = run_program_text(program + " x --threads -1");
-        EXPECT_EQ(threads.exit_code, 2) << program;
+        EXPECT_EQ(run_program_text(program + " x --threads -1").exit_code, 2) << program;
     }
     EXPECT_EQ(run_program_text("yolop-run").exit_code, 2);
     EXPECT_EQ(run_program_text("yolop-run x.jpg --conf 1.5").exit_code, 2);
@@ -173,8 +142,10 @@ TEST_F(Programs, BadModelsAreNamed) {
     ASSERT_TRUE(write_file(folder_ / "empty.onnx", std::string_view()));
     for (const std::string name : {"cut.onnx", "text.onnx", "empty.onnx", "missing.onnx"}) {
         const std::string path = folder_ / name;
-        for (const std::string& command : {"yolop-run -m " + path + " " + image_, "octet-run " + path,
-                                           "octet-eval -m " + path + " " + scenes_folder}) {
+        for (const std::string& command :
+             {"yolop-run -m " + path + " " + image_, "octet-run " + path, "octet-eval -m " + path + " " + scenes_folder,
+              "octet-inspect " + path, "octet-quantize " + path + " " + scenes_folder + " -o " + (folder_ / "q.onnx"),
+              "octet-bench -m " + path}) {
             const auto result = run_program_text(command);
             EXPECT_EQ(result.exit_code, 3) << command << "\n" << result.err;
             EXPECT_THAT(result.err, HasSubstr(path));

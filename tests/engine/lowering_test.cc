@@ -127,6 +127,17 @@ TEST(Lowering, Int8ActivationsPoolResizeAndTables) {
     check(b, b.random_tensor({1, 8, 8, 8}, -5, 6), {1.0F / 256, 0.01, {"maxpool", "resize_nearest", "lut"}});
 }
 
+// TwinLiteNet by ONNX Runtime's quantizer has such a convolution: all its weights are (nearly) zero.
+TEST(Lowering, ScalesTooFarApartForIntegersRunInFloat) {
+    QuantizedGraph b;
+    const ValueId x = b.quantize(b.input({1, 8, 6, 5}), 0.05F, 0);
+    const ValueId dead = b.quantize(b.conv(x, 8, 4, 1, 1, 0.05F, 1e-24F), 5e-22F, 100);
+    const ValueId live = b.quantize(b.conv(x, 8, 4, 3, 1, 0.05F, 0.004F), 0.02F, 3);
+    const ValueId scaled = b.node("Mul", {dead, b.constant(Tensor::scalar(1e20F))});
+    b.output(b.quantize(b.node("Add", {scaled, live}), 0.06F, 20));
+    check(b, b.random_tensor({1, 8, 6, 5}, 0, 12), {0.06F, 1.01, {"conv_u8s8", "Conv_float"}, false});
+}
+
 TEST(Lowering, BatchNormalizationPerTensor) {
     QuantizedGraph b;
     const ValueId x = b.quantize(b.input({1, 20, 7, 7}), 0.05F, 100);
