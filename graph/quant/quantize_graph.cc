@@ -84,7 +84,11 @@ Grid grid_of_group(const Graph& graph, const GridGroup& group, const Calibration
         const ValueStatistics& statistics = calibration.values[static_cast<std::size_t>(source)];
         members.push_back({&statistics.histogram, statistics.extent});
     }
-    const Range range = choose_range(members, options);
+    RangeOptions chosen = options;
+    // Pixels: their range is known, and nothing of it may be cut. Entropy would, for letterbox bars are spikes.
+    const auto is_input = [&](ValueId source) { return graph.producer(source) == no_node; };
+    if (std::any_of(group.sources.begin(), group.sources.end(), is_input)) chosen.method = Method::minmax;
+    const Range range = choose_range(members, chosen);
     return options.symmetric ? symmetric_grid(range, options.dtype) : asymmetric_grid(range, options.dtype);
 }
 

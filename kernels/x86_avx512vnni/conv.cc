@@ -126,7 +126,7 @@ void run(const ConvCall& call, int unit_begin, int unit_end, std::byte*) noexcep
     const auto* raw_weights = reinterpret_cast<const int8_t*>(call.packed + blocks_bytes(call.params));
     for_fused_kind(call, [&](auto kind) {
         conv_direct_run<Avx512Vnni<input, decltype(kind)::value>>(call, unit_begin, unit_end, raw_weights,
-                                                           [&](int b) { return call.packed + b * block_bytes; });
+                                                                  [&](int b) { return call.packed + b * block_bytes; });
     });
 }
 
@@ -134,12 +134,24 @@ void run(const ConvCall& call, int unit_begin, int unit_end, std::byte*) noexcep
 
 extern const ConvKernel conv_u8s8_14x32_avx512vnni, conv_s16s8_14x32_avx512vnni;
 const ConvKernel conv_u8s8_14x32_avx512vnni = {
-    "conv_u8s8_14x32_avx512vnni", Isa::avx512vnni, refuses<ConvInput::u8>, packed_bytes, pack<int8_t>, scratch_bytes,
-    units,                        run<ConvInput::u8>,
+    "conv_u8s8_14x32_avx512vnni",
+    Isa::avx512vnni,
+    refuses<ConvInput::u8>,
+    packed_bytes,
+    pack<int8_t>,
+    scratch_bytes,
+    units,
+    run<ConvInput::u8>,
 };
 const ConvKernel conv_s16s8_14x32_avx512vnni = {
-    "conv_s16s8_14x32_avx512vnni", Isa::avx512vnni, refuses<ConvInput::s16>, packed_bytes, pack<int16_t>, scratch_bytes,
-    units,                         run<ConvInput::s16>,
+    "conv_s16s8_14x32_avx512vnni",
+    Isa::avx512vnni,
+    refuses<ConvInput::s16>,
+    packed_bytes,
+    pack<int16_t>,
+    scratch_bytes,
+    units,
+    run<ConvInput::s16>,
 };
 
 }  // namespace octet::kernels

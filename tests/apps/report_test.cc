@@ -43,7 +43,7 @@ struct SmallModel {
         model.graph.outputs = {y};
         model.plan.group_of.assign(model.graph.value_count(), quant::GridPlan::none);
         model.plan.group_of[static_cast<std::size_t>(y)] = 0;
-        model.plan.groups = {{quant::GridKind::activation, {y}, {y}}};
+        model.plan.groups = {{quant::GridKind::activation, {y}, {y}, {}}};
         calibration.values.resize(model.graph.value_count());
         auto& [extent, histogram] = calibration.values[static_cast<std::size_t>(y)];
         extent.add(values);
