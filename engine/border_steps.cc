@@ -152,10 +152,9 @@ class DetectStep final : public Step {
             call.anchors = static_cast<int>(level.anchors.size() / 2);
             call.classes = classes_;
             for (int a = 0; a < call.anchors; ++a) {
-                call.anchor_w[a] =
-                    static_cast<std::int32_t>(std::lround(level.anchors[static_cast<std::size_t>(2 * a)] * 1024));
-                call.anchor_h[a] =
-                    static_cast<std::int32_t>(std::lround(level.anchors[static_cast<std::size_t>(2 * a + 1)] * 1024));
+                const double* anchor = level.anchors.data() + std::ptrdiff_t{2} * a;
+                call.anchor_w[a] = static_cast<std::int32_t>(std::lround(anchor[0] * 1024));
+                call.anchor_h[a] = static_cast<std::int32_t>(std::lround(anchor[1] * 1024));
             }
             call.out = rows + first * columns();
             state.pool->run(level.h, grain_of(level.h, *state.pool), [&](std::int64_t begin, std::int64_t end, int) {

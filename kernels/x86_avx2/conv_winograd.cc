@@ -13,8 +13,8 @@ struct WinogradAvx2 {
     static constexpr int lanes = 8;
     static constexpr int max_tiles = 6;
 
-    typedef int16_t I16 __attribute__((vector_size(32), may_alias));
-    typedef uint32_t I32 __attribute__((vector_size(32), may_alias));  // unsigned: sums wrap
+    using I16 __attribute__((vector_size(32), may_alias)) = int16_t;
+    using I32 __attribute__((vector_size(32), may_alias)) = uint32_t;  // unsigned: sums wrap
 
     template <int vectors>
     using Epilogue = ConvEpilogue<vectors, PairEpilogue, BlockEpilogue>;
