@@ -40,6 +40,26 @@ std::string default_set() {
     return resources + "/data/scenes";
 }
 
+struct Shard {
+    std::int64_t part = 0, parts = 1;
+};
+
+Result<Shard> parse_shard(const std::string& text) {
+    Shard shard;
+    int used = 0;
+    if (text.empty()) return shard;
+    const bool read = std::sscanf(text.c_str(), "%9ld/%9ld%n", &shard.part, &shard.parts, &used) == 2;
+    if (!read || used != static_cast<int>(text.size()) || shard.parts < 1 || shard.part < 0 || shard.part > shard.parts)
+        return fail(ErrorCode::invalid_argument, "{}: not i/n with i in 0 … n - 1, or 1 … n", text);
+    shard.part %= shard.parts;  // so that counting from 1 covers the set as well
+    return shard;
+}
+
+std::string check_shard(const std::string& text) {
+    const auto shard = parse_shard(text);
+    return shard ? std::string() : shard.error().message;
+}
+
 void declare(CLI::App& app, Options& options) {
     app.add_option("SET", options.set,
                    "Folder with list.txt, images/, boxes/, drivable/, lane/; without it "
@@ -48,7 +68,8 @@ void declare(CLI::App& app, Options& options) {
     app.add_flag("--json", options.json, "Print JSON");
     auto* shard =
         app.add_option("--shard", options.shard,
-                       "i/n: only the images i, i + n, i + 2n … of the set; gives a partial result for --merge");
+                       "i/n: only the images i, i + n, i + 2n … of the set; gives a partial result for --merge")
+            ->check(check_shard);
     app.add_option("-o,--output", options.output, "File for the result, in place of stdout");
     auto* merge = app.add_option("--merge", options.merge_files, "Partial results: the metrics of the whole set");
     auto* compare = app.add_option("--compare", options.compared,
@@ -61,21 +82,6 @@ void declare(CLI::App& app, Options& options) {
     merge->excludes(shard)->excludes(compare);
     compare->excludes(shard);
     app.footer("Results do not depend on --threads, nor on how the set was split for --shard and --merge.");
-}
-
-struct Shard {
-    std::int64_t part = 0, parts = 1;
-};
-
-Result<Shard> parse_shard(const std::string& text) {
-    Shard shard;
-    int used = 0;
-    if (text.empty()) return shard;
-    const bool read = std::sscanf(text.c_str(), "%9ld/%9ld%n", &shard.part, &shard.parts, &used) == 2;
-    if (!read || used != static_cast<int>(text.size()) || shard.parts < 1 || shard.part < 0 || shard.part > shard.parts)
-        return fail(ErrorCode::invalid_argument, "--shard {}: not i/n with i in 0 … n - 1, or 1 … n", text);
-    shard.part %= shard.parts;  // so that counting from 1 covers the set as well
-    return shard;
 }
 
 Result<Dataset> open_set(const Options& options) {

@@ -158,8 +158,10 @@ int main(int argc, char** argv) {
     app.add_flag("--summary", options.summary_only, "Totals only, no line for each node");
     app.add_flag("--json", options.json, "JSON instead of text");
     app.add_option("--dim", options.dimensions, "Value of a symbolic dimension, NAME=VALUE")
+        ->allow_extra_args(false)  // one each time, or the model behind it would be swallowed
         ->check(validator(check_dimension));
     app.add_option("--shape", options.shapes, "Shape of an input with open dimensions, NAME=1x3x640x640")
+        ->allow_extra_args(false)
         ->check(validator(check_shape));
     return run_program(app, argc, argv, [&] { return inspect(options); });
 }

@@ -42,13 +42,20 @@ void add_options(CLI::App& app, Arguments& arguments) {
         ->check(CLI::Range(50.0, 100.0))
         ->capture_default_str();
     app.add_flag("--symmetric", job.options.range.symmetric, "Activation grids with the zero point in the middle");
-    app.add_option("--mean", arguments.mean, "Normalization of the input, three numbers R G B")->expected(3);
-    app.add_option("--std", arguments.std, "The same, divisors")->expected(3)->check(CLI::PositiveNumber);
+    app.add_option("--mean", arguments.mean, "Normalization of the input, three numbers R G B")
+        ->expected(3)
+        ->allow_extra_args(false);
+    app.add_option("--std", arguments.std, "The same, divisors")
+        ->expected(3)
+        ->allow_extra_args(false)
+        ->check(CLI::PositiveNumber);
     app.add_flag("--no-normalization", arguments.no_normalization, "The network takes pixel / 255");
     app.add_flag("--no-box-normalization", arguments.no_box_normalization,
                  "reference without the division of boxes by 640: shows why it is there");
-    app.add_option("--keep-float", arguments.keep_float, "A node that stays float; may be repeated");
-    app.add_option("--keep-int16", arguments.keep_int16, "A node whose output gets 16 bits; may be repeated");
+    app.add_option("--keep-float", arguments.keep_float, "A node that stays float; may be repeated")
+        ->allow_extra_args(false);  // one each time, or MODEL behind it would be swallowed
+    app.add_option("--keep-int16", arguments.keep_int16, "A node whose output gets 16 bits; may be repeated")
+        ->allow_extra_args(false);
     app.add_option("--int16-below", job.options.int16_below_db,
                    "best: layers with a lower SQNR on unquantized inputs, in dB, get 16 bits; 0: none")
         ->check(CLI::Range(0.0, 100.0))

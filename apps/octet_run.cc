@@ -1,6 +1,7 @@
 // octet-run: any network on npy files or on random numbers.
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -27,12 +28,30 @@ struct Options {
     int runs = 1;
 };
 
+// "NAME=SIZE"
+Result<std::pair<std::string, std::int64_t>> parse_dimension(const std::string& text) {
+    OCTET_ASSIGN(const auto assignment, split_assignment(text));
+    const auto& [name, value] = assignment;
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error != std::errc{} || end != value.data() + value.size() || number < 1)
+        return fail(ErrorCode::invalid_argument, "{}: the value is not a positive integer", text);
+    return std::pair(name, number);
+}
+
+std::string check_dimension(const std::string& text) {
+    const auto dimension = parse_dimension(text);
+    return dimension ? std::string() : dimension.error().message;
+}
+
 void declare(CLI::App& app, Options& options) {
     app.add_option("MODEL", options.model, "The network, an ONNX file")->required();
     app.add_option("--input", options.inputs, "NAME=FILE.npy: what an input is given; inputs not named are random")
-        ->allow_extra_args(false);  // one each time, or MODEL behind it would be swallowed
+        ->allow_extra_args(false)  // one each time, or MODEL behind it would be swallowed
+        ->check(check_assignment);
     app.add_option("--dim", options.dimensions, "NAME=VALUE: the value of a symbolic dimension")
-        ->allow_extra_args(false);  // one each time, or MODEL behind it would be swallowed
+        ->allow_extra_args(false)
+        ->check(check_dimension);
     app.add_option("--npy", options.npy_folder,
                    "Folder for the outputs, OUTPUT.npy; characters that a file name cannot hold become _");
     app.add_option("--seed", options.seed, "Of the random inputs")->capture_default_str();
@@ -48,18 +67,8 @@ void declare(CLI::App& app, Options& options) {
 Result<onnx::ImportOptions> import_options(const std::vector<std::string>& dimensions) {
     onnx::ImportOptions result;
     for (const std::string& text : dimensions) {
-        OCTET_ASSIGN(const auto assignment, split_assignment(text));
-        const auto& [name, value] = assignment;
-        std::size_t used = 0;
-        std::int64_t number = 0;
-        try {
-            number = std::stoll(value, &used);
-        } catch (const std::exception&) {
-            used = 0;
-        }
-        if (used != value.size() || number < 1)
-            return fail(ErrorCode::invalid_argument, "--dim {}: the value is not a positive integer", text);
-        result.dimensions[name] = number;
+        OCTET_ASSIGN(const auto dimension, parse_dimension(text));
+        result.dimensions[dimension.first] = dimension.second;
     }
     return result;
 }

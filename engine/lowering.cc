@@ -221,7 +221,7 @@ Result<void> Lowering::place_planes() {
                                             static_cast<int>(out[3]));
         plane.layout.halo = std::max(plane.layout.halo, halo);
         const std::vector<int>& zero_points = source.grid.channel_zero_points;
-        const std::vector<std::uint8_t> values =
+        std::vector<std::uint8_t> values =
             zero_points.empty() ? std::vector<std::uint8_t>(1, static_cast<std::uint8_t>(plane_zero_point(source.grid)))
                                 : std::vector<std::uint8_t>(zero_points.begin(), zero_points.end());
         if (!plane.halo_values.empty() && plane.halo_values != values) {

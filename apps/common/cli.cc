@@ -60,6 +60,11 @@ Result<std::pair<std::string, std::string>> split_assignment(const std::string& 
     return std::pair(text.substr(0, at), text.substr(at + 1));
 }
 
+std::string check_assignment(const std::string& text) {
+    const auto assignment = split_assignment(text);
+    return assignment ? std::string() : assignment.error().message;
+}
+
 std::string resource_folder() {
     namespace fs = std::filesystem;
     std::error_code error;

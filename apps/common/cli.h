@@ -26,6 +26,9 @@ void add_threads_option(CLI::App& app, int& threads);
 // "NAME=VALUE" → {NAME, VALUE}
 Result<std::pair<std::string, std::string>> split_assignment(const std::string& text);
 
+// For CLI::Option::check: what is wrong with the text as NAME=VALUE, or nothing.
+std::string check_assignment(const std::string& text);
+
 // The folder that holds models/ and data/: the one above build/bin/ in a build tree, share/octet beside bin/ when
 // installed. Found from where the program lies; empty when it is neither.
 std::string resource_folder();

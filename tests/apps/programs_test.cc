@@ -54,7 +54,23 @@ TEST(EveryProgram, HasHelpVersionAndUsageErrors) {
     EXPECT_EQ(run_program_text("yolop-run").exit_code, 2);
     EXPECT_EQ(run_program_text("yolop-run x.jpg --conf 1.5").exit_code, 2);
     EXPECT_EQ(run_program_text("octet-run").exit_code, 2);
+    EXPECT_EQ(run_program_text("octet-run x.onnx --input x").exit_code, 2);
+    EXPECT_EQ(run_program_text("octet-run x.onnx --dim x=many").exit_code, 2);
     EXPECT_EQ(run_program_text("octet-eval --compare one.onnx").exit_code, 2);
+    EXPECT_EQ(run_program_text("octet-eval --shard 4/3").exit_code, 2);
+}
+
+// An option that takes one value leaves the arguments behind it alone.
+TEST(EveryProgram, OptionsMayStandBeforeArguments) {
+    for (const std::string command :
+         {"octet-inspect --dim a=1 missing.onnx", "octet-inspect --shape x=1x3x8x8 missing.onnx",
+          "octet-run --dim a=1 missing.onnx", "octet-quantize -o x --keep-float a missing.onnx images",
+          "octet-quantize -o x --keep-int16 a missing.onnx images",
+          "octet-quantize -o x --mean 1 1 1 --std 1 1 1 missing.onnx images"}) {
+        const auto result = run_program_text(command);
+        EXPECT_EQ(result.exit_code, 3) << command << "\n" << result.err;
+        EXPECT_THAT(result.err, HasSubstr("missing.onnx")) << command;
+    }
 }
 
 TEST_F(Programs, YolopRunWritesPictureMasksAndOutputs) {
