@@ -3,7 +3,6 @@
 #include <limits>
 
 #include "engine/step_common.h"
-#include "graph/ops/evaluator.h"
 #include "kernels/dequantize.h"
 #include "kernels/detect_decode.h"
 #include "kernels/quantize.h"
@@ -48,30 +47,24 @@ class QuantizeWideStep final : public Step {
 
 class PixelsStep final : public Step {
   public:
-    PixelsStep(Isa isa, std::string name, ValueId in, std::vector<Node> chain, std::vector<Tensor> constants,
-               PlaneRef out)
+    PixelsStep(Isa isa, std::string name, ValueId in, std::vector<float> gain, std::vector<float> offset, PlaneRef out)
         : Step(std::move(name), kernels::select(kernels::pixels_kernels(), isa).name, Arithmetic::border, 0),
           copy_(kernels::select(kernels::pixels_kernels(), isa).run),
           quantize_(kernels::select(kernels::quantize_kernels(), isa).run),
           in_(in),
-          chain_(std::move(chain)),
-          constants_(std::move(constants)),
+          gain_(std::move(gain)),
+          offset_(std::move(offset)),
           out_(out) {}
 
     Result<void> run(RunState& state) const override {
-        Tensor given = state.tensors[static_cast<std::size_t>(in_)];
+        const Tensor& given = state.tensors[static_cast<std::size_t>(in_)];
         const auto out = state.view<std::uint8_t>(out_);
         if (given.dtype() == DType::uint8) {
             const kernels::PixelsCall call{given.data<std::uint8_t>().data(), std::int64_t{out.w} * out.c, out};
             run_rows(state, [&](int begin, int end) { copy_(call, begin, end); });
             return {};
         }
-        for (std::size_t i = 0; i < chain_.size(); ++i) {
-            const Tensor* arguments[] = {&given, &constants_[i]};
-            OCTET_ASSIGN(auto result, evaluate_node(chain_[i], arguments));
-            given = std::move(result.front());
-        }
-        const kernels::QuantizeCall call{given.data<float>().data(), 1.0F, 0, out};
+        const kernels::QuantizeCall call{given.data<float>().data(), 1.0F, 0, out, gain_.data(), offset_.data()};
         run_rows(state, [&](int begin, int end) { quantize_(call, begin, end); });
         return {};
     }
@@ -90,8 +83,7 @@ class PixelsStep final : public Step {
     kernels::PixelsFunction* copy_;
     kernels::QuantizeFunction* quantize_;
     ValueId in_;
-    std::vector<Node> chain_;
-    std::vector<Tensor> constants_;
+    std::vector<float> gain_, offset_;
     PlaneRef out_;
 };
 
@@ -229,9 +221,9 @@ StepResult make_dequantize_step(Isa isa, std::string name, const QuantGrid& grid
                     });
 }
 
-StepResult make_pixels_step(Isa isa, std::string name, ValueId in, std::vector<Node> chain,
-                            std::vector<Tensor> constants, PlaneRef out) {
-    return std::make_unique<PixelsStep>(isa, std::move(name), in, std::move(chain), std::move(constants), out);
+StepResult make_pixels_step(Isa isa, std::string name, ValueId in, std::vector<float> gain, std::vector<float> offset,
+                            PlaneRef out) {
+    return std::make_unique<PixelsStep>(isa, std::move(name), in, std::move(gain), std::move(offset), out);
 }
 
 StepResult make_sigmoid_step(Isa isa, std::string name, const QuantGrid& grid, PlaneRef in, ValueId out,

@@ -12,10 +12,10 @@ StepResult make_quantize_step(kernels::Isa isa, std::string name, ValueId in, co
 StepResult make_dequantize_step(kernels::Isa isa, std::string name, const QuantGrid& grid, PlaneRef in, ValueId out,
                                 const Shape& shape, Arithmetic arithmetic);
 
-// The graph input `in` as uint8 pixels. It may be given as just those, [1, h, w, c]; a float tensor goes through
-// `chain` (the Mul and Add that undo the normalization) and is rounded.
-StepResult make_pixels_step(kernels::Isa isa, std::string name, ValueId in, std::vector<Node> chain,
-                            std::vector<Tensor> constants, PlaneRef out);
+// The graph input `in` as uint8 pixels. It may be given as just those, [1, h, w, c]; a float tensor becomes
+// in * gain[c] + offset[c], which undoes the normalization, and is rounded.
+StepResult make_pixels_step(kernels::Isa isa, std::string name, ValueId in, std::vector<float> gain,
+                            std::vector<float> offset, PlaneRef out);
 
 // Sigmoid of int16 logits in fixed point (kernels/sigmoid.h), the result to float; with `block` > 1 through a
 // DepthToSpace of that block size, mode CRD. `shape` is the output's.

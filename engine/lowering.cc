@@ -328,13 +328,14 @@ Result<void> Lowering::emit_pattern(const Pattern& pattern) {
         }
         case PatternKind::pixels: {
             for (Port& port : plan_->inputs) port.accepts_pixels |= port.value == pattern.input;
-            std::vector<Node> chain;
-            std::vector<Tensor> constants;
+            const auto channels = static_cast<std::size_t>(out.channels);
+            std::vector<float> gain(channels, 1.0F), offset(channels, 0.0F);
             for (NodeId id : pattern.chain) {
-                chain.push_back(graph_.node(id));
-                constants.push_back(*graph_.constant(chain.back().inputs[1]));
+                const auto values = graph_.constant(graph_.node(id).inputs[1])->to_float();
+                std::vector<float>& into = graph_.node(id).op == "Mul" ? gain : offset;
+                for (std::size_t c = 0; c < channels; ++c) into[c] = values[values.size() == 1 ? 0 : c];
             }
-            return add(make_pixels_step(plan_->isa, name, pattern.input, std::move(chain), std::move(constants), out));
+            return add(make_pixels_step(plan_->isa, name, pattern.input, std::move(gain), std::move(offset), out));
         }
         case PatternKind::quantize: {
             const bool input =

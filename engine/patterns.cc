@@ -14,6 +14,12 @@ bool is_scalar(const Tensor& tensor) {
     return tensor.size() == 1;
 }
 
+// [1, c, 1, 1] or [c, 1, 1]: one element for each channel of an image.
+bool is_per_channel(const Tensor& tensor, std::int64_t channels) {
+    const Shape& s = tensor.shape();
+    return tensor.size() == channels && s.size() >= 3 && s[s.size() - 3] == channels;
+}
+
 // Scale and zero point inputs of a QuantizeLinear or DequantizeLinear; one grid for the whole tensor.
 std::optional<QuantGrid> per_tensor_grid(const Graph& graph, const Node& node, DType fallback) {
     const Tensor* scale = node.inputs.size() > 1 ? graph.constant(node.inputs[1]) : nullptr;
@@ -285,9 +291,11 @@ bool PatternMatcher::match_lut(ValueId value, Pattern& pattern) const {
 bool PatternMatcher::match_pixels(ValueId value, Pattern& pattern) const {
     if (pattern.grid.dtype != DType::uint8 || pattern.grid.scale != 1 || pattern.grid.zero_point != 0) return false;
     ValueId at = value;
+    const std::int64_t channels = (*graph_.value(value).shape)[1];
     for (const char* op : {"Add", "Mul"}) {
         const Node* node = producer(at);
-        if (!node || node->op != op || !graph_.constant(node->inputs[1])) continue;
+        const Tensor* constant = node && node->op == op ? graph_.constant(node->inputs[1]) : nullptr;
+        if (!constant || !(is_scalar(*constant) || is_per_channel(*constant, channels))) continue;
         pattern.chain.push_back(graph_.producer(at));
         at = node->inputs[0];
     }

@@ -1,7 +1,8 @@
 #pragma once
 
-// The network's input. quantize: float NCHW -> u8 NHWC, y = clamp(RNE(x / scale) + zp, 0, 255), a true division; NaN
-// gives zp. pixels: interleaved u8 pixels (RGB) -> a view, unchanged.
+// The network's input. quantize: float NCHW -> u8 NHWC, y = clamp(RNE((x * gain_c + offset_c) / scale) + zp, 0, 255),
+// each operation rounded to float32, a true division; NaN gives zp. pixels: interleaved u8 pixels (RGB) -> a view,
+// unchanged.
 
 #include "kernels/dispatch.h"
 #include "kernels/tensor_view.h"
@@ -13,6 +14,8 @@ struct QuantizeCall {
     float scale = 1;
     int zero_point = 0;
     U8View out{};
+    const float* gain = nullptr;  // [c]; both or none
+    const float* offset = nullptr;
 };
 
 struct PixelsCall {

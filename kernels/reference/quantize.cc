@@ -13,7 +13,8 @@ void quantize_f32_u8_reference(const QuantizeCall& call, int row_begin, int row_
             const float* in = call.in + int64_t{y} * call.out.w + x;
             uint8_t* out = call.out.pixel(y, x);
             for (int c = 0; c < call.out.c; ++c) {
-                out[c] = static_cast<uint8_t>(quantize_linear(in[c * plane], call.scale, call.zero_point, 0, 255));
+                const float value = call.gain ? in[c * plane] * call.gain[c] + call.offset[c] : in[c * plane];
+                out[c] = static_cast<uint8_t>(quantize_linear(value, call.scale, call.zero_point, 0, 255));
             }
         }
     }

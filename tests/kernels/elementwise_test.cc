@@ -194,8 +194,15 @@ TEST_P(Quantize, equals_reference) {
                 if (integer(0, 3) == 0) x = std::round(x) + 0.5f;  // ties
             }
             const float scales[] = {0.25f, 1.0f, 0.013f};
+            std::vector<float> gain(static_cast<size_t>(c)), offset(gain);
+            for (float& g : gain) g = value(random_);
+            for (float& o : offset) o = value(random_);
             Plane<uint8_t> out(h, w, c, 1, random_slice(random_), random_);
-            const QuantizeCall call{in.data(), scales[integer(0, 2)], integer(0, 255), out.view()};
+            QuantizeCall call{in.data(), scales[integer(0, 2)], integer(0, 255), out.view()};
+            if (integer(0, 1)) {
+                call.gain = gain.data();
+                call.offset = offset.data();
+            }
             ASSERT_TRUE(same(*GetParam().run, quantize_f32_u8_reference, call, out)) << c << " channels, width " << w;
         }
     }
