@@ -95,6 +95,12 @@ std::vector<std::pair<std::string, std::string>> describe_model(const quant::Qua
         entries.emplace_back("octet.preprocess.mean", fmt::format("{}", fmt::join(options.normalization->mean, ",")));
         entries.emplace_back("octet.preprocess.std", fmt::format("{}", fmt::join(options.normalization->std, ",")));
     }
+    if (!options.keep_int16.empty()) {
+        entries.emplace_back("octet.int16_layers", fmt::format("{}", fmt::join(options.keep_int16, ",")));
+    }
+    if (!options.keep_float.empty()) {
+        entries.emplace_back("octet.float_layers", fmt::format("{}", fmt::join(options.keep_float, ",")));
+    }
     for (const NodeId id : model.graph.topological_order()) {
         const Node& node = model.graph.node(id);
         if (node.op != "Detect") continue;

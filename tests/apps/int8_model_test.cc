@@ -1,0 +1,97 @@
+// The INT8 network of the repository: integers only, and the same bytes on every level and number of threads.
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+
+#include "apps/common/dataset.h"
+#include "apps/common/image.h"
+#include "apps/common/yolop.h"
+#include "kernels/dispatch.h"
+#include "tests/apps/test_files.h"
+
+namespace octet::apps {
+namespace {
+
+const std::string int8_model = source_folder + "/models/yolop-640-int8.onnx";
+
+// The scalar reference takes seconds a picture, and a minute under a sanitizer.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::size_t pictures = 1;
+#else
+constexpr std::size_t pictures = 10;
+#endif
+
+// OCTET_ISA for as long as it lives.
+class ForcedLevel {
+  public:
+    explicit ForcedLevel(kernels::Isa isa) {
+        if (const char* old = std::getenv("OCTET_ISA")) old_ = old;
+        ::setenv("OCTET_ISA", kernels::isa_name(isa), 1);
+    }
+    ForcedLevel(const ForcedLevel&) = delete;
+    ForcedLevel& operator=(const ForcedLevel&) = delete;
+    ~ForcedLevel() {
+        if (old_) {
+            ::setenv("OCTET_ISA", old_->c_str(), 1);
+        } else {
+            ::unsetenv("OCTET_ISA");
+        }
+    }
+
+  private:
+    std::optional<std::string> old_;
+};
+
+Yolop make_yolop(kernels::Isa isa, int threads) {
+    const ForcedLevel level(isa);
+    const auto plan = load_plan(int8_model).value();
+    EXPECT_EQ(plan->isa, isa);
+    return Yolop::create(plan, int8_model, {.threads = threads}).value();
+}
+
+TEST(Int8Model, ComputesInIntegersBetweenItsBorders) {
+    const auto plan = load_plan(int8_model);
+    ASSERT_TRUE(plan) << plan.error().message;
+    EXPECT_EQ((*plan)->float_steps(), std::vector<std::string>{});
+    EXPECT_EQ((*plan)->metadata.at("octet.recipe"), "best");
+}
+
+void expect_identical(const YolopResult& actual, const YolopResult& expected, const std::string& what) {
+    EXPECT_TRUE(identical(actual.det_out, expected.det_out)) << what;
+    EXPECT_TRUE(identical(actual.drivable, expected.drivable)) << what;
+    EXPECT_TRUE(identical(actual.lane, expected.lane)) << what;
+}
+
+// One test for all levels, so that the reference runs once a picture.
+TEST(Int8Model, EveryLevelAndThreadCountGivesTheSameBytes) {
+    const Dataset scenes = load_dataset(scenes_folder).value();
+    Yolop reference = make_yolop(kernels::Isa::reference, 2);
+    std::vector<std::pair<std::string, Yolop>> others;
+    for (const kernels::Isa isa : {kernels::Isa::avx2, kernels::Isa::avx512vnni}) {
+        if (!kernels::isa_available(isa)) {
+            std::printf("[  SKIPPED ] level %s, which this CPU lacks\n", kernels::isa_name(isa));
+            continue;
+        }
+        for (const int threads : {1, 2, 3}) {
+            others.emplace_back(std::string(kernels::isa_name(isa)) + " with " + std::to_string(threads) + " threads",
+                                make_yolop(isa, threads));
+        }
+    }
+    for (std::size_t i = 0; i < pictures; ++i) {
+        const Image frame = load_image(scenes_folder + "/images/" + scenes.names[i] + ".jpg").value();
+        const YolopResult expected = reference.run(frame, {}).value();
+        if (i == 1) {
+            Yolop other = make_yolop(kernels::Isa::reference, 3);
+            expect_identical(other.run(frame, {}).value(), expected, "reference with 3 threads");
+        }
+        for (auto& [name, yolop] : others) {
+            expect_identical(yolop.run(frame, {}).value(), expected, name + ", " + scenes.names[i]);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace octet::apps
