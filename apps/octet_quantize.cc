@@ -135,23 +135,26 @@ void print_summary(const QuantizeJob& job, const QuantizeOutcome& outcome) {
                outcome.images.paths.size(), outcome.cache_was_used ? ", statistics from the cache" : "");
 }
 
-}  // namespace
-}  // namespace octet::apps
-
-int main(int argc, char** argv) {
-    using namespace octet::apps;
+int quantize_main(int argc, char** argv) {
     CLI::App app("Quantizes a float ONNX model to integers, calibrated on pictures", "octet-quantize");
     Arguments arguments;
     add_options(app, arguments);
-    return run_program(app, argc, argv, [&]() -> octet::Result<ExitCode> {
+    return run_program(app, argc, argv, [&]() -> Result<ExitCode> {
         OCTET_TRY(resolve(arguments));
         Stages stages;
         auto outcome = run_quantize_job(arguments.job, [&](std::string_view stage, std::int64_t done,
                                                            std::int64_t total) { stages.update(stage, done, total); });
         stages.hide();
-        if (!outcome) return tl::unexpected<octet::Error>(outcome.error());
+        if (!outcome) return tl::unexpected<Error>(outcome.error());
         print_skipped(outcome->images);
         print_summary(arguments.job, *outcome);
         return exit_ok;
     });
+}
+
+}  // namespace
+}  // namespace octet::apps
+
+int main(int argc, char** argv) {
+    return octet::apps::quantize_main(argc, argv);
 }
