@@ -274,11 +274,7 @@ Result<ExitCode> bench(const Options& options) {
     return exit_ok;
 }
 
-}  // namespace
-}  // namespace octet::apps
-
-int main(int argc, char** argv) {
-    using namespace octet::apps;
+int bench_main(int argc, char** argv) {
     Options options;
     CLI::App app("Measures how long a network takes on random input, and where the time goes.", "octet-bench");
     app.add_option("-m,--model", options.model, "ONNX file")->required();
@@ -299,4 +295,11 @@ int main(int argc, char** argv) {
     app.add_flag("--serve", options.serve,
                  "Load, warm up, then for every line on stdin, a number of runs, answer their latencies as JSON");
     return run_program(app, argc, argv, [&] { return bench(options); });
+}
+
+}  // namespace
+}  // namespace octet::apps
+
+int main(int argc, char** argv) {
+    return octet::apps::bench_main(argc, argv);
 }

@@ -145,11 +145,7 @@ Result<ExitCode> inspect(const Options& options) {
     return exit_ok;
 }
 
-}  // namespace
-}  // namespace octet::apps
-
-int main(int argc, char** argv) {
-    using namespace octet::apps;
+int inspect_main(int argc, char** argv) {
     CLI::App app("Shows a network's nodes, shapes, parameters, multiply-accumulates and memory.", "octet-inspect");
     Options options;
     app.add_option("model", options.model, "ONNX file")->required();
@@ -164,4 +160,11 @@ int main(int argc, char** argv) {
         ->allow_extra_args(false)
         ->check(validator(check_shape));
     return run_program(app, argc, argv, [&] { return inspect(options); });
+}
+
+}  // namespace
+}  // namespace octet::apps
+
+int main(int argc, char** argv) {
+    return octet::apps::inspect_main(argc, argv);
 }

@@ -100,7 +100,8 @@ Result<std::vector<Tensor>> make_inputs(const std::vector<engine::Port>& ports, 
     for (const std::string& text : options.inputs) {
         OCTET_ASSIGN(const auto assignment, split_assignment(text));
         const auto& [name, file] = assignment;
-        const bool known = std::any_of(ports.begin(), ports.end(), [&](const auto& port) { return port.name == name; });
+        const bool known =
+            std::any_of(ports.begin(), ports.end(), [&](const auto& port) { return port.name == assignment.first; });
         if (!known)
             return fail(ErrorCode::invalid_argument, "--input {}: {} has no input '{}'", text, options.model, name);
         if (!files.emplace(name, file).second)

@@ -24,7 +24,7 @@
 namespace octet::bench {
 namespace {
 
-using namespace octet::kernels;
+using namespace octet::kernels;  // NOLINT(google-build-using-namespace): all that these files speak of
 
 template <typename T>
 struct Plane {

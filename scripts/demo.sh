@@ -17,7 +17,7 @@ fi
 
 scripts/install_packages.sh
 cmake --preset release >&2
-cmake --build --preset release >&2
+cmake --build --preset release --target yolop-run >&2
 
 build/bin/yolop-run data/scenes/images/scene-00000[1-4].jpg -m "$model" -o build/demo
 echo "The pictures:"
