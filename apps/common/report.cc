@@ -218,7 +218,7 @@ std::string sources_text(const ReportActivation& activation) {
     return text;
 }
 
-void write_candidates(std::string& page, const ReportActivation& activation, quant::Method chosen) {
+void write_candidates(std::string& page, const ReportActivation& activation) {
     page +=
         "<table><thead><tr><th class=\"text\">Method</th><th>Range</th><th>Step</th><th>Outside</th><th>SQNR "
         "[dB]</th></tr></thead><tbody>\n";
@@ -231,7 +231,7 @@ void write_candidates(std::string& page, const ReportActivation& activation, qua
     };
     for (const ReportCandidate& candidate : activation.candidates) {
         const std::string name(quant::method_name(candidate.method));
-        const bool is_chosen = has_chosen_range(activation) && candidate.method == chosen;
+        const bool is_chosen = has_chosen_range(activation) && candidate.method == activation.method;
         row(is_chosen ? name + ", chosen" : name, name, candidate.grid, candidate.outside_pct, candidate.sqnr_db,
             is_chosen);
     }
@@ -241,7 +241,7 @@ void write_candidates(std::string& page, const ReportActivation& activation, qua
     page += "</tbody></table>\n";
 }
 
-void write_activation(std::string& page, const ReportActivation& activation, quant::Method chosen, bool open) {
+void write_activation(std::string& page, const ReportActivation& activation, bool open) {
     page += fmt::format("<details class=\"grid\"{}><summary><code>{}</code> <small>{}, {} bits, {}</small></summary>\n",
                         open ? " open=\"open\"" : "", escape_markup(sources_text(activation)),
                         kind_name(activation.kind), bits_of(activation.grid), decibels(activation.sqnr_db));
@@ -249,8 +249,8 @@ void write_activation(std::string& page, const ReportActivation& activation, qua
         none(page, activation.kind == quant::GridKind::pixels ? "Pixels: every integer from 0 to 255 stands for itself."
                                                               : "Calibration counted no values of it.");
     } else {
-        page += histogram_chart(activation, chosen);
-        write_candidates(page, activation, chosen);
+        page += histogram_chart(activation);
+        write_candidates(page, activation);
         page += fmt::format("<p><small>{} values, {:.1f} % of them 0, from {:.4g} to {:.4g}",
                             short_number(static_cast<double>(activation.total)),
                             percent(activation.zeros, activation.total), activation.extent.lo, activation.extent.hi);
@@ -280,22 +280,22 @@ void write_histograms(std::string& page, const Report& report) {
     const std::size_t open = std::min(report_worst_count, report.activations.size());
     page += fmt::format("<h3>The {} least faithful of {} grids</h3>\n<div class=\"cards\">\n", open,
                         report.activations.size());
-    for (std::size_t i = 0; i < open; ++i) write_activation(page, report.activations[i], report.method, true);
+    for (std::size_t i = 0; i < open; ++i) write_activation(page, report.activations[i], true);
     page += "</div>\n";
     if (open == report.activations.size()) return;
     page += fmt::format(
         "<h3>The other {} grids <button class=\"plain\" type=\"button\" data-cards=\"others\">Open "
         "all</button></h3>\n<div class=\"cards\" id=\"others\">\n",
         report.activations.size() - open);
-    for (std::size_t i = open; i < report.activations.size(); ++i)
-        write_activation(page, report.activations[i], report.method, false);
+    for (std::size_t i = open; i < report.activations.size(); ++i) write_activation(page, report.activations[i], false);
     page += "</div>\n";
 }
 
 void write_divergences(std::string& page, const Report& report) {
     section(page, "divergence", "KL divergence of the entropy method",
             "D(i) between the histogram of |x| cut at bin i of 2048, its outliers added to the last bin, and the same "
-            "merged into 128 levels, for i from 128. The method takes the threshold at the minimum, and the largest "
+            "merged into as many levels as the grid has for magnitudes, for every i from there on. The method takes "
+            "the threshold at the minimum, and the largest "
             "one where several tensors share a grid.");
     const bool any = std::any_of(report.activations.begin(), report.activations.end(),
                                  [](const ReportActivation& one) { return !one.divergence.empty(); });

@@ -55,6 +55,7 @@ struct ReportDivergence {
 
 // A grid and the tensors on it that are computed.
 struct ReportActivation {
+    quant::Method method = quant::Method::mse;  // that chose the range
     std::vector<std::string> sources;
     quant::GridKind kind = quant::GridKind::activation;
     quant::Grid grid;
@@ -103,7 +104,6 @@ struct Report {
     std::string version;
     std::vector<std::pair<std::string, std::string>> facts;    // options and digests
     std::vector<std::pair<std::string, std::string>> skipped;  // images, and why
-    quant::Method method = quant::Method::mse;
     ReportModel float_model, integer_model;
     ReportExecution execution;
     std::vector<ReportLayer> layers;  // in the order of execution; empty: not measured

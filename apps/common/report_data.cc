@@ -94,9 +94,10 @@ std::vector<quant::Member> members_of(const quant::GridGroup& group, const quant
 }
 
 ReportActivation describe_group(const quant::QuantModel& model, std::size_t index,
-                                const quant::Calibration& calibration, const quant::RangeOptions& options) {
+                                const quant::Calibration& calibration, const quant::QuantizeOptions& options) {
     const quant::GridGroup& group = model.plan.groups[index];
     ReportActivation activation;
+    activation.method = quant::range_method(model.graph, group, options);
     activation.kind = group.kind;
     activation.grid = model.grids[index];
     for (const ValueId source : group.sources) activation.sources.push_back(model.graph.value(source).name);
@@ -114,25 +115,27 @@ ReportActivation describe_group(const quant::QuantModel& model, std::size_t inde
     activation.sqnr_db = sqnr_db;
     activation.outside_pct = outside_pct;
     fill_histogram(activation, members);
-    fill_candidates(activation, members, options);
+    fill_candidates(activation, members, options.range);
     return activation;
 }
 
 void fill_divergences(std::span<ReportActivation> activations, const Graph& graph,
-                      const quant::Calibration& calibration, const ParallelFor& parallel_for) {
+                      const quant::Calibration& calibration, bool symmetric, const ParallelFor& parallel_for) {
     std::vector<std::pair<ReportDivergence*, const quant::Histogram*>> wanted;
     for (ReportActivation& activation : activations) {
         activation.divergence.resize(activation.total > 0 ? activation.sources.size() : 0);
         for (std::size_t i = 0; i < activation.divergence.size(); ++i) {
             const auto value = static_cast<std::size_t>(graph.find_value(activation.sources[i]));
             activation.divergence[i].value = activation.sources[i];
+            const quant::Range full{std::min(activation.extent.lo, 0.0F), std::max(activation.extent.hi, 0.0F)};
+            activation.divergence[i].result.levels = quant::entropy_levels(full, symmetric);
             wanted.emplace_back(&activation.divergence[i], &calibration.values[value].histogram);
         }
     }
     parallel_for(static_cast<std::int64_t>(wanted.size()), [&](std::int64_t i) {
         const auto [divergence, histogram] = wanted[static_cast<std::size_t>(i)];
         divergence->bin_width = histogram->width();
-        divergence->result = quant::entropy_threshold(*histogram);
+        divergence->result = quant::entropy_threshold(*histogram, divergence->result.levels);
     });
     for (ReportActivation& activation : activations)
         std::erase_if(activation.divergence, [](const ReportDivergence& one) { return one.result.divergence.empty(); });
@@ -201,19 +204,18 @@ std::vector<ReportActivation> describe_activations(const quant::QuantModel& mode
     std::vector<ReportActivation> activations(model.plan.groups.size());
     options.parallel_for(static_cast<std::int64_t>(activations.size()), [&](std::int64_t i) {
         const auto index = static_cast<std::size_t>(i);
-        activations[index] = describe_group(model, index, calibration, options.range);
+        activations[index] = describe_group(model, index, calibration, options);
     });
     std::stable_sort(activations.begin(), activations.end(),
                      [](const auto& a, const auto& b) { return a.sqnr_db < b.sqnr_db; });
     const std::span shown = std::span(activations).first(std::min(report_worst_count, activations.size()));
-    fill_divergences(shown, model.graph, calibration, options.parallel_for);
+    fill_divergences(shown, model.graph, calibration, options.range.symmetric, options.parallel_for);
     return activations;
 }
 
 Result<Report> collect_report(const QuantizeJob& job, const QuantizeOutcome& outcome) {
     Report report;
     report.version = OCTET_VERSION;
-    report.method = job.options.range.method;
     OCTET_ASSIGN(const auto bytes, read_file(job.output, largest_model));
     report.float_model = {job.model, outcome.float_digest, outcome.float_bytes, outcome.float_parts};
     report.integer_model = {job.output, digest(bytes), outcome.integer_bytes, outcome.integer_parts};

@@ -11,8 +11,6 @@ namespace octet::apps {
 namespace {
 
 constexpr double no_noise_db = 99;
-// The i of entropy_threshold()'s first D(i).
-constexpr std::ptrdiff_t first_cut = 128;
 // Counts start below 1, so that a single value is seen.
 constexpr double least_count = 0.5;
 
@@ -81,7 +79,7 @@ std::string sqnr_chart(const std::vector<ReportLayer>& layers) {
     return chart.svg();
 }
 
-std::string histogram_chart(const ReportActivation& activation, quant::Method chosen) {
+std::string histogram_chart(const ReportActivation& activation) {
     const bool drawable = activation.edges.size() == activation.counts.size() + 1 && !activation.counts.empty();
     const double left = drawable ? activation.edges.front() : activation.extent.lo;
     const double right = drawable ? activation.edges.back() : activation.extent.hi;
@@ -96,7 +94,7 @@ std::string histogram_chart(const ReportActivation& activation, quant::Method ch
     // The chosen one last, on top.
     for (const bool pass_of_chosen : {false, true}) {
         for (const ReportCandidate& candidate : activation.candidates) {
-            const bool is_chosen = has_chosen && candidate.method == chosen;
+            const bool is_chosen = has_chosen && candidate.method == activation.method;
             if (is_chosen != pass_of_chosen) continue;
             const std::string name(quant::method_name(candidate.method));
             const quant::Range range = quant::reach(candidate.grid);
@@ -112,11 +110,11 @@ std::string histogram_chart(const ReportActivation& activation, quant::Method ch
 }
 
 std::string minimum_text(const ReportDivergence& divergence) {
-    const auto& [threshold, curve] = divergence.result;
+    const auto& [threshold, levels, curve] = divergence.result;
     const auto least = std::min_element(curve.begin(), curve.end());
     if (least == curve.end() || !std::isfinite(*least))
         return fmt::format("no finite D: every value lies in the last bins; threshold {:.4g}", threshold);
-    return fmt::format("argmin i = {}, threshold {:.4g}, D = {:.3g}", first_cut + (least - curve.begin()), threshold,
+    return fmt::format("argmin i = {}, threshold {:.4g}, D = {:.3g}", levels + (least - curve.begin()), threshold,
                        *least);
 }
 
@@ -142,7 +140,7 @@ std::string divergence_chart(const ReportActivation& activation) {
             const std::size_t end = std::min(begin + stride, curve.size());
             const auto least_at = std::min_element(curve.begin() + static_cast<std::ptrdiff_t>(begin),
                                                    curve.begin() + static_cast<std::ptrdiff_t>(end));
-            const auto i = first_cut + (least_at - curve.begin());
+            const auto i = one.result.levels + (least_at - curve.begin());
             if (std::isfinite(*least_at)) points.push_back({(static_cast<double>(i) + 0.5) * one.bin_width, *least_at});
         }
         chart.line(points, "divergence");

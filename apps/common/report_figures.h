@@ -13,7 +13,7 @@ std::string sqnr_chart(const std::vector<ReportLayer>& layers);
 
 // How often a tensor's values occur, with the end of every method's range; what the chosen grid does not reach is
 // shaded.
-std::string histogram_chart(const ReportActivation& activation, quant::Method chosen);
+std::string histogram_chart(const ReportActivation& activation);
 
 // D over the threshold, for each source of a grid, with the minimum marked.
 std::string divergence_chart(const ReportActivation& activation);

@@ -75,7 +75,7 @@ Grid wide_grid(const Graph& graph, const GridGroup& group, const Calibration& ca
 }
 
 Grid grid_of_group(const Graph& graph, const GridGroup& group, const Calibration& calibration,
-                   const RangeOptions& options) {
+                   const QuantizeOptions& options) {
     if (group.kind == GridKind::pixels) return {DType::uint8, 1.0f, 0};
     if (group.kind == GridKind::head) return wide_grid(graph, group, calibration, head_headroom);
     if (group.kind == GridKind::wide) return wide_grid(graph, group, calibration, wide_headroom);
@@ -84,12 +84,11 @@ Grid grid_of_group(const Graph& graph, const GridGroup& group, const Calibration
         const ValueStatistics& statistics = calibration.values[static_cast<std::size_t>(source)];
         members.push_back({&statistics.histogram, statistics.extent});
     }
-    RangeOptions chosen = options;
-    // Pixels: their range is known, and nothing of it may be cut. Entropy would, for letterbox bars are spikes.
-    const auto is_input = [&](ValueId source) { return graph.producer(source) == no_node; };
-    if (std::any_of(group.sources.begin(), group.sources.end(), is_input)) chosen.method = Method::minmax;
-    const Range range = choose_range(members, chosen);
-    return options.symmetric ? symmetric_grid(range, options.dtype) : asymmetric_grid(range, options.dtype);
+    RangeOptions range_options = options.range;
+    range_options.method = range_method(graph, group, options);
+    const Range range = choose_range(members, range_options);
+    return range_options.symmetric ? symmetric_grid(range, range_options.dtype)
+                                   : asymmetric_grid(range, range_options.dtype);
 }
 
 GridPlanOptions grid_plan_options(const QuantizeOptions& options) {
@@ -163,10 +162,18 @@ std::vector<ValueId> calibrated_values(const QuantModel& model) {
     return wanted;
 }
 
+Method range_method(const Graph& graph, const GridGroup& group, const QuantizeOptions& options) {
+    // Entropy would cut: the letterbox's bars and a mask's background are spikes beside which the rest looks like
+    // outliers.
+    const auto at_border = [&](ValueId value) { return graph.producer(value) == no_node || graph.is_output(value); };
+    const bool border = std::any_of(group.values.begin(), group.values.end(), at_border);
+    return border ? Method::minmax : options.range.method;
+}
+
 void choose_grids(QuantModel& model, const Calibration& calibration, const QuantizeOptions& options) {
     model.grids.clear();
     for (const GridGroup& group : model.plan.groups) {
-        model.grids.push_back(grid_of_group(model.graph, group, calibration, options.range));
+        model.grids.push_back(grid_of_group(model.graph, group, calibration, options));
     }
 }
 

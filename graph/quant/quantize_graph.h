@@ -50,6 +50,10 @@ Result<QuantModel> prepare_model(Graph graph, const QuantizeOptions& options);
 // The values whose histograms choose_grids() wants.
 std::vector<ValueId> calibrated_values(const QuantModel& model);
 
+// The method that chooses the range of a group: options.range.method, but min-max for what enters and leaves the
+// network.
+Method range_method(const Graph& graph, const GridGroup& group, const QuantizeOptions& options);
+
 // Ranges to grids.
 void choose_grids(QuantModel& model, const Calibration& calibration, const QuantizeOptions& options);
 

@@ -17,10 +17,9 @@ constexpr std::array<std::pair<std::string_view, Method>, 4> method_names{{
     {"mse", Method::mse},
 }};
 
-constexpr std::size_t levels = 128;
-
 // D(i) of the header.
-double divergence(std::span<const std::uint64_t> bins, std::size_t i, std::uint64_t outliers, std::uint64_t total) {
+double divergence(std::span<const std::uint64_t> bins, std::size_t i, std::size_t levels, std::uint64_t outliers,
+                  std::uint64_t total) {
     constexpr double epsilon = 1e-9;
     std::uint64_t inside = 0;
     for (std::size_t b = 0; b < i; ++b) inside += bins[b];
@@ -150,17 +149,25 @@ std::string_view method_name(Method method) {
     return method_names[static_cast<std::size_t>(method)].first;
 }
 
-EntropyResult entropy_threshold(const Histogram& histogram) {
+int entropy_levels(const Range& full, bool symmetric) {
+    const float longer = std::max(-full.lo, full.hi);
+    if (symmetric || !(longer > 0)) return 128;
+    return static_cast<int>(std::lround(256 * static_cast<double>(longer) / (static_cast<double>(full.hi) - full.lo)));
+}
+
+EntropyResult entropy_threshold(const Histogram& histogram, int levels) {
     const std::vector<std::uint64_t> bins = histogram.magnitudes();
     const std::uint64_t total = histogram.total();
     EntropyResult result;
+    result.levels = levels;
     if (total == 0 || histogram.limit() == 0) return result;
     std::uint64_t inside = 0;
-    for (std::size_t b = 0; b < levels; ++b) inside += bins[b];
+    const auto first = static_cast<std::size_t>(levels);
+    for (std::size_t b = 0; b < first; ++b) inside += bins[b];
     double least = std::numeric_limits<double>::infinity();
     std::size_t best = histogram_bins - 1;
-    for (std::size_t i = levels; i < histogram_bins; ++i) {
-        const double d = divergence(bins, i, total - inside, total);
+    for (std::size_t i = first; i < histogram_bins; ++i) {
+        const double d = divergence(bins, i, first, total - inside, total);
         result.divergence.push_back(static_cast<float>(d));
         if (d < least) {
             least = d;
@@ -212,8 +219,9 @@ Range choose_range(std::span<const Member> members, const RangeOptions& options)
             return percentile_range(members, full, options.percentile);
         case Method::entropy: {
             float threshold = 0;
+            const int levels = entropy_levels(full, options.symmetric);
             for (const Member& member : members) {
-                threshold = std::max(threshold, entropy_threshold(*member.histogram).threshold);
+                threshold = std::max(threshold, entropy_threshold(*member.histogram, levels).threshold);
             }
             return clip(full, threshold);
         }

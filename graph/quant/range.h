@@ -23,17 +23,19 @@ enum class Method {
 std::optional<Method> method_from_name(std::string_view name);
 std::string_view method_name(Method method);
 
-// The KL algorithm. With H the histogram of |x|, for i = 128 … 2047:
+// The KL algorithm. With H the histogram of |x|, for i = L … 2047:
 //   P = H[0:i], the outliers added to P[i−1]
-//   Q = H[0:i] merged into 128 levels, the mass of each spread evenly over its non-empty bins
+//   Q = H[0:i] merged into L levels, the mass of each spread evenly over its non-empty bins
 //   D(i) = Σ P·ln(P/Q) with both normalized to 1
-// divergence[k] is D(128 + k). Q is 0 where only outliers lie in the last bin: ε = 1e-9 stands for it, which keeps D
-// finite. threshold = (argmin D + 0.5) · bin width.
+// L: how many steps the grid has for magnitudes, 128 where it is symmetric. divergence[k] is D(L + k). Q is 0 where
+// only outliers lie in the last bin: ε = 1e-9 stands for it, which keeps D finite. threshold = (argmin D + 0.5) · bin
+// width.
 struct EntropyResult {
     float threshold = 0;
+    int levels = 128;  // L
     std::vector<float> divergence;
 };
-EntropyResult entropy_threshold(const Histogram& histogram);
+EntropyResult entropy_threshold(const Histogram& histogram, int levels = 128);
 
 // One of several tensors that share a grid.
 struct Member {
@@ -47,6 +49,10 @@ struct RangeOptions {
     bool symmetric = false;
     DType dtype = DType::uint8;
 };
+
+// The L of the KL algorithm for 8 bits: a grid that is not symmetric has on its longer side the share of its 256 steps
+// that this side has of the range.
+int entropy_levels(const Range& full, bool symmetric);
 
 // The range for a grid shared by `members` (at least one). The result lies within what the members reach, and holds 0.
 Range choose_range(std::span<const Member> members, const RangeOptions& options);

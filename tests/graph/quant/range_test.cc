@@ -115,6 +115,19 @@ TEST(Range, EntropyThresholdIsTheArgminPlusHalfABin) {
                     static_cast<float>((128.5 + static_cast<double>(least)) * sample.histogram.width()));
 }
 
+// As many levels as the grid has on the longer side.
+TEST(Range, EntropyCountsTheLevelsOfTheGrid) {
+    EXPECT_EQ(entropy_levels({-4, 4}, false), 128);
+    EXPECT_EQ(entropy_levels({-0.4f, 60}, true), 128);
+    EXPECT_EQ(entropy_levels({0, 60}, false), 256);
+    EXPECT_EQ(entropy_levels({-1, 3}, false), 192);
+    EXPECT_EQ(entropy_levels({0, 0}, false), 128);
+    const Sample sample(gaussian(50000, 1, 4));
+    const EntropyResult finer = entropy_threshold(sample.histogram, 256);
+    EXPECT_EQ(finer.divergence.size(), 2048u - 256u);
+    EXPECT_GE(finer.threshold, entropy_threshold(sample.histogram).threshold) << "finer steps leave room for outliers";
+}
+
 TEST(Range, EntropyOfAZeroTensorIsZero) {
     const Sample sample(std::vector<float>(100, 0.0f));
     EXPECT_EQ(entropy_threshold(sample.histogram).threshold, 0.0f);
