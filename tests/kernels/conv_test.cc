@@ -75,7 +75,8 @@ void expect_equal_to_reference(const ConvKernel& kernel, const Case& c, Random& 
     const int h = c.out_h(), w = c.out_w();
     Plane<uint8_t> in(c.in_h, c.in_w, p.cin, conv_halo(p, c.in_h, c.in_w, h, w), c.in_slice, random);
     if (c.data == Data::extreme) in.fill(255);
-    const double terms = p.kernel_h * p.kernel_w * (p.cin / p.groups);
+    const int group_channels = p.cin / p.groups;
+    const double terms = p.kernel_h * p.kernel_w * group_channels;
     const double magnitude = 255.0 * 127 * (c.data == Data::extreme ? terms : std::sqrt(terms));
     const RandomFixed16 epilogue(p.cout, c.output, c.activation, magnitude, random);
     Plane<uint8_t> out_u8(h, w, p.cout, 0, c.out_slice, random);
