@@ -96,7 +96,8 @@ void expect_equal_to_reference(const ConvKernel& kernel, const Case& c, Random& 
     if (c.data == Data::extreme) in_s16.fill(-32768);
     if (c.fill >= 0) in_u8.fill(static_cast<uint8_t>(c.fill));
     if (c.fill >= 0) in_s16.fill(static_cast<int16_t>(c.fill));
-    const double terms = p.kernel_h * p.kernel_w * (p.cin / p.groups);
+    const int group_channels = p.cin / p.groups;
+    const double terms = p.kernel_h * p.kernel_w * group_channels;
     if (wide && terms * 128 * 32768 >= 2147483648.0) return;  // beyond the bound of conv.h
     const double magnitude = (wide ? 32768.0 : 255.0) * 127 * (c.data == Data::extreme ? terms : std::sqrt(terms));
     const RandomFixed16 epilogue(p.cout, c.output, c.activation, magnitude, random);

@@ -14,29 +14,29 @@ class RandomFixed16 {
     // magnitude: about the largest |acc|; shifts bring it down to 16 bits more or less.
     RandomFixed16(int channels, OutputKind output, Activation activation, double magnitude, Random& random) {
         const auto padded = static_cast<size_t>((channels + fixed16_padding - 1) / fixed16_padding * fixed16_padding);
-        bias.assign(padded, 0);
-        shift.assign(padded, 0);
-        mult.assign(padded, 0);
-        alpha.assign(padded, 0);
+        bias_.assign(padded, 0);
+        shift_.assign(padded, 0);
+        mult_.assign(padded, 0);
+        alpha_.assign(padded, 0);
         int natural = 0;
         while (natural < 30 && std::ldexp(magnitude, -natural) > 32767) ++natural;
         for (int c = 0; c < channels; ++c) {
-            bias[c] = random_int(random, -static_cast<int>(magnitude) / 2, static_cast<int>(magnitude) / 2);
-            shift[c] = random_int(random, 0, 9) == 0 ? random_int(random, 0, 31)
-                                                     : std::max(0, natural - random_int(random, 0, 3));
-            mult[c] = static_cast<int16_t>(random_int(random, 0, 9) == 0 ? 32767 * random_int(random, 0, 1)
-                                                                         : random_int(random, 16384, 32767));
-            alpha[c] = static_cast<int16_t>(random_int(random, 0, 32767));
+            bias_[c] = random_int(random, -static_cast<int>(magnitude) / 2, static_cast<int>(magnitude) / 2);
+            shift_[c] = random_int(random, 0, 9) == 0 ? random_int(random, 0, 31)
+                                                      : std::max(0, natural - random_int(random, 0, 3));
+            mult_[c] = static_cast<int16_t>(random_int(random, 0, 9) == 0 ? 32767 * random_int(random, 0, 1)
+                                                                          : random_int(random, 16384, 32767));
+            alpha_[c] = static_cast<int16_t>(random_int(random, 0, 32767));
         }
-        params.bias = bias.data();
-        params.shift = shift.data();
-        params.mult = mult.data();
-        params.prelu_alpha = activation == Activation::prelu ? alpha.data() : nullptr;
+        params.bias = bias_.data();
+        params.shift = shift_.data();
+        params.mult = mult_.data();
+        params.prelu_alpha = activation == Activation::prelu ? alpha_.data() : nullptr;
         params.channels = channels;
         params.output = output;
         params.activation = activation;
         params.f = random_int(random, 0, 12);
-        params.alpha = alpha[0];
+        params.alpha = alpha_[0];
         params.clip_lo = static_cast<int16_t>(random_int(random, -20000, 0));
         params.clip_hi = static_cast<int16_t>(random_int(random, 0, 20000));
         params.out_mult = static_cast<int16_t>(random_int(random, 0, 3) == 0 ? 32767 : random_int(random, 0, 32767));
@@ -53,8 +53,8 @@ class RandomFixed16 {
     Fixed16 params;
 
   private:
-    std::vector<int32_t> bias, shift;
-    std::vector<int16_t> mult, alpha;
+    std::vector<int32_t> bias_, shift_;
+    std::vector<int16_t> mult_, alpha_;
 };
 
 inline constexpr Activation all_activations[] = {Activation::none,  Activation::relu, Activation::leaky,
