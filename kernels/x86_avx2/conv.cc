@@ -96,7 +96,7 @@ struct Avx2 {
 
     // Sums over one vector's channels: of `tiles` tiles of `pixels` neighbours. sums: the first pixel's, with
     // sums_stride vectors between pixels.
-    template <int pixels>
+    template <int pixels, bool one_tile>
     __attribute__((noinline)) static void sums(const BlockSteps& block, int vector, const uint8_t* in,
                                                int64_t pixel_bytes, __m256i bias, int tiles, __m256i* sums,
                                                int sums_stride) {
@@ -105,7 +105,7 @@ struct Avx2 {
         const __m256i start =
             _mm256_add_epi32(bias, _mm256_load_si256(reinterpret_cast<const __m256i*>(first->constant)));
         const __m256i ones = in_register(_mm256_set1_epi16(1));
-        for (int tile = 0; tile < tiles; ++tile, in += pixels * pixel_bytes) {
+        for (int tile = 0; tile < (one_tile ? 1 : tiles); ++tile, in += pixels * pixel_bytes) {
             __m256i acc[pixels];
 #pragma GCC unroll 8
             for (int p = 0; p < pixels; ++p) acc[p] = start;
@@ -133,7 +133,8 @@ struct Avx2 {
                 return sums_of<pixels - 1>(count, block, vector, in, pixel_bytes, bias, tiles, to, sums_stride);
             }
         }
-        sums<pixels>(block, vector, in, pixel_bytes, bias, tiles, to, sums_stride);
+        if (tiles == 1) return sums<pixels, true>(block, vector, in, pixel_bytes, bias, 1, to, sums_stride);
+        sums<pixels, false>(block, vector, in, pixel_bytes, bias, tiles, to, sums_stride);
     }
 
     // All channels of a block for `tiles` tiles of `pixels` neighbours, at most max_stretch tiles.
