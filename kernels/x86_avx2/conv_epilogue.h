@@ -37,11 +37,12 @@ struct PairEpilogue {
         fixed16.prelu_alpha = _mm256_load_si256(reinterpret_cast<const __m256i*>(lane_alpha));
     }
 
-    // sums[i]: the accumulators of vector x + i, i < count.
-    OCTET_INLINE void store(const ConvRow& row, const __m256i* sums, int count, int x) const {
+    // sums[i]: the accumulators of vector x + i, i < count. The copy is for what BlockEpilogue::store_u8 says.
+    __attribute__((noinline)) void store(const ConvRow& row, const __m256i* sums, int count, int x) const {
+        const PairEpilogue epilogue = *this;
         for (int i = 0; i < count; i += 2) {
             const bool second = i + 1 < count;
-            store(row, sums[i], sums[second ? i + 1 : i], second, x + i);
+            epilogue.store(row, sums[i], sums[second ? i + 1 : i], second, x + i);
         }
     }
 
