@@ -94,46 +94,92 @@ struct Avx2 {
         }
     }
 
-    // sums[p * sums_stride] = bias + the sums of pixel p over one vector's channels.
-    template <int pixels>
+    // Sums over one vector's channels: of `tiles` tiles of `pixels` neighbours. sums: the first pixel's, with
+    // sums_stride vectors between pixels.
+    template <int pixels, bool one_tile>
     __attribute__((noinline)) static void sums(const BlockSteps& block, int vector, const uint8_t* in,
-                                               int64_t pixel_bytes, __m256i bias, __m256i* sums, int sums_stride) {
+                                               int64_t pixel_bytes, __m256i bias, int tiles, __m256i* sums,
+                                               int sums_stride) {
         const Stride stride(pixel_bytes);
-        const VectorIndex* index = block.index + vector * block.segments;
+        const VectorIndex* const first = block.index + vector * block.segments;
         const __m256i start =
-            _mm256_add_epi32(bias, _mm256_load_si256(reinterpret_cast<const __m256i*>(index->constant)));
+            _mm256_add_epi32(bias, _mm256_load_si256(reinterpret_cast<const __m256i*>(first->constant)));
         const __m256i ones = in_register(_mm256_set1_epi16(1));
-        __m256i acc[pixels];
+        for (int tile = 0; tile < (one_tile ? 1 : tiles); ++tile, in += pixels * pixel_bytes) {
+            __m256i acc[pixels];
 #pragma GCC unroll 8
-        for (int p = 0; p < pixels; ++p) acc[p] = start;
-        const int32_t* offsets = block.offsets + int64_t{vector} * block.steps;
-        for (int segment = 0; segment < block.segments; ++segment, ++index) {
-            const auto* weights = reinterpret_cast<const __m256i*>(block.packed + index->weights);
-            add_list<0, pixels>(acc, in, stride, ones, index->groups[0], offsets, weights);
-            add_list<1, pixels>(acc, in, stride, ones, index->groups[1], offsets, weights);
-            add_list<2, pixels>(acc, in, stride, ones, index->groups[2], offsets, weights);
-            add_list<3, pixels>(acc, in, stride, ones, index->groups[3], offsets, weights);
-            add_list<4, pixels>(acc, in, stride, ones, index->groups[4], offsets, weights);
+            for (int p = 0; p < pixels; ++p) acc[p] = start;
+            const int32_t* offsets = block.offsets + int64_t{vector} * block.steps;
+            const VectorIndex* index = first;
+            for (int segment = 0; segment < block.segments; ++segment, ++index) {
+                const auto* weights = reinterpret_cast<const __m256i*>(block.packed + index->weights);
+                add_list<0, pixels>(acc, in, stride, ones, index->groups[0], offsets, weights);
+                add_list<1, pixels>(acc, in, stride, ones, index->groups[1], offsets, weights);
+                add_list<2, pixels>(acc, in, stride, ones, index->groups[2], offsets, weights);
+                add_list<3, pixels>(acc, in, stride, ones, index->groups[3], offsets, weights);
+                add_list<4, pixels>(acc, in, stride, ones, index->groups[4], offsets, weights);
+            }
+#pragma GCC unroll 8
+            for (int p = 0; p < pixels; ++p, sums += sums_stride) *sums = acc[p];
         }
-#pragma GCC unroll 8
-        for (int p = 0; p < pixels; ++p) sums[p * sums_stride] = acc[p];
     }
 
-    template <int vectors, int pixels>
-    static void tile(const ConvRow& row, const Epilogue<vectors>& epilogue, int x) {
+    // As sums(), for a number of pixels that is known only here.
+    template <int pixels = max_pixels>
+    static void sums_of(int count, const BlockSteps& block, int vector, const uint8_t* in, int64_t pixel_bytes,
+                        __m256i bias, int tiles, __m256i* to, int sums_stride) {
+        if constexpr (pixels > 1) {
+            if (count < pixels) {
+                return sums_of<pixels - 1>(count, block, vector, in, pixel_bytes, bias, tiles, to, sums_stride);
+            }
+        }
+        if (tiles == 1) return sums<pixels, true>(block, vector, in, pixel_bytes, bias, 1, to, sums_stride);
+        sums<pixels, false>(block, vector, in, pixel_bytes, bias, tiles, to, sums_stride);
+    }
+
+    // All channels of a block for `tiles` tiles of `pixels` neighbours, at most max_stretch tiles.
+    template <int vectors>
+    static void stretch(const ConvRow& row, const Epilogue<vectors>& epilogue, int x, int pixels, int tiles) {
         const auto& block = *reinterpret_cast<const BlockSteps*>(row.block);
         const int64_t pixel_bytes = row.window.pixel_bytes;
-        __m256i acc[pixels][vectors];
+        __m256i acc[max_stretch * max_pixels * vectors];
         for (int v = 0; v < vectors; ++v) {
-            sums<pixels>(block, v, row.in + x * pixel_bytes, pixel_bytes, epilogue.bias[v], &acc[0][v], vectors);
+            sums_of(pixels, block, v, row.in + x * pixel_bytes, pixel_bytes, epilogue.bias[v], tiles, acc + v, vectors);
         }
-        if constexpr (vectors == 2) {
-            epilogue.store(row, &acc[0][0], pixels, x);
-        } else {
-            conv_store_tile<vectors, pixels>(row, epilogue, acc, x);
+        epilogue.store(row, acc, pixels * tiles, x);
+    }
+
+    // Tiles whose sums wait for one epilogue, in the first-level cache. They share the calls and the epilogue's
+    // constants. With many steps that hardly matters, and the input had better stay there for the second vector.
+    static constexpr int max_stretch = 20, steps_of_stretch = 64;
+
+    template <int vectors>
+    static void row_of_tiles(const ConvRow& row, int first_channel) {
+        const Epilogue<vectors> epilogue(row, first_channel);
+        const bool few_steps = reinterpret_cast<const BlockSteps*>(row.block)->steps <= steps_of_stretch;
+        // As few tiles as possible, all of nearly the same width: no narrow tail.
+        int tiles = (row.width + max_pixels - 1) / max_pixels;
+        for (int x = 0; x < row.width;) {
+            const int pixels = (row.width - x + tiles - 1) / tiles;
+            const int of_this_width = row.width - x - (pixels - 1) * tiles;
+            const int limit = few_steps ? max_stretch : 1;
+            const int count = of_this_width < limit ? of_this_width : limit;
+            stretch<vectors>(row, epilogue, x, pixels, count);
+            x += pixels * count;
+            tiles -= count;
         }
     }
 };
+
+// Instead of conv_direct.h's tile by tile.
+template <>
+void conv_row<Avx2, 1>(const ConvRow& row, int first_channel) {
+    Avx2::row_of_tiles<1>(row, first_channel);
+}
+template <>
+void conv_row<Avx2, 2>(const ConvRow& row, int first_channel) {
+    Avx2::row_of_tiles<2>(row, first_channel);
+}
 
 const char* refuses(const ConvParams& p, const int8_t*) {
     if (p.input != ConvInput::u8) return "16-bit activations";

@@ -37,15 +37,12 @@ struct PairEpilogue {
         fixed16.prelu_alpha = _mm256_load_si256(reinterpret_cast<const __m256i*>(lane_alpha));
     }
 
-    // values: lanes of T, written to `count` pixels.
-    template <typename T>
-    OCTET_INLINE void scatter(const T* values, T* out, int64_t stride, int count) const {
-        if (stride == lanes_per_pixel && channels == lanes_per_pixel) {
-            for (int i = 0; i < count * lanes_per_pixel; ++i) out[i] = values[i];
-            return;
-        }
-        for (int j = 0; j < count; ++j, out += stride, values += lanes_per_pixel) {
-            for (int o = 0; o < channels; ++o) out[o] = values[o];
+    // sums[i]: the accumulators of vector x + i, i < count. The copy is for what BlockEpilogue::store_u8 says.
+    __attribute__((noinline)) void store(const ConvRow& row, const __m256i* sums, int count, int x) const {
+        const PairEpilogue epilogue = *this;
+        for (int i = 0; i < count; i += 2) {
+            const bool second = i + 1 < count;
+            epilogue.store(row, sums[i], sums[second ? i + 1 : i], second, x + i);
         }
     }
 
@@ -80,12 +77,30 @@ struct PairEpilogue {
         }
         alignas(16) uint8_t bytes[16];
         _mm_store_si128(reinterpret_cast<__m128i*>(bytes), y);
-        if (channels == 8) {
-            for (int j = 0; j < count; ++j) __builtin_memcpy(out + j * stride, bytes + j * 8, 8);
-        } else if (channels == 4 && lanes_per_pixel == 4) {
-            for (int j = 0; j < count; ++j) __builtin_memcpy(out + j * stride, bytes + j * 4, 4);
-        } else {
-            scatter(bytes, out, stride, count);
+        scatter(bytes, out, stride, count);
+    }
+
+    // values: lanes of T, written to `count` pixels.
+    template <typename T>
+    OCTET_INLINE void scatter(const T* values, T* out, int64_t stride, int count) const {
+        switch (channels) {
+            case 2:
+                return scatter_channels<2>(values, out, stride, count);
+            case 4:
+                return scatter_channels<4>(values, out, stride, count);
+            case 8:
+                return scatter_channels<8>(values, out, stride, count);
+            default:
+                for (int j = 0; j < count; ++j, out += stride, values += lanes_per_pixel) {
+                    for (int o = 0; o < channels; ++o) out[o] = values[o];
+                }
+        }
+    }
+
+    template <int fixed_channels, typename T>
+    OCTET_INLINE void scatter_channels(const T* values, T* out, int64_t stride, int count) const {
+        for (int j = 0; j < count; ++j, out += stride, values += lanes_per_pixel) {
+            __builtin_memcpy(out, values, fixed_channels * sizeof(T));
         }
     }
 

@@ -200,6 +200,20 @@ TEST_P(Conv, three_by_three_with_many_channels) {
     }
 }
 
+// Rows of more tiles than may wait for one epilogue (kernels/x86_avx2/conv.cc).
+TEST_P(Conv, long_rows) {
+    for (const int w : {153, 159, 160, 161, 169, 321, 331}) {
+        for (const int cout : {2, 8, 24, 32}) {
+            for (const int cin : {4, 32, 260}) {
+                Case c = vary(square(1, 1, 1, cin, cout), 2, w);
+                c.output = static_cast<OutputKind>(pick({0, 0, 1, 2}));
+                c.residual = c.residual && c.output == OutputKind::u8;
+                ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), c, random_));
+            }
+        }
+    }
+}
+
 // Few output channels: widths around every tile edge, planes with and without gaps between pixels.
 TEST_P(Conv, few_output_channels) {
     for (const int w : {1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40, 63, 64, 65, 131}) {
