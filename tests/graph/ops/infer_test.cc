@@ -59,7 +59,8 @@ TEST(Infer, ResolvesShapeArithmeticWithoutFolding) {
     const ValueId x = graph.add_input("x", DType::float32, {2, 3, 4});
     const auto node = [&](const char* op, std::vector<ValueId> inputs, Attributes attributes = {}) {
         const std::string name = graph.unique_name(op);
-        return graph.node(graph.add_node(op, name, inputs, {name + "_out"}, attributes)).outputs[0];
+        return graph.node(graph.add_node(op, name, std::move(inputs), {name + "_out"}, std::move(attributes)))
+            .outputs[0];
     };
     const ValueId shape = node("Shape", {x});
     const ValueId batch = node("Gather", {shape, integers(graph, "zero", {0})});

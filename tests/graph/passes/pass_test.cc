@@ -54,12 +54,12 @@ ValueId Builder::batchnorm(ValueId x, std::int64_t channels) {
               {{"epsilon", 1e-3F}});
 }
 
-ValueId Builder::slice(ValueId x, std::vector<std::int64_t> starts, std::vector<std::int64_t> ends,
-                       std::vector<std::int64_t> axes, std::vector<std::int64_t> steps) {
+ValueId Builder::slice(ValueId x, const std::vector<std::int64_t>& starts, const std::vector<std::int64_t>& ends,
+                       const std::vector<std::int64_t>& axes, const std::vector<std::int64_t>& steps) {
     std::vector<ValueId> inputs = {x};
-    for (const auto& list : {starts, ends, axes, steps}) {
-        inputs.push_back(constant(
-            Tensor::from<std::int64_t>({static_cast<std::int64_t>(list.size())}, std::span<const std::int64_t>(list))));
+    for (const auto* list : {&starts, &ends, &axes, &steps}) {
+        inputs.push_back(constant(Tensor::from<std::int64_t>({static_cast<std::int64_t>(list->size())},
+                                                             std::span<const std::int64_t>(*list))));
     }
     return op("Slice", inputs);
 }

@@ -31,8 +31,8 @@ class Builder {
 
     ValueId conv(ValueId x, std::int64_t from, std::int64_t to, std::int64_t kernel, bool bias = true);
     ValueId batchnorm(ValueId x, std::int64_t channels);
-    ValueId slice(ValueId x, std::vector<std::int64_t> starts, std::vector<std::int64_t> ends,
-                  std::vector<std::int64_t> axes, std::vector<std::int64_t> steps);
+    ValueId slice(ValueId x, const std::vector<std::int64_t>& starts, const std::vector<std::int64_t>& ends,
+                  const std::vector<std::int64_t>& axes, const std::vector<std::int64_t>& steps);
     ValueId reshape(ValueId x, std::vector<std::int64_t> shape);
 
     // Declares the outputs, infers shapes and verifies.

@@ -17,7 +17,7 @@ namespace {
 using testing::random_picture;
 using testing::TinyNetwork;
 
-Dataset pictures(std::vector<unsigned> seeds) {
+Dataset pictures(const std::vector<unsigned>& seeds) {
     const auto count = static_cast<std::int64_t>(seeds.size());
     return {count,
             [seeds](std::int64_t i) -> Result<Tensor> { return random_picture(seeds[static_cast<std::size_t>(i)]); }};
@@ -39,7 +39,7 @@ struct Quantized {
     Graph qdq;
 };
 
-Quantized quantize_tiny(QuantizeOptions options, const Dataset& dataset, Graph graph = TinyNetwork().graph) {
+Quantized quantize_tiny(const QuantizeOptions& options, const Dataset& dataset, Graph graph = TinyNetwork().graph) {
     Quantized result;
     result.model = prepare_model(std::move(graph), options).value();
     result.calibration = calibrate(result.model.graph, calibrated_values(result.model), dataset,
