@@ -149,20 +149,20 @@ struct Avx2 {
         epilogue.store(row, acc, pixels * tiles, x);
     }
 
-    // Tiles whose sums wait for one epilogue, in the first-level cache. They share the calls and the epilogue's
-    // constants. With many steps that hardly matters, and the input had better stay there for the second vector.
-    static constexpr int max_stretch = 20, steps_of_stretch = 64;
+    // Tiles whose sums wait for one epilogue; they share the calls and the epilogue's constants. As many, and as many
+    // steps of all of them, as leave sums and input in the first-level cache for the second vector.
+    static constexpr int max_stretch = 20, steps_of_stretch = 320;
 
     template <int vectors>
     static void row_of_tiles(const ConvRow& row, int first_channel) {
         const Epilogue<vectors> epilogue(row, first_channel);
-        const bool few_steps = reinterpret_cast<const BlockSteps*>(row.block)->steps <= steps_of_stretch;
+        const int fitting = steps_of_stretch / reinterpret_cast<const BlockSteps*>(row.block)->steps;
+        const int limit = fitting < 1 ? 1 : fitting < max_stretch ? fitting : max_stretch;
         // As few tiles as possible, all of nearly the same width: no narrow tail.
         int tiles = (row.width + max_pixels - 1) / max_pixels;
         for (int x = 0; x < row.width;) {
             const int pixels = (row.width - x + tiles - 1) / tiles;
             const int of_this_width = row.width - x - (pixels - 1) * tiles;
-            const int limit = few_steps ? max_stretch : 1;
             const int count = of_this_width < limit ? of_this_width : limit;
             stretch<vectors>(row, epilogue, x, pixels, count);
             x += pixels * count;
