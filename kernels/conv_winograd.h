@@ -84,12 +84,12 @@ OCTET_INLINE size_t winograd_packed_bytes(const ConvParams& p, int lanes) {
 }
 
 OCTET_INLINE void winograd_transform_filter(const int8_t* g, int64_t stride, int16_t* u) {
-    constexpr int G[6][3] = {{1, 0, 0}, {1, 1, 1}, {1, -1, 1}, {1, 2, 4}, {1, -2, 4}, {0, 0, 1}};
+    constexpr int transform[6][3] = {{1, 0, 0}, {1, 1, 1}, {1, -1, 1}, {1, 2, 4}, {1, -2, 4}, {0, 0, 1}};
     for (int i = 0; i < 6; ++i) {
         for (int j = 0; j < 6; ++j) {
             int sum = 0;
             for (int y = 0; y < 3; ++y) {
-                for (int x = 0; x < 3; ++x) sum += G[i][y] * G[j][x] * g[(y * 3 + x) * stride];
+                for (int x = 0; x < 3; ++x) sum += transform[i][y] * transform[j][x] * g[(y * 3 + x) * stride];
             }
             u[i * 6 + j] = static_cast<int16_t>(sum);
         }

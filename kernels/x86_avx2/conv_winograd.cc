@@ -13,8 +13,8 @@ struct WinogradAvx2 {
     static constexpr int lanes = 8;
     static constexpr int max_tiles = 6;
 
-    typedef int16_t I16 __attribute__((vector_size(32), may_alias));
-    typedef int32_t I32 __attribute__((vector_size(32), may_alias));
+    using I16 [[gnu::vector_size(32), gnu::may_alias]] = int16_t;
+    using I32 [[gnu::vector_size(32), gnu::may_alias]] = int32_t;
 
     template <int vectors>
     using Epilogue = ConvEpilogue<vectors, PairEpilogue, BlockEpilogue>;

@@ -13,8 +13,8 @@ struct WinogradAvx512Vnni {
     static constexpr int lanes = 16;
     static constexpr int max_tiles = 14;
 
-    typedef int16_t I16 __attribute__((vector_size(64), may_alias));
-    typedef int32_t I32 __attribute__((vector_size(64), may_alias));
+    using I16 [[gnu::vector_size(64), gnu::may_alias]] = int16_t;
+    using I32 [[gnu::vector_size(64), gnu::may_alias]] = int32_t;
 
     template <int vectors>
     using Epilogue = ConvEpilogue<vectors, PairEpilogue, BlockEpilogue>;
