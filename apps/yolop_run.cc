@@ -110,8 +110,10 @@ Result<ImageReport> process(Yolop& yolop, const std::string& path, const Options
     if (!result) return at(path, std::move(result).error());
     report.result = std::move(*result);
 
+    watch.lap();
     const Image drivable = frame_mask(report.result.drivable, report.result.transform);
     const Image lane = frame_mask(report.result.lane, report.result.transform);
+    report.result.times.postprocess_ms += watch.lap();
     report.drivable_pct = covered_pct(drivable);
     report.lane_pct = covered_pct(lane);
     const std::string out = (fs::path(options.out_folder) / stem_of(path)).string();
