@@ -137,6 +137,29 @@ void conv_pack_block(const ConvParams& p, int first_channel, int lanes, Weight* 
     }
 }
 
+// A packed layer: its blocks, each as large as one of two vectors, then its own weights where pixels are grouped.
+inline int64_t conv_packed_raw_offset(const ConvParams& layer, int lanes) {
+    const ConvParams grouped = conv_grouped(layer, lanes);
+    return conv_block_bytes(grouped, 2, lanes) * conv_blocks(grouped, lanes);
+}
+
+inline size_t conv_packed_bytes(const ConvParams& layer, int lanes) {
+    return static_cast<size_t>(conv_packed_raw_offset(layer, lanes) + conv_raw_bytes(layer, lanes));
+}
+
+// Weight: int8_t for u8 activations, int16_t for s16.
+template <typename Weight>
+void conv_pack(const ConvParams& layer, const int8_t* weights, int lanes, std::byte* packed) {
+    const ConvParams grouped = conv_grouped(layer, lanes);
+    for (int b = 0; b < conv_blocks(grouped, lanes); ++b) {
+        auto* block = reinterpret_cast<Weight*>(packed + b * conv_block_bytes(grouped, 2, lanes));
+        conv_pack_block(grouped, b * 2 * lanes, lanes, block,
+                        [&](int o, int ky, int kx, int i) { return conv_weight(layer, lanes, weights, o, ky, kx, i); });
+    }
+    __builtin_memcpy(packed + conv_packed_raw_offset(layer, lanes), weights,
+                     static_cast<size_t>(conv_raw_bytes(layer, lanes)));
+}
+
 // One output row of one block.
 struct ConvRow {
     const ConvCall* call;
@@ -242,6 +265,16 @@ void conv_direct_run(const ConvCall& call, int unit_begin, int unit_end, const i
         }
         for (int x = width * grouping.pixels; x < call.out_w(); ++x) conv_single_pixel(call, raw_weights, row.y, x);
     }
+}
+
+// The same for a layer as conv_pack() wrote it.
+template <typename Arch>
+void conv_direct_run(const ConvCall& call, int unit_begin, int unit_end) {
+    const int64_t block_bytes = conv_block_bytes(conv_grouped(call.params, Arch::lanes), 2, Arch::lanes);
+    const auto* raw_weights =
+        reinterpret_cast<const int8_t*>(call.packed + conv_packed_raw_offset(call.params, Arch::lanes));
+    conv_direct_run<Arch>(call, unit_begin, unit_end, raw_weights,
+                          [&](int b) { return call.packed + b * block_bytes; });
 }
 
 }  // namespace

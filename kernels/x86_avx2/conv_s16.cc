@@ -1,6 +1,4 @@
 // Direct convolution of s16 activations with vpmaddwd: s16 x s16 pairs into int32, exact. See conv_direct.h.
-//
-//     packed: [blocks] [the layer's own weights, where pixels are grouped]
 
 #include "kernels/conv.h"
 
@@ -69,23 +67,12 @@ const char* refuses(const ConvParams& p, const int8_t*) {
     return p.groups == 1 ? nullptr : "grouped convolution";
 }
 
-int64_t blocks_bytes(const ConvParams& p) {
-    const ConvParams grouped = conv_grouped(p, lanes);
-    return conv_block_bytes(grouped, 2, lanes) * conv_blocks(grouped, lanes);
-}
-
 size_t packed_bytes(const ConvParams& p, const int8_t*) {
-    return static_cast<size_t>(blocks_bytes(p) + conv_raw_bytes(p, lanes));
+    return conv_packed_bytes(p, lanes);
 }
 
 void pack(const ConvParams& p, const int8_t* weights, std::byte* packed) {
-    const ConvParams grouped = conv_grouped(p, lanes);
-    for (int b = 0; b < conv_blocks(grouped, lanes); ++b) {
-        auto* block = reinterpret_cast<int16_t*>(packed + b * conv_block_bytes(grouped, 2, lanes));
-        conv_pack_block(grouped, b * 2 * lanes, lanes, block,
-                        [&](int o, int ky, int kx, int i) { return conv_weight(p, lanes, weights, o, ky, kx, i); });
-    }
-    __builtin_memcpy(packed + blocks_bytes(p), weights, static_cast<size_t>(conv_raw_bytes(p, lanes)));
+    conv_pack<int16_t>(p, weights, lanes, packed);
 }
 
 size_t scratch_bytes(const ConvCall&) {
@@ -97,10 +84,7 @@ int units(const ConvCall& call) {
 }
 
 void run(const ConvCall& call, int unit_begin, int unit_end, std::byte*) noexcept {
-    const int64_t block_bytes = conv_block_bytes(conv_grouped(call.params, lanes), 2, lanes);
-    const auto* raw_weights = reinterpret_cast<const int8_t*>(call.packed + blocks_bytes(call.params));
-    conv_direct_run<Avx2>(call, unit_begin, unit_end, raw_weights,
-                          [&](int b) { return call.packed + b * block_bytes; });
+    conv_direct_run<Avx2>(call, unit_begin, unit_end);
 }
 
 }  // namespace

@@ -90,26 +90,13 @@ const char* refuses(const ConvParams& p, const int8_t*) {
     return p.groups == 1 ? nullptr : "grouped convolution";
 }
 
-// Blocks, then the layer's own weights where pixels are grouped.
-int64_t blocks_bytes(const ConvParams& p) {
-    const ConvParams grouped = conv_grouped(p, lanes);
-    return conv_block_bytes(grouped, 2, lanes) * conv_blocks(grouped, lanes);
-}
-
 size_t packed_bytes(const ConvParams& p, const int8_t*) {
-    return static_cast<size_t>(blocks_bytes(p) + conv_raw_bytes(p, lanes));
+    return conv_packed_bytes(p, lanes);
 }
 
-// Weight: int8_t for u8 activations, int16_t for s16.
 template <typename Weight>
 void pack(const ConvParams& p, const int8_t* weights, std::byte* packed) {
-    const ConvParams grouped = conv_grouped(p, lanes);
-    for (int b = 0; b < conv_blocks(grouped, lanes); ++b) {
-        auto* block = reinterpret_cast<Weight*>(packed + b * conv_block_bytes(grouped, 2, lanes));
-        conv_pack_block(grouped, b * 2 * lanes, lanes, block,
-                        [&](int o, int ky, int kx, int i) { return conv_weight(p, lanes, weights, o, ky, kx, i); });
-    }
-    __builtin_memcpy(packed + blocks_bytes(p), weights, static_cast<size_t>(conv_raw_bytes(p, lanes)));
+    conv_pack<Weight>(p, weights, lanes, packed);
 }
 
 size_t scratch_bytes(const ConvCall&) {
@@ -122,11 +109,8 @@ int units(const ConvCall& call) {
 
 template <ConvInput input>
 void run(const ConvCall& call, int unit_begin, int unit_end, std::byte*) noexcept {
-    const int64_t block_bytes = conv_block_bytes(conv_grouped(call.params, lanes), 2, lanes);
-    const auto* raw_weights = reinterpret_cast<const int8_t*>(call.packed + blocks_bytes(call.params));
     for_fused_kind(call, [&](auto kind) {
-        conv_direct_run<Avx512Vnni<input, decltype(kind)::value>>(call, unit_begin, unit_end, raw_weights,
-                                                                  [&](int b) { return call.packed + b * block_bytes; });
+        conv_direct_run<Avx512Vnni<input, decltype(kind)::value>>(call, unit_begin, unit_end);
     });
 }
 
