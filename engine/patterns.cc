@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "graph/ops/op_list.h"
+#include "kernels/make_fixed16.h"
 
 namespace octet::engine {
 namespace {
@@ -37,18 +38,13 @@ std::optional<QuantGrid> per_tensor_grid(const Graph& graph, const Node& node, D
     return grid;
 }
 
-bool is_power_of_two(double scale) {
-    int exponent = 0;
-    return std::frexp(scale, &exponent) == 0.5;
-}
-
 bool runs_on_integers(const QuantGrid& grid) {
     switch (grid.dtype) {
         case DType::uint8:
         case DType::int8:
             return true;
         case DType::int16:
-            return grid.zero_point == 0 && is_power_of_two(grid.scale);
+            return grid.zero_point == 0 && kernels::is_power_of_two(grid.scale);
         default:
             return false;
     }

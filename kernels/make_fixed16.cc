@@ -11,6 +11,11 @@ namespace {
 constexpr double guaranteed_range = 16383;
 constexpr int min_f = -24, max_hardswish_f = 12;
 
+// Of real values.
+struct Range {
+    double min = 0, max = 0;
+};
+
 tl::unexpected<std::string> fail(const std::string& why) {
     return tl::unexpected("fixed16: " + why);
 }
@@ -26,9 +31,9 @@ double post_scale(const Fixed16Spec& spec) {
 }
 
 // What the pre-activation must reach so that the output can show its whole range.
-Fixed16Spec::Range derive_range(const Fixed16Spec& spec) {
-    Fixed16Spec::Range range{(spec.out_min - spec.out_zero_point) * spec.out_scale,
-                             (spec.out_max - spec.out_zero_point) * spec.out_scale};
+Range derive_range(const Fixed16Spec& spec) {
+    Range range{(spec.out_min - spec.out_zero_point) * spec.out_scale,
+                (spec.out_max - spec.out_zero_point) * spec.out_scale};
     if (spec.residual) {
         const double low = -spec.residual->zero_point * spec.residual->scale;
         const double high = (255 - spec.residual->zero_point) * spec.residual->scale;
@@ -61,13 +66,8 @@ Fixed16Spec::Range derive_range(const Fixed16Spec& spec) {
     return range;
 }
 
-bool is_power_of_two(double scale) {
-    int exponent = 0;
-    return std::frexp(scale, &exponent) == 0.5;
-}
-
 // The range whose grid 2^-f makes out_scale that of the s16 output: 2^-f, behind hardswish 2^-(f-1).
-Fixed16Spec::Range s16_range(const Fixed16Spec& spec) {
+Range s16_range(const Fixed16Spec& spec) {
     const double reach = guaranteed_range * spec.out_scale * (spec.activation == Activation::hardswish ? 0.5 : 1);
     return {-reach, reach};
 }
@@ -77,6 +77,11 @@ int16_t q15(double x) {
 }
 
 }  // namespace
+
+bool is_power_of_two(double scale) {
+    int exponent = 0;
+    return std::frexp(scale, &exponent) == 0.5;
+}
 
 Fixed16 Fixed16Storage::view() const {
     Fixed16 params = params_;
@@ -119,7 +124,7 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
     // f: as fine as the range allows, and not finer than the coarsest accumulator.
     int f = 0;
     if (spec.output != OutputKind::s32) {
-        const Fixed16Spec::Range range = u8 ? spec.pre_activation.value_or(derive_range(spec)) : s16_range(spec);
+        const Range range = u8 ? derive_range(spec) : s16_range(spec);
         const double largest = std::max({std::abs(range.min), std::abs(range.max), 1e-30});
         if (!std::isfinite(largest)) return fail("pre-activation range is not finite");
         f = std::min(spec.max_f, static_cast<int>(std::floor(std::log2(guaranteed_range / largest))));

@@ -40,13 +40,10 @@ struct Fixed16Spec {
     };
     std::optional<Residual> residual{};  // added behind the activation, u8 only
 
-    // Real range that the pre-activation must hold without saturating, u8 only. Left out: what the output can show.
-    struct Range {
-        double min = 0, max = 0;
-    };
-    std::optional<Range> pre_activation{};
     int max_f = 24;  // finest grid 2^-f that p may get (sigmoid.h takes at most 12)
 };
+
+bool is_power_of_two(double scale);
 
 // Owns the arrays that a Fixed16 points into.
 class Fixed16Storage {

@@ -109,7 +109,6 @@ Result<Refinement> make_and_refine(QuantModel& model, const Dataset& dataset, co
     }
     RefineOptions refinement;
     refinement.correct_bias = best;
-    refinement.alone_images = static_cast<int>(count);
     refinement.parallel_for = options.parallel_for;
     if (options.progress) {
         refinement.progress = [&](std::int64_t done, std::int64_t total) { options.progress(stage, done, total); };

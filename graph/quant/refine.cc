@@ -57,7 +57,7 @@ class Refiner {
         }
         for (std::size_t i = 0; i < images.size(); ++i) {
             images_[i].resize(graph_.value_count());
-            store(i, graph_.inputs[0], images[i], images[i], measures_alone(i) ? images[i] : Tensor());
+            store(i, graph_.inputs[0], images[i], images[i], images[i]);
         }
     }
 
@@ -77,14 +77,13 @@ class Refiner {
 
   private:
     static std::size_t index(std::int32_t id) { return static_cast<std::size_t>(id); }
-    bool measures_alone(std::size_t image) const { return static_cast<int>(image) < options_.alone_images; }
 
     void store(std::size_t image, ValueId id, Tensor reference, Tensor simulated, Tensor alone) {
         const Grid* grid = model_.grid(id);
         Streams& streams = images_[image][index(id)];
         streams.simulated = grid ? quantize(simulated, *grid) : std::move(simulated);
         // Behind a grid the next layer is alone again: it gets the reference, rounded once.
-        if (measures_alone(image)) streams.alone = grid ? quantize(alone, *grid) : std::move(alone);
+        streams.alone = grid ? quantize(alone, *grid) : std::move(alone);
         streams.reference = std::move(reference);
     }
 
@@ -176,9 +175,7 @@ class Refiner {
         const auto reference = [&](ValueId v) { return images_[image][index(v)].reference; };
         OCTET_ASSIGN(outputs.reference, evaluate_with(node, nullptr, reference));
         OCTET_ASSIGN(outputs.simulated, evaluate_with(node, layer, [&](ValueId v) { return simulated(image, v); }));
-        if (measures_alone(image)) {
-            OCTET_ASSIGN(outputs.alone, evaluate_with(node, layer, [&](ValueId v) { return alone_input(image, v); }));
-        }
+        OCTET_ASSIGN(outputs.alone, evaluate_with(node, layer, [&](ValueId v) { return alone_input(image, v); }));
         return {};
     }
 
@@ -208,7 +205,7 @@ class Refiner {
         for (std::size_t i = 0; i < node.outputs.size(); ++i) {
             if (node.outputs[i] == no_value) continue;
             store(image, node.outputs[i], std::move(outputs.reference[i]), std::move(outputs.simulated[i]),
-                  measures_alone(image) ? std::move(outputs.alone[i]) : Tensor());
+                  std::move(outputs.alone[i]));
         }
     }
 
@@ -217,7 +214,6 @@ class Refiner {
         const Grid* grid = model_.grid(id);
         options_.parallel_for(static_cast<std::int64_t>(images_.size()), [&](std::int64_t i) {
             const Streams& streams = images_[static_cast<std::size_t>(i)][index(id)];
-            if (alone && !measures_alone(static_cast<std::size_t>(i))) return;
             const Tensor& other = alone ? streams.alone : streams.simulated;
             each[static_cast<std::size_t>(i)].add(streams.reference.data<float>(),
                                                   (grid ? dequantize(other, *grid) : other).data<float>());

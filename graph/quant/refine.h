@@ -17,8 +17,6 @@ namespace octet::quant {
 struct RefineOptions {
     // Subtracts from each layer's bias the mean error of the pre-activation, an output channel.
     bool correct_bias = true;
-    // Images over which a layer is also measured alone, i.e. with unquantized layers before it.
-    int alone_images = 2;
     ParallelFor parallel_for = serial_for;
     std::function<void(std::int64_t done, std::int64_t total)> progress = {};  // in nodes
 };
@@ -26,10 +24,10 @@ struct RefineOptions {
 // One gridded value: how far it is from float32.
 struct LayerFidelity {
     ValueId value = no_value;
-    std::string node;  // whose output this is, the last of a fused chain
-    std::string op;    // "Conv+HardSwish+Add"
-    Fidelity alone;
-    Fidelity accumulated;
+    std::string node;      // whose output this is, the last of a fused chain
+    std::string op;        // "Conv+HardSwish+Add"
+    Fidelity alone;        // with unquantized layers before it
+    Fidelity accumulated;  // with the quantized ones
 };
 
 struct Refinement {
