@@ -11,7 +11,11 @@
 // while |Y| < 2^25. That holds when 255 times the positive and 255 times the negative weights of a channel stay below
 // 2^25: refuses() proves it. 36 products for 16 outputs, where the direct form needs 144.
 //
-// A batch of T neighbouring 4x4 tiles is one unit of work:
+// A 6x6 convolution of stride 2 with few channels, the usual first layer, is a 3x3 one of stride 1 over 2x2 blocks of
+// pixels, which are pixels of 4 * cin channels: channel (dy * 2 + dx) * cin + i is channel i of pixel (2y + dy, 2x +
+// dx).
+//
+// A batch of T neighbouring 4x4 tiles is one unit of work, or several that share out the blocks of output channels:
 //     V        [36][T][cin rounded up] int16, in scratch
 //     weights  [block][36][cin / 2 rounded up][vector][lane][2] int16, lanes as in conv_direct.h
 //     sums     [36][T][vector][lane] int32, in scratch, one block at a time
@@ -30,16 +34,31 @@ constexpr int winograd_points = 36;
 // Transformed pixels of a batch, so that they, one block's sums and its weights stay in a second-level cache of 1 MiB.
 constexpr int64_t winograd_batch_bytes = 512 * 1024;
 constexpr int winograd_largest_batch = 56;
+// Units of work come in multiples of this, for threads to finish together.
+constexpr int winograd_even_units = 4;
 
-OCTET_INLINE const char* winograd_refuses(const ConvParams& p, const int8_t* weights, int lanes) {
+// Sides of the blocks of pixels that are taken for one pixel.
+constexpr int winograd_fold(const ConvParams& p) {
+    return p.stride_h;
+}
+constexpr int winograd_cin(const ConvParams& p) {
+    return p.cin * winograd_fold(p) * winograd_fold(p);
+}
+
+// folds: whether the instruction set has load_folded().
+OCTET_INLINE const char* winograd_refuses(const ConvParams& p, const int8_t* weights, int lanes, bool folds) {
     if (p.input != ConvInput::u8) return "16-bit activations";
     if (p.groups != 1) return "grouped convolution";
-    if (p.kernel_h != 3 || p.kernel_w != 3) return "not a 3x3 kernel";
-    if (p.stride_h != 1 || p.stride_w != 1 || p.dilation_h != 1 || p.dilation_w != 1) return "strided or dilated";
-    if (p.cin < 2 * lanes || p.cout < lanes) return "too few channels to pay for the transforms";
+    if (p.stride_h != p.stride_w || p.stride_h > (folds ? 2 : 1)) return "strided";
+    if (p.dilation_h != 1 || p.dilation_w != 1) return "dilated";
+    const int fold = winograd_fold(p);
+    if (p.kernel_h != 3 * fold || p.kernel_w != 3 * fold) return "the kernel is not 3x3, nor 6x6 with stride 2";
+    if (fold == 2 && p.cin > 4) return "more than 4 channels with stride 2";
+    if ((fold == 1 && p.cin < 2 * lanes) || p.cout < lanes) return "too few channels to pay for the transforms";
+    const int64_t taps = int64_t{p.kernel_h} * p.kernel_w * p.cin;
     for (int o = 0; o < p.cout; ++o) {
         int64_t positive = 0, negative = 0;
-        for (int64_t i = int64_t{o} * 9 * p.cin; i < int64_t{o + 1} * 9 * p.cin; ++i) {
+        for (int64_t i = o * taps; i < (o + 1) * taps; ++i) {
             (weights[i] > 0 ? positive : negative) += weights[i];
         }
         if (255 * positive >= 1 << 25 || 255 * negative <= -(1 << 25)) return "sums of a channel can reach 2^25";
@@ -50,6 +69,7 @@ OCTET_INLINE const char* winograd_refuses(const ConvParams& p, const int8_t* wei
 struct WinogradPlan {
     int tiles_x, tiles, batch, batches;  // tiles of the plane, of a batch
     int padded_cin, steps, blocks;
+    int shares;           // units of a batch
     int64_t point_bytes;  // between V's planes
 };
 
@@ -58,14 +78,17 @@ OCTET_INLINE WinogradPlan winograd_plan(const ConvCall& call, int lanes) {
     const ConvParams& p = call.params;
     plan.tiles_x = (call.out_w() + 3) / 4;
     plan.tiles = plan.tiles_x * ((call.out_h() + 3) / 4);
-    plan.padded_cin = static_cast<int>(conv_round_up(p.cin, 2 * lanes));
+    plan.padded_cin = static_cast<int>(conv_round_up(winograd_cin(p), 2 * lanes));
     const int64_t fitting = winograd_batch_bytes / (winograd_points * 2 * plan.padded_cin);
     const int64_t target = fitting < 8 ? 8 : fitting > winograd_largest_batch ? winograd_largest_batch : fitting;
     plan.batches = static_cast<int>((plan.tiles + target - 1) / target);
+    if (plan.batches > 2) plan.batches = static_cast<int>(conv_round_up(plan.batches, winograd_even_units));
     plan.batch = (plan.tiles + plan.batches - 1) / plan.batches;
     plan.batches = (plan.tiles + plan.batch - 1) / plan.batch;
-    plan.steps = (p.cin + 1) / 2;
+    plan.steps = (winograd_cin(p) + 1) / 2;
     plan.blocks = conv_blocks(p, lanes);
+    const int shares = plan.batches < winograd_even_units ? winograd_even_units / plan.batches : 1;
+    plan.shares = shares < plan.blocks ? shares : plan.blocks;
     // One cache line more than needed: the 36 planes start in different sets.
     plan.point_bytes = int64_t{plan.batch} * plan.padded_cin * 2 + 64;
     return plan;
@@ -77,20 +100,22 @@ OCTET_INLINE int64_t winograd_sum_bytes(const WinogradPlan& plan, int lanes) {
 
 // Weights of one point and block.
 OCTET_INLINE int64_t winograd_point_weights(const ConvParams& p, int vectors, int lanes) {
-    return int64_t{(p.cin + 1) / 2} * vectors * lanes * 2;
+    return int64_t{(winograd_cin(p) + 1) / 2} * vectors * lanes * 2;
 }
 
 OCTET_INLINE size_t winograd_packed_bytes(const ConvParams& p, int lanes) {
     return static_cast<size_t>(winograd_points * winograd_point_weights(p, 2, lanes) * conv_blocks(p, lanes) * 2);
 }
 
-OCTET_INLINE void winograd_transform_filter(const int8_t* g, int64_t stride, int16_t* u) {
+// g(y, x): a weight of the 3x3 filter.
+template <typename Filter>
+void winograd_transform_filter(Filter g, int16_t* u) {
     constexpr int factors[6][3] = {{6, 0, 0}, {1, 1, 1}, {1, -1, 1}, {1, 2, 4}, {1, -2, 4}, {0, 0, 6}};
     for (int i = 0; i < 6; ++i) {
         for (int j = 0; j < 6; ++j) {
             int sum = 0;
             for (int y = 0; y < 3; ++y) {
-                for (int x = 0; x < 3; ++x) sum += factors[i][y] * factors[j][x] * g[(y * 3 + x) * stride];
+                for (int x = 0; x < 3; ++x) sum += factors[i][y] * factors[j][x] * g(y, x);
             }
             u[i * 6 + j] = static_cast<int16_t>(sum);
         }
@@ -98,6 +123,7 @@ OCTET_INLINE void winograd_transform_filter(const int8_t* g, int64_t stride, int
 }
 
 inline void winograd_pack(const ConvParams& p, const int8_t* weights, int lanes, int16_t* packed) {
+    const int fold = winograd_fold(p), cin = winograd_cin(p);
     for (int b = 0; b < conv_blocks(p, lanes); ++b) {
         const int first = b * 2 * lanes, channels = p.cout - first < 2 * lanes ? p.cout - first : 2 * lanes;
         const int vectors = conv_block_vectors(channels, lanes);
@@ -106,10 +132,16 @@ inline void winograd_pack(const ConvParams& p, const int8_t* weights, int lanes,
         for (int v = 0; v < vectors; ++v) {
             for (int lane = 0; lane < lanes; ++lane) {
                 const int o = conv_lane_channel(vectors, v, lane);
-                for (int i = 0; i < (p.cin + 1) / 2 * 2; ++i) {
+                for (int i = 0; i < (cin + 1) / 2 * 2; ++i) {
                     int16_t u[winograd_points] = {};
-                    if (o < channels && i < p.cin) {
-                        winograd_transform_filter(weights + int64_t{first + o} * 9 * p.cin + i, p.cin, u);
+                    if (o < channels && i < cin) {
+                        const int dy = i / p.cin / fold, dx = i / p.cin % fold;
+                        const int8_t* filter = weights + int64_t{first + o} * p.kernel_h * p.kernel_w * p.cin;
+                        winograd_transform_filter(
+                            [&](int y, int x) {
+                                return filter[((fold * y + dy) * p.kernel_w + fold * x + dx) * p.cin + i % p.cin];
+                            },
+                            u);
                     }
                     int16_t* out = block + ((int64_t{i} / 2 * vectors + v) * lanes + lane) * 2 + i % 2;
                     for (int point = 0; point < winograd_points; ++point) out[point * point_stride] = u[point];
@@ -142,27 +174,35 @@ OCTET_INLINE void winograd_output_line(const T& m0, const T& m1, const T& m2, co
     y[3] = (d - b + m5) * 4;
 }
 
-// Arch: lanes, I16 (a vector of 2 * lanes int16), I32, load_u8, max_tiles, sums<vectors, tiles>, Epilogue<vectors>.
+// Arch: lanes, I16 (a vector of 2 * lanes int16), I32, load_u8, max_tiles, sums<vectors, tiles>, Epilogue<vectors>;
+// folds, and where it is true load_folded.
 
 // V of tiles [first, first + count).
-template <typename Arch>
+template <typename Arch, int fold>
 void winograd_input(const ConvCall& call, const WinogradPlan& plan, int first, int count, std::byte* scratch) {
     using I16 = typename Arch::I16;
+    constexpr int side = 6 * fold;
     const int bottom = call.in.h - 1 + call.in.halo, right = call.in.w - 1 + call.in.halo;
     for (int t = 0; t < count; ++t) {
-        const int y = (first + t) / plan.tiles_x * 4 - call.params.pad_top;
-        const int x = (first + t) % plan.tiles_x * 4 - call.params.pad_left;
+        const int y = (first + t) / plan.tiles_x * 4 * fold - call.params.pad_top;
+        const int x = (first + t) % plan.tiles_x * 4 * fold - call.params.pad_left;
         // A last tile may hang over the halo; what it reads there only changes outputs that do not exist.
-        const uint8_t* rows[6];
-        int64_t columns_at[6];
-        for (int i = 0; i < 6; ++i) {
+        const uint8_t* rows[side];
+        int64_t columns_at[side];
+        for (int i = 0; i < side; ++i) {
             rows[i] = call.in.pixel(y + i < bottom ? y + i : bottom, 0);
             columns_at[i] = (x + i < right ? x + i : right) * call.in.pixel_stride;
         }
         for (int c = 0; c < plan.padded_cin; c += 2 * Arch::lanes) {
             I16 columns[6][6];  // [x][point of y]
             for (int j = 0; j < 6; ++j) {
-                const auto load = [&](int i) { return Arch::load_u8(rows[i] + columns_at[j] + c); };
+                const auto load = [&](int i) {
+                    if constexpr (fold == 1) {
+                        return Arch::load_u8(rows[i] + columns_at[j] + c);
+                    } else {
+                        return Arch::load_folded(call.params.cin, rows + 2 * i, columns_at + 2 * j);
+                    }
+                };
                 winograd_input_line<I16>(load(0), load(1), load(2), load(3), load(4), load(5), columns[j]);
             }
             std::byte* out = scratch + (int64_t{t} * plan.padded_cin + c) * 2;
@@ -238,16 +278,30 @@ void winograd_block(const ConvCall& call, const WinogradPlan& plan, int first_ch
     }
 }
 
+OCTET_INLINE int winograd_units(const ConvCall& call, int lanes) {
+    const WinogradPlan plan = winograd_plan(call, lanes);
+    return plan.batches * plan.shares;
+}
+
+// Unit u: share u % shares of the blocks, of batch u / shares.
 template <typename Arch>
 void winograd_run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) {
     const WinogradPlan plan = winograd_plan(call, Arch::lanes);
     const auto* packed = reinterpret_cast<const int16_t*>(call.packed);
     std::byte* sums = scratch + conv_round_up(winograd_points * plan.point_bytes, 64);
+    int transformed = -1;
     for (int unit = unit_begin; unit < unit_end; ++unit) {
-        const int first = unit * plan.batch;
+        const int batch = unit / plan.shares, share = unit % plan.shares;
+        const int first = batch * plan.batch;
         const int count = plan.tiles - first < plan.batch ? plan.tiles - first : plan.batch;
-        winograd_input<Arch>(call, plan, first, count, scratch);
-        for (int b = 0; b < plan.blocks; ++b) {
+        if (transformed != batch) {
+            if constexpr (Arch::folds) {
+                if (winograd_fold(call.params) == 2) winograd_input<Arch, 2>(call, plan, first, count, scratch);
+            }
+            if (winograd_fold(call.params) == 1) winograd_input<Arch, 1>(call, plan, first, count, scratch);
+            transformed = batch;
+        }
+        for (int b = plan.blocks * share / plan.shares; b < plan.blocks * (share + 1) / plan.shares; ++b) {
             const int channel = b * 2 * Arch::lanes;
             const int16_t* weights = packed + b * winograd_points * winograd_point_weights(call.params, 2, Arch::lanes);
             if (conv_block_vectors(call.params.cout - channel, Arch::lanes) == 2) {

@@ -23,6 +23,26 @@ struct WinogradAvx2 {
         return reinterpret_cast<I16>(_mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x))));
     }
 
+    // The 4 * cin channels of a block of 2x2 pixels: rows[dy] + columns[dx]. A pixel is readable up to its 4th channel.
+    static constexpr bool folds = true;
+    static OCTET_INLINE I16 load_folded(int cin, const uint8_t* const* rows, const int64_t* columns) {
+        const auto pixel = [&](int i) {
+            int32_t word;
+            __builtin_memcpy(&word, rows[i / 2] + columns[i % 2], 4);
+            return word;
+        };
+        const __m128i pixels = _mm_setr_epi32(pixel(0), pixel(1), pixel(2), pixel(3));
+        const __m128i order = _mm_loadu_si128(reinterpret_cast<const __m128i*>(folded_order[cin - 1]));
+        return reinterpret_cast<I16>(_mm256_cvtepu8_epi16(_mm_shuffle_epi8(pixels, order)));
+    }
+    // Closes the gaps between pixels of less than 4 channels; -1: nothing.
+    static constexpr int8_t folded_order[4][16] = {
+        {0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
+        {0, 1, 4, 5, 8, 9, 12, 13, -1, -1, -1, -1, -1, -1, -1, -1},
+        {0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1},
+        {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+    };
+
     // z = 576 * y modulo 2^32: 0x38E38E39 * 9 = 1 modulo 2^32.
     static OCTET_INLINE I32 divide_by_576(I32 z) {
         const __m256i y = _mm256_mullo_epi32(reinterpret_cast<__m256i>(z), _mm256_set1_epi32(0x38E38E39));
@@ -99,7 +119,7 @@ struct WinogradAvx2 {
 using Arch = WinogradAvx2;
 
 const char* refuses(const ConvParams& p, const int8_t* weights) {
-    return winograd_refuses(p, weights, Arch::lanes);
+    return winograd_refuses(p, weights, Arch::lanes, Arch::folds);
 }
 
 size_t packed_bytes(const ConvParams& p, const int8_t*) {
@@ -115,7 +135,7 @@ size_t scratch_bytes(const ConvCall& call) {
 }
 
 int units(const ConvCall& call) {
-    return winograd_plan(call, Arch::lanes).batches;
+    return winograd_units(call, Arch::lanes);
 }
 
 void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) noexcept {

@@ -58,6 +58,7 @@ template <FusedKind kind>
 struct WinogradAvx512Vnni {
     static constexpr int lanes = 16;
     static constexpr int max_tiles = 14;
+    static constexpr bool folds = false;  // the direct form of a first layer is as fast
 
     using I16 __attribute__((vector_size(64), may_alias)) = int16_t;
     using I32 __attribute__((vector_size(64), may_alias)) = uint32_t;  // unsigned: sums wrap
@@ -110,7 +111,7 @@ struct WinogradAvx512Vnni {
 constexpr int lanes = 16;
 
 const char* refuses(const ConvParams& p, const int8_t* weights) {
-    return winograd_refuses(p, weights, lanes);
+    return winograd_refuses(p, weights, lanes, false);
 }
 
 size_t packed_bytes(const ConvParams& p, const int8_t*) {
@@ -126,7 +127,7 @@ size_t scratch_bytes(const ConvCall& call) {
 }
 
 int units(const ConvCall& call) {
-    return winograd_plan(call, lanes).batches;
+    return winograd_units(call, lanes);
 }
 
 void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) noexcept {

@@ -200,6 +200,22 @@ TEST_P(Conv, three_by_three_with_many_channels) {
     }
 }
 
+// First layers, which Winograd folds into 3x3 ones: all numbers of channels that it folds and one more, planes of every
+// remainder by its tiles, all pads.
+TEST_P(Conv, six_by_six_with_stride_2) {
+    for (int w = 6; w <= 23; ++w) {
+        for (const int cin : {1, 2, 3, 4, 5}) {
+            Case c = vary(square(6, 2, 1, cin, pick({8, 16, 17, 24, 32, 40})), pick({6, 9, 13, 16, 19}), w);
+            c.params.pad_top = pick({0, 1, 2, 3, 5});
+            c.params.pad_left = pick({0, 1, 2, 3, 5});
+            c.output = static_cast<OutputKind>(pick({0, 0, 1, 2}));
+            c.residual = c.residual && c.output == OutputKind::u8;
+            ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), c, random_));
+        }
+    }
+    ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), vary(square(6, 2, 1, 3, 32), 90, 130), random_));
+}
+
 // Rows of more tiles than may wait for one epilogue (kernels/x86_avx2/conv.cc).
 TEST_P(Conv, long_rows) {
     for (const int w : {153, 159, 160, 161, 169, 321, 331}) {
