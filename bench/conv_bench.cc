@@ -55,7 +55,7 @@ void conv_layer(benchmark::State& state, const ConvKernel& kernel, const Layer& 
     const int pad = layer.kernel == 6 ? 2 : layer.kernel / 2;
     const int out_size = layer.in_size / layer.stride;
     const ConvParams params{
-        layer.kernel, layer.kernel, layer.stride, layer.stride, pad, pad, 1, 1, 1, layer.cin, layer.cout, {}};
+        layer.kernel, layer.kernel, layer.stride, layer.stride, pad, pad, 1, 1, 1, layer.cin, layer.cout, {}, {}};
     std::mt19937 random(1);
     const std::vector<int8_t> weights =
         trained_weights(layer.cout, static_cast<size_t>(layer.kernel * layer.kernel * layer.cin), random);

@@ -37,6 +37,7 @@ struct ConvParams {
     int groups = 1;
     int cin = 0, cout = 0;
     ConvInput input = ConvInput::u8;
+    bool adds_partial = false;  // ConvCall::partial is set
 };
 
 // Halo that the input needs so that every pixel read exists.
@@ -52,6 +53,9 @@ struct ConvCall {
     S16View out_s16{};
     S32View out_s32{};
     ConstU8View residual{};  // data == nullptr: none. May be the output itself.
+    // Added to acc[y, x]: partial[y / 2, x / 2], of cout channels. What a 1x1 convolution over upsampled channels
+    // comes to, computed once for the four pixels that share it. May be over-read as an input may.
+    ConstS32View partial{};
 
     OCTET_INLINE int out_h() const { return out_u8.data ? out_u8.h : out_s16.data ? out_s16.h : out_s32.h; }
     OCTET_INLINE int out_w() const { return out_u8.data ? out_u8.w : out_s16.data ? out_s16.w : out_s32.w; }
@@ -78,6 +82,7 @@ const ConvKernel& select_conv(Isa isa, const ConvParams& params, const int8_t* w
 
 // One acc to the output that the epilogue names; y, x, o: the output's coordinates. The scalar tail of every kernel.
 OCTET_INLINE void conv_store(const ConvCall& call, int y, int x, int o, int32_t acc) {
+    if (call.partial.data) acc += call.partial.pixel(y / 2, x / 2)[o];
     switch (call.epilogue.output) {
         case OutputKind::u8:
             call.out_u8.pixel(y, x)[o] = call.residual.data

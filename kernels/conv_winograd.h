@@ -49,6 +49,7 @@ constexpr int winograd_cin(const ConvParams& p) {
 OCTET_INLINE const char* winograd_refuses(const ConvParams& p, const int8_t* weights, int lanes, bool folds) {
     if (p.input != ConvInput::u8) return "16-bit activations";
     if (p.groups != 1) return "grouped convolution";
+    if (p.adds_partial) return "partial sums";
     if (p.stride_h != p.stride_w || p.stride_h > (folds ? 2 : 1)) return "strided";
     if (p.dilation_h != 1 || p.dilation_w != 1) return "dilated";
     const int fold = winograd_fold(p);

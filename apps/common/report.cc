@@ -295,8 +295,8 @@ void write_divergences(std::string& page, const Report& report) {
     section(page, "divergence", "KL divergence of the entropy method",
             "D(i) between the histogram of |x| cut at bin i of 2048, its outliers added to the last bin, and the same "
             "merged into as many levels as the grid has for magnitudes, for every i from there on. The method takes "
-            "the threshold at the minimum, and the largest "
-            "one where several tensors share a grid.");
+            "the threshold at the minimum, among those that cut at most one value in ten thousand, and the largest one "
+            "where several tensors share a grid.");
     const bool any = std::any_of(report.activations.begin(), report.activations.end(),
                                  [](const ReportActivation& one) { return !one.divergence.empty(); });
     if (!any) {
@@ -308,7 +308,7 @@ void write_divergences(std::string& page, const Report& report) {
         if (activation.divergence.empty()) continue;
         page += fmt::format("<figure><figcaption><code>{}</code>", escape_markup(sources_text(activation)));
         for (const ReportDivergence& one : activation.divergence)
-            page += fmt::format("<br/><small>{}</small>", escape_markup(minimum_text(one)));
+            page += fmt::format("<br/><small>{}</small>", escape_markup(chosen_text(one.result)));
         page += "</figcaption>\n" + divergence_chart(activation) + "</figure>\n";
     }
     page += "</div>\n";

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "apps/common/svg_chart.h"
 
@@ -109,13 +110,18 @@ std::string histogram_chart(const ReportActivation& activation) {
     return chart.svg();
 }
 
-std::string minimum_text(const ReportDivergence& divergence) {
-    const auto& [threshold, levels, curve] = divergence.result;
-    const auto least = std::min_element(curve.begin(), curve.end());
-    if (least == curve.end() || !std::isfinite(*least))
-        return fmt::format("no finite D: every value lies in the last bins; threshold {:.4g}", threshold);
-    return fmt::format("argmin i = {}, threshold {:.4g}, D = {:.3g}", levels + (least - curve.begin()), threshold,
-                       *least);
+// D of the chosen i; NaN for a tensor that is 0 everywhere.
+float chosen_divergence(const quant::EntropyResult& result) {
+    const auto at = static_cast<std::size_t>(result.chosen - result.levels);
+    return at < result.divergence.size() ? result.divergence[at] : std::numeric_limits<float>::quiet_NaN();
+}
+
+std::string chosen_text(const quant::EntropyResult& result) {
+    const float d = chosen_divergence(result);
+    if (!std::isfinite(d)) {
+        return fmt::format("no finite D: every value lies in the last bins; threshold {:.4g}", result.threshold);
+    }
+    return fmt::format("i = {}, threshold {:.4g}, D = {:.3g}", result.chosen, result.threshold, d);
 }
 
 std::string divergence_chart(const ReportActivation& activation) {
@@ -145,9 +151,11 @@ std::string divergence_chart(const ReportActivation& activation) {
         }
         chart.line(points, "divergence");
         if (points.empty()) continue;
-        const ChartPoint minimum{one.result.threshold, *std::min_element(curve.begin(), curve.end())};
-        chart.stem(minimum, "end-of-range entropy");
-        chart.dot(minimum, "dot-entropy", one.value + ": " + minimum_text(one), 4);
+        const float d = chosen_divergence(one.result);
+        if (!std::isfinite(d)) continue;
+        const ChartPoint chosen{one.result.threshold, d};
+        chart.stem(chosen, "end-of-range entropy");
+        chart.dot(chosen, "dot-entropy", one.value + ": " + chosen_text(one.result), 4);
     }
     return chart.svg();
 }

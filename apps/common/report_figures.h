@@ -15,11 +15,11 @@ std::string sqnr_chart(const std::vector<ReportLayer>& layers);
 // shaded.
 std::string histogram_chart(const ReportActivation& activation);
 
-// D over the threshold, for each source of a grid, with the minimum marked.
+// D over the threshold, for each source of a grid, with the chosen one marked.
 std::string divergence_chart(const ReportActivation& activation);
 
-// "argmin i = 143, threshold 8.1, D = 0.01"
-std::string minimum_text(const ReportDivergence& divergence);
+// "i = 143, threshold 8.1, D = 0.01"
+std::string chosen_text(const quant::EntropyResult& result);
 
 // How many coordinates and probabilities lie on each of the 256 levels.
 std::string level_chart(const ReportConcatForm& form, const std::string& title);

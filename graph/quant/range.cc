@@ -169,13 +169,15 @@ EntropyResult entropy_threshold(const Histogram& histogram, int levels) {
     for (std::size_t i = first; i < histogram_bins; ++i) {
         const double d = divergence(bins, i, first, total - inside, total);
         result.divergence.push_back(static_cast<float>(d));
-        if (d < least) {
+        const bool allowed = static_cast<double>(total - inside) <= entropy_outliers * static_cast<double>(total);
+        if (allowed && d < least) {
             least = d;
             best = i;
         }
         inside += bins[i];
     }
-    result.threshold = static_cast<float>((static_cast<double>(best) + 0.5) * histogram.width());
+    result.chosen = static_cast<int>(best);
+    result.threshold = static_cast<float>((result.chosen + 0.5) * histogram.width());
     return result;
 }
 

@@ -137,6 +137,20 @@ struct Avx2 {
         sums<pixels, false>(block, vector, in, pixel_bytes, bias, tiles, to, sums_stride);
     }
 
+    // Adds ConvCall::partial to the accumulators of `count` pixels from x on.
+    template <int vectors>
+    static OCTET_INLINE void add_partial(const ConvRow& row, int channel, __m256i* acc, int count, int x) {
+        for (int i = 0; i < count; ++i, acc += vectors) {
+            const int32_t* partial = row.call->partial.pixel(row.y / 2, (x + i) / 2) + channel;
+            if constexpr (vectors == 1) {
+                acc[0] = _mm256_add_epi32(acc[0], _mm256_loadu_si256(reinterpret_cast<const __m256i*>(partial)));
+            } else {
+                acc[0] = _mm256_add_epi32(acc[0], BlockEpilogue::load_lanes(partial, 0));
+                acc[1] = _mm256_add_epi32(acc[1], BlockEpilogue::load_lanes(partial, 1));
+            }
+        }
+    }
+
     // All channels of a block for `tiles` tiles of `pixels` neighbours, at most max_stretch tiles.
     template <int vectors>
     static void stretch(const ConvRow& row, const Epilogue<vectors>& epilogue, int x, int pixels, int tiles) {
@@ -146,6 +160,7 @@ struct Avx2 {
         for (int v = 0; v < vectors; ++v) {
             sums_of(pixels, block, v, row.in + x * pixel_bytes, pixel_bytes, epilogue.bias[v], tiles, acc + v, vectors);
         }
+        if (row.call->partial.data) add_partial<vectors>(row, epilogue.channel, acc, pixels * tiles, x);
         epilogue.store(row, acc, pixels * tiles, x);
     }
 
@@ -183,6 +198,7 @@ void conv_row<Avx2, 2>(const ConvRow& row, int first_channel) {
 
 const char* refuses(const ConvParams& p, const int8_t*) {
     if (p.input != ConvInput::u8) return "16-bit activations";
+    if (p.adds_partial && conv_grouping(p, step_lanes).pixels > 1) return "partial sums of few channels";
     return p.groups == 1 ? nullptr : "grouped convolution";
 }
 

@@ -64,6 +64,7 @@ struct Avx2 {
 
 const char* refuses(const ConvParams& p, const int8_t*) {
     if (p.input != ConvInput::s16) return "activations of another width";
+    if (p.adds_partial) return "partial sums";
     return p.groups == 1 ? nullptr : "grouped convolution";
 }
 

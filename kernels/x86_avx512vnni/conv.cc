@@ -41,6 +41,20 @@ __attribute__((noinline)) void conv_tile(const ConvRow& row, const TileEpilogue<
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; ++v) acc[p][v] = epilogue.bias[v];
     }
+    if (row.call->partial.data) {
+#pragma GCC unroll 16
+        for (int p = 0; p < pixels; ++p) {
+            const int32_t* partial = row.call->partial.pixel(row.y / 2, (x + p) / 2) + epilogue.channel;
+            if constexpr (vectors == 1) {
+                acc[p][0] = _mm512_add_epi32(acc[p][0], _mm512_loadu_si512(partial));
+            } else {
+                // As BlockEpilogue::load_lanes, without a register for the order.
+                const __m512i a = _mm512_loadu_si512(partial), b = _mm512_loadu_si512(partial + 16);
+                acc[p][0] = _mm512_add_epi32(acc[p][0], _mm512_shuffle_i32x4(a, b, _MM_SHUFFLE(2, 0, 2, 0)));
+                acc[p][1] = _mm512_add_epi32(acc[p][1], _mm512_shuffle_i32x4(a, b, _MM_SHUFFLE(3, 1, 3, 1)));
+            }
+        }
+    }
     const ConvWindow& window = row.window;
     const int64_t stride = window.pixel_bytes, stride3 = 3 * stride;
     const auto* weights = reinterpret_cast<const __m512i*>(row.block);
@@ -87,6 +101,7 @@ struct Avx512Vnni {
 template <ConvInput input>
 const char* refuses(const ConvParams& p, const int8_t*) {
     if (p.input != input) return "activations of another width";
+    if (p.adds_partial && conv_grouping(p, lanes).pixels > 1) return "partial sums of few channels";
     return p.groups == 1 ? nullptr : "grouped convolution";
 }
 

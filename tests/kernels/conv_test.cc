@@ -20,6 +20,7 @@ struct Case {
     OutputKind output = OutputKind::u8;
     Activation activation = Activation::none;
     bool residual = false;
+    bool partial = false;
     Slice in_slice{}, out_slice{};
     std::array<int, 8> pattern{};  // Data::pattern: weights along the input channels, repeated
     int fill = -1;                 // all pixels of the input, unless negative
@@ -36,7 +37,8 @@ struct Case {
                std::to_string(p.cin) + "->" + std::to_string(p.cout) + " on " + std::to_string(in_h) + "x" +
                std::to_string(in_w) + " data " + std::to_string(static_cast<int>(data)) + " output " +
                std::to_string(static_cast<int>(output)) + " activation " +
-               std::to_string(static_cast<int>(activation)) + (residual ? " residual" : "");
+               std::to_string(static_cast<int>(activation)) + (residual ? " residual" : "") +
+               (partial ? " partial sums" : "");
     }
 };
 
@@ -84,7 +86,8 @@ void run_kernel(const ConvKernel& kernel, ConvCall call, const std::vector<int8_
 }
 
 void expect_equal_to_reference(const ConvKernel& kernel, const Case& c, Random& random) {
-    const ConvParams& p = c.params;
+    ConvParams p = c.params;
+    p.adds_partial = c.partial;
     const std::vector<int8_t> weights = make_weights(c, random);
     if (kernel.refuses(p, weights.data()) != nullptr) return;
     const int h = c.out_h(), w = c.out_w();
@@ -112,6 +115,11 @@ void expect_equal_to_reference(const ConvKernel& kernel, const Case& c, Random& 
     if (c.output == OutputKind::s16) call.out_s16 = out_s16.view();
     if (c.output == OutputKind::s32) call.out_s32 = out_s32.view();
     if (c.residual) call.residual = residual.read();
+    Plane<int32_t> partial((h + 1) / 2, (w + 1) / 2, p.cout, 0, c.in_slice, random);
+    std::vector<int32_t> sums = partial.copy();
+    for (int32_t& sum : sums) sum /= 4096;  // about what a convolution comes to
+    partial.restore(sums);
+    if (c.partial) call.partial = partial.read();
 
     const auto before_u8 = out_u8.copy();
     const auto before_s16 = out_s16.copy();
@@ -131,7 +139,7 @@ void expect_equal_to_reference(const ConvKernel& kernel, const Case& c, Random& 
 
 ConvParams square(int kernel, int stride, int dilation, int cin, int cout) {
     const int pad = (kernel - 1) / 2 * dilation;
-    return {kernel, kernel, stride, stride, pad, pad, dilation, dilation, 1, cin, cout, {}};
+    return {kernel, kernel, stride, stride, pad, pad, dilation, dilation, 1, cin, cout, {}, {}};
 }
 
 class Conv : public testing::TestWithParam<ConvKernel> {
@@ -177,9 +185,9 @@ TEST_P(Conv, every_kernel_shape) {
             }
         }
     }
-    Case c = vary({1, 5, 1, 2, 0, 1, 1, 2, 1, 9, 20, {}}, 4, 30);
+    Case c = vary({1, 5, 1, 2, 0, 1, 1, 2, 1, 9, 20, {}, {}}, 4, 30);
     expect_equal_to_reference(GetParam(), c, random_);
-    c = vary({4, 1, 3, 1, 3, 0, 1, 1, 1, 9, 20, {}}, 9, 30);
+    c = vary({4, 1, 3, 1, 3, 0, 1, 1, 1, 9, 20, {}, {}}, 9, 30);
     expect_equal_to_reference(GetParam(), c, random_);
 }
 
@@ -214,6 +222,24 @@ TEST_P(Conv, six_by_six_with_stride_2) {
         }
     }
     ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), vary(square(6, 2, 1, 3, 32), 90, 130), random_));
+}
+
+// What 1x1 convolutions over upsampled channels add. Odd sizes too: the last row and column of pixels stand alone.
+TEST_P(Conv, partial_sums) {
+    for (int w = 1; w <= 31; ++w) {
+        for (const int cout : {8, 9, 12, 16, 17, 20, 31, 32, 33, 48, 64, 70}) {
+            Case c = vary(square(1, 1, 1, pick({4, 8, 30, 64}), cout), pick({1, 2, 3}), w);
+            c.partial = true;
+            c.output = static_cast<OutputKind>(pick({0, 0, 1, 2}));
+            c.residual = c.residual && c.output == OutputKind::u8;
+            ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), c, random_));
+        }
+    }
+    for (const int w : {161, 320, 331}) {
+        Case c = vary(square(1, 1, 1, 64, 48), 3, w);
+        c.partial = true;
+        ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), c, random_));
+    }
 }
 
 // Rows of more tiles than may wait for one epilogue (kernels/x86_avx2/conv.cc).
