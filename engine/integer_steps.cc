@@ -28,20 +28,16 @@ AlignedBytes aligned_bytes(std::size_t size) {
     return AlignedBytes(static_cast<std::byte*>(::operator new(size, std::align_val_t(kernels::buffer_alignment))));
 }
 
+struct ConvPlanes {
+    PlaneRef in, out, residual, partial;
+};
+
 class ConvStep final : public Step {
   public:
-    ConvStep(const ConvSpec& spec, const kernels::ConvKernel& kernel, kernels::Fixed16Storage epilogue)
-        : Step(spec.name, kernel.name, Arithmetic::integer, spec.macs),
-          kernel_(kernel),
-          params_(spec.params),
-          epilogue_(std::move(epilogue)),
-          in_(spec.in),
-          out_(spec.out),
-          residual_(spec.residual),
-          packed_size_(kernel.packed_bytes(spec.params, spec.weights.data())),
-          packed_(aligned_bytes(packed_size_)) {
-        kernel.pack(spec.params, spec.weights.data(), packed_.get());
-    }
+    ConvStep(Isa isa, const std::string& name, const kernels::ConvParams& params, std::span<const std::int8_t> weights,
+             kernels::Fixed16Storage epilogue, const ConvPlanes& planes, std::int64_t macs)
+        : ConvStep(kernels::select_conv(isa, params, weights.data()), name, params, weights, std::move(epilogue),
+                   planes, macs) {}
 
     Result<void> run(RunState& state) const override {
         const kernels::ConvCall call = make_call(state);
@@ -54,8 +50,10 @@ class ConvStep final : public Step {
     }
 
     std::vector<PlaneRef> planes() const override {
-        std::vector<PlaneRef> planes = {in_, out_};
-        if (residual_.plane >= 0) planes.push_back(residual_);
+        std::vector<PlaneRef> planes = {planes_.in, planes_.out};
+        for (const PlaneRef& added : {planes_.residual, planes_.partial}) {
+            if (added.plane >= 0) planes.push_back(added);
+        }
         return planes;
     }
     std::size_t constant_bytes() const override { return packed_size_; }
@@ -70,27 +68,53 @@ class ConvStep final : public Step {
     }
 
   private:
+    ConvStep(const kernels::ConvKernel& kernel, const std::string& name, const kernels::ConvParams& params,
+             std::span<const std::int8_t> weights, kernels::Fixed16Storage epilogue, const ConvPlanes& planes,
+             std::int64_t macs)
+        : Step(name, kernel.name, Arithmetic::integer, macs),
+          kernel_(kernel),
+          params_(params),
+          epilogue_(std::move(epilogue)),
+          planes_(planes),
+          packed_size_(kernel.packed_bytes(params, weights.data())),
+          packed_(aligned_bytes(packed_size_)) {
+        kernel.pack(params, weights.data(), packed_.get());
+    }
+
     kernels::ConvCall make_call(const RunState& state) const {
         kernels::ConvCall call;
         call.params = params_;
         call.packed = packed_.get();
-        call.in = state.bytes(in_).as_const();
+        call.in = state.bytes(planes_.in).as_const();
         call.epilogue = epilogue_.view();
-        if (call.epilogue.output == kernels::OutputKind::u8) {
-            call.out_u8 = state.view<std::uint8_t>(out_);
-        } else {
-            call.out_s16 = state.view<std::int16_t>(out_);
+        switch (call.epilogue.output) {
+            case kernels::OutputKind::u8:
+                call.out_u8 = state.view<std::uint8_t>(planes_.out);
+                break;
+            case kernels::OutputKind::s16:
+                call.out_s16 = state.view<std::int16_t>(planes_.out);
+                break;
+            case kernels::OutputKind::s32:
+                call.out_s32 = state.view<std::int32_t>(planes_.out);
+                break;
         }
-        if (residual_.plane >= 0) call.residual = state.view<std::uint8_t>(residual_).as_const();
+        if (planes_.residual.plane >= 0) call.residual = state.view<std::uint8_t>(planes_.residual).as_const();
+        if (planes_.partial.plane >= 0) call.partial = state.view<std::int32_t>(planes_.partial).as_const();
         return call;
     }
 
     const kernels::ConvKernel& kernel_;
     kernels::ConvParams params_;
     kernels::Fixed16Storage epilogue_;
-    PlaneRef in_, out_, residual_;
+    ConvPlanes planes_;
     std::size_t packed_size_;
     AlignedBytes packed_;
+};
+
+// Some input channels of a convolution.
+struct ConvPart {
+    kernels::ConvParams params;
+    std::vector<std::int8_t> weights;
 };
 
 // What convolution and batch normalization have in common. `spec` refers to the arrays of the caller.
@@ -171,8 +195,36 @@ Result<ConvStepResult> make_conv_step(Isa isa, const ConvSpec& spec) {
     ConvStepResult result;
     result.grid = spec.out_grid;
     if (spec.out_grid.dtype == DType::int16) result.grid.scale = storage->s16_scale();
-    const auto& kernel = kernels::select_conv(isa, spec.params, spec.weights.data());
-    result.step = std::make_unique<ConvStep>(spec, kernel, std::move(*storage));
+    if (!spec.upsampled) {
+        result.step = std::make_unique<ConvStep>(isa, spec.name, spec.params, spec.weights, std::move(*storage),
+                                                 ConvPlanes{spec.in, spec.out, spec.residual, {}}, spec.macs);
+        return result;
+    }
+    const ConvSpec::Upsampled& up = *spec.upsampled;
+    kernels::Fixed16Spec unrounded;
+    unrounded.acc_scale = acc_scale;
+    unrounded.output = kernels::OutputKind::s32;
+    auto sums = kernels::make_fixed16(unrounded);
+    if (!sums) return fail(ErrorCode::unsupported, "{}", sums.error());
+    const auto part_of = [&](PlaneRef in, int first_channel, bool adds_partial) {
+        ConvPart part{spec.params, {}};
+        part.params.cin = in.channels;
+        part.params.adds_partial = adds_partial;
+        for (std::size_t o = 0; o < cout; ++o) {
+            const auto row = spec.weights.begin() + static_cast<std::ptrdiff_t>(o * per_channel) + first_channel;
+            part.weights.insert(part.weights.end(), row, row + in.channels);
+        }
+        return part;
+    };
+    const ConvPart low = part_of(up.in, up.first_channel, false);
+    const ConvPart full = part_of(spec.in, up.first_channel == 0 ? up.in.channels : 0, true);
+    const std::int64_t pixels = spec.macs / static_cast<std::int64_t>(spec.weights.size());
+    result.upsampled = std::make_unique<ConvStep>(isa, spec.name, low.params, low.weights, std::move(*sums),
+                                                  ConvPlanes{up.in, up.sums, {}, {}},
+                                                  pixels / 4 * static_cast<std::int64_t>(low.weights.size()));
+    result.step = std::make_unique<ConvStep>(isa, spec.name, full.params, full.weights, std::move(*storage),
+                                             ConvPlanes{spec.in, spec.out, spec.residual, up.sums},
+                                             pixels * static_cast<std::int64_t>(full.weights.size()));
     return result;
 }
 

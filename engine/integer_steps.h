@@ -20,7 +20,7 @@ using StepResult = Result<std::unique_ptr<Step>>;
 
 struct ConvSpec {
     std::string name;
-    kernels::ConvParams params;
+    kernels::ConvParams params;        // of the whole convolution
     std::vector<std::int8_t> weights;  // [cout][kernel_h][kernel_w][cin / groups]
     std::vector<double> weight_scales;
     std::vector<double> bias;  // real values; empty: none
@@ -30,8 +30,18 @@ struct ConvSpec {
     std::optional<QuantGrid> residual_grid;
     PlaneRef in, out, residual;
     std::int64_t macs = 0;
+
+    // A 1x1 convolution over a Concat of which one input is upsampled: y(2i + a, 2j + b) = U x'(i, j) + V x(2i + a, 2j
+    // + b), where U x' is computed once for four pixels, in integers and unrounded. Then `in` is x.
+    struct Upsampled {
+        PlaneRef in;            // x', of half the height and width
+        PlaneRef sums;          // U x', int32
+        int first_channel = 0;  // of x' in the Concat: 0, or behind x
+    };
+    std::optional<Upsampled> upsampled;
 };
 struct ConvStepResult {
+    std::unique_ptr<Step> upsampled;  // runs first, where there is one
     std::unique_ptr<Step> step;
     // Of the plane written. For int16 it may be coarser than out_grid, where the accumulators are.
     QuantGrid grid;

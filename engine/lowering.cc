@@ -10,6 +10,7 @@
 #include "engine/integer_steps.h"
 #include "engine/patterns.h"
 #include "engine/step_common.h"
+#include "engine/upsampled_concat.h"
 #include "graph/ops/evaluator.h"
 #include "graph/ops/nearest_sources.h"
 #include "graph/ops/op_list.h"
@@ -73,9 +74,11 @@ class Lowering {
     Result<void> emit_detect(const Node& node);
     Result<void> emit_float(const Node& node);
     Result<void> add(StepResult step);
+    Result<void> add(std::unique_ptr<Step> step) { return add(StepResult(std::move(step))); }
     void add_halo(PlaneRef ref, const std::string& name);
 
     kernels::ConvParams conv_params(const Node& node) const;
+    PlaneRef add_sums_plane(ValueId pixels, int channels);
     // The sources of a node whose inputs all come from int16 tensors through DequantizeLinear.
     std::optional<std::vector<QuantSource>> wide_sources(const Node& node) const;
     // What a Sigmoid reads when that is an int16 tensor, perhaps through a DepthToSpace.
@@ -101,6 +104,7 @@ class Lowering {
     std::vector<NodeId> order_;
     std::vector<Demand> demand_;
     std::map<NodeId, Pattern> patterns_;
+    std::map<NodeId, UpsampledConcat> upsampled_;  // by the Conv's QuantizeLinear
     std::map<ValueId, PlaneRef> refs_;
     std::map<ValueId, QuantGrid> wide_grids_;
     std::set<int> halo_filled_;
@@ -154,7 +158,12 @@ void Lowering::demand_of(NodeId id) {
                                           [&](ValueId v) { return v != no_value && demand(v).tensor; });
     if (node.op == "QuantizeLinear" && demand(node.outputs[0]).plane) {
         Pattern pattern = in_float_.count(id) ? matcher_.in_float(id) : *matcher_.match(id);
-        for (const QuantSource& source : pattern.sources) demand(source.value).plane = true;
+        if (const auto upsampled = upsampled_concat(graph_, matcher_, pattern, in_float_)) {
+            demand(upsampled->low).plane = demand(upsampled->full).plane = true;
+            upsampled_.emplace(id, *upsampled);
+        } else {
+            for (const QuantSource& source : pattern.sources) demand(source.value).plane = true;
+        }
         if (pattern.residual) demand(pattern.residual->value).plane = true;
         if (pattern.input != no_value) demand(pattern.input).tensor = true;
         patterns_.emplace(id, std::move(pattern));
@@ -212,7 +221,7 @@ Result<void> Lowering::place_planes() {
         }
     }
     for (const auto& [id, pattern] : patterns_) {
-        if (pattern.kind != PatternKind::conv) continue;
+        if (pattern.kind != PatternKind::conv || upsampled_.count(id)) continue;
         const QuantSource& source = pattern.sources[0];
         Plane& plane = plan_->planes[static_cast<std::size_t>(refs_.at(source.value).plane)];
         const Node& node = graph_.node(pattern.node);
@@ -239,6 +248,17 @@ Result<void> Lowering::place_planes() {
         plane.first_step = -1;
     }
     return {};
+}
+
+// Int32 sums for each pixel of a tensor.
+PlaneRef Lowering::add_sums_plane(ValueId pixels, int channels) {
+    Plane plane;
+    plane.dtype = DType::int32;
+    plane.layout = kernels::plane_layout(rows(pixels), static_cast<int>(shape(pixels)[3]), channels, 0, 4);
+    plane.bytes = static_cast<std::size_t>(plane.layout.elements) * sizeof(std::int32_t);
+    plane.first_step = -1;
+    plan_->planes.push_back(std::move(plane));
+    return {static_cast<int>(plan_->planes.size()) - 1, 0, channels};
 }
 
 kernels::ConvParams Lowering::conv_params(const Node& node) const {
@@ -373,7 +393,13 @@ Result<void> Lowering::emit_conv(const Pattern& pattern, PlaneRef out) {
     if (spec.in_grid.dtype == DType::int16) spec.params.input = kernels::ConvInput::s16;
     spec.out_grid = pattern.grid;
     spec.activation = pattern.activation;
-    spec.in = refs_.at(pattern.sources[0].value);
+    if (const auto found = upsampled_.find(pattern.quantize); found != upsampled_.end()) {
+        const UpsampledConcat& parts = found->second;
+        spec.in = refs_.at(parts.full);
+        spec.upsampled = {refs_.at(parts.low), add_sums_plane(parts.low, spec.params.cout), parts.first_channel};
+    } else {
+        spec.in = refs_.at(pattern.sources[0].value);
+    }
     spec.out = out;
     if (pattern.residual) {
         spec.residual_grid = pattern.residual->grid;
@@ -382,6 +408,7 @@ Result<void> Lowering::emit_conv(const Pattern& pattern, PlaneRef out) {
     spec.macs = result[1] * result[2] * result[3] * oihw[1] * taps;
     OCTET_ASSIGN(ConvStepResult conv, make_conv_step(plan_->isa, spec));
     if (conv.grid.dtype == DType::int16) wide_grids_[graph_.node(pattern.quantize).outputs[0]] = conv.grid;
+    if (conv.upsampled) OCTET_TRY(add(std::move(conv.upsampled)));
     return add(std::move(conv.step));
 }
 
