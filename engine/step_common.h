@@ -27,7 +27,11 @@ inline int fraction_bits(const QuantGrid& grid) {
 
 // Chunks for `units` of work: small enough to balance, large enough not to be all overhead.
 inline std::int64_t grain_of(std::int64_t units, const ThreadPool& pool) {
-    return std::max<std::int64_t>(1, units / (std::int64_t{pool.size()} * 6));
+    constexpr std::int64_t chunks_per_thread = 6;
+    const std::int64_t threads = pool.size();
+    // Too few to even out: each thread gets what it can do in one go.
+    const std::int64_t chunks = units <= 2 * threads ? threads : threads * chunks_per_thread;
+    return (units + chunks - 1) / chunks;
 }
 
 // A kernel that works on output rows; make_call(state) makes its argument from the planes.
