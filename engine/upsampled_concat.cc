@@ -12,8 +12,7 @@ bool is_pointwise(const Graph& graph, const Node& conv) {
     using Integers = std::vector<std::int64_t>;
     const Shape& weights = *graph.value(conv.inputs[1]).shape;
     return weights[0] >= least_channels && weights[2] == 1 && weights[3] == 1 &&
-           conv.attributes.integer("group", 1) == 1 &&
-           conv.attributes.integers("strides", {1, 1}) == Integers{1, 1} &&
+           conv.attributes.integer("group", 1) == 1 && conv.attributes.integers("strides", {1, 1}) == Integers{1, 1} &&
            conv.attributes.integers("pads", {0, 0, 0, 0}) == Integers{0, 0, 0, 0};
 }
 

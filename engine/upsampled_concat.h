@@ -20,8 +20,8 @@ struct UpsampledConcat {
     int first_channel = 0;    // of a in the Concat: 0, or behind b
 };
 
-// What the convolution reads, when that is such a Concat, all on one grid. in_float: QuantizeLinear nodes whose patterns
-// do not run in integers.
+// What the convolution reads, when that is such a Concat, all on one grid. in_float: QuantizeLinear nodes whose
+// patterns do not run in integers.
 std::optional<UpsampledConcat> upsampled_concat(const Graph& graph, const PatternMatcher& matcher, const Pattern& conv,
                                                 const std::set<NodeId>& in_float);
 
