@@ -175,8 +175,8 @@ OCTET_INLINE void winograd_output_line(const T& m0, const T& m1, const T& m2, co
     y[3] = (d - b + m5) * 4;
 }
 
-// Arch: lanes, I16 (a vector of 2 * lanes int16), I32, load_u8, max_tiles, sums<vectors, tiles>, Epilogue<vectors>;
-// folds, and where it is true load_folded.
+// Arch: lanes, I16 (a vector of 2 * lanes int16), I32, load_u8, max_tiles, sums<vectors, tiles>, Epilogue<vectors>,
+// store_tile<vectors>; folds, and where it is true load_folded.
 
 // V of tiles [first, first + count).
 template <typename Arch, int fold>
@@ -217,9 +217,10 @@ void winograd_input(const ConvCall& call, const WinogradPlan& plan, int first, i
     }
 }
 
-// Y of one tile: y[vector][row][column].
-template <typename Arch, int vectors>
-OCTET_INLINE void winograd_output(const std::byte* sums, int64_t sum_bytes, typename Arch::I32 (&y)[vectors][4][4]) {
+// Y of one tile plus the bias: y[row][column][vector].
+template <typename Arch, int vectors, typename Bias>
+OCTET_INLINE void winograd_output(const std::byte* sums, int64_t sum_bytes, const Bias (&bias)[vectors],
+                                  typename Arch::I32 (&y)[4][4][vectors]) {
     using I32 = typename Arch::I32;
     for (int v = 0; v < vectors; ++v) {
         I32 rows[6][4];
@@ -233,7 +234,7 @@ OCTET_INLINE void winograd_output(const std::byte* sums, int64_t sum_bytes, type
         for (int j = 0; j < 4; ++j) {
             I32 column[4];
             winograd_output_line<I32>(rows[0][j], rows[1][j], rows[2][j], rows[3][j], rows[4][j], rows[5][j], column);
-            for (int i = 0; i < 4; ++i) y[v][i][j] = Arch::divide_by_576(column[i]);
+            for (int i = 0; i < 4; ++i) y[i][j][v] = Arch::divide_by_576(column[i]) + reinterpret_cast<I32>(bias[v]);
         }
     }
 }
@@ -268,14 +269,13 @@ void winograd_block(const ConvCall& call, const WinogradPlan& plan, int first_ch
     ConvRow row = {&call, {}, nullptr, nullptr, 0, 0, {1, Arch::lanes}};
     const typename Arch::template Epilogue<vectors> epilogue(row, first_channel);
     for (int t = 0; t < count; ++t) {
-        typename Arch::I32 y[vectors][4][4];
-        winograd_output<Arch, vectors>(sums + t * tile_sums, sum_bytes, y);
+        typename Arch::I32 y[4][4][vectors];
+        winograd_output<Arch, vectors>(sums + t * tile_sums, sum_bytes, epilogue.bias, y);
         const int top = (first + t) / plan.tiles_x * 4, left = (first + t) % plan.tiles_x * 4;
-        for (int i = 0; i < 4 && top + i < call.out_h(); ++i) {
-            row.y = top + i;
-            const int width = call.out_w() - left < 4 ? call.out_w() - left : 4;
-            Arch::template store_row<vectors>(row, epilogue, y, i, left, width);
-        }
+        const int height = call.out_h() - top < 4 ? call.out_h() - top : 4;
+        const int width = call.out_w() - left < 4 ? call.out_w() - left : 4;
+        row.y = top;
+        Arch::template store_tile<vectors>(row, epilogue, y, left, width, height);
     }
 }
 

@@ -134,24 +134,18 @@ struct BlockEpilogue {
         return _mm256_set_m128i(_mm_loadu_si128(quads + vector + 2), _mm_loadu_si128(quads + vector));
     }
 
-    // sums[2 * i], sums[2 * i + 1]: the accumulators of pixel x + i, i < count.
-    OCTET_INLINE void store(const ConvRow& row, const __m256i* sums, int count, int x) const {
-        const ConvCall& call = *row.call;
-        if (call.epilogue.output == OutputKind::s32) {
-            for (int i = 0; i < count; ++i) {
-                store_s32(call.out_s32.pixel(row.y, x + i) + channel, sums[2 * i], sums[2 * i + 1]);
-            }
-        } else if (call.epilogue.output == OutputKind::s16) {
-            for (int i = 0; i < count; ++i) {
-                const __m256i u = fixed16.activate(narrow(sums + 2 * i));
-                store_bytes(call.out_s16.pixel(row.y, x + i) + channel, fixed16.s16(u), channels * 2);
-            }
+    // sums[2 * i], sums[2 * i + 1]: the accumulators of pixel x + i, i < count. The same of `rows` rows, from row.y on,
+    // each `pitch` vectors behind the last.
+    OCTET_INLINE void store(const ConvRow& row, const __m256i* sums, int count, int x, int rows = 1,
+                            int pitch = 0) const {
+        if (row.call->epilogue.output != OutputKind::u8) {
+            store_wide(row, sums, count, x, rows, pitch);
         } else if (fixed16.activation == Activation::hardswish) {
-            store_u8<Activation::hardswish>(*this, row, sums, count, x);
+            store_u8<Activation::hardswish>(*this, row, sums, count, x, rows, pitch);
         } else if (fixed16.activation == Activation::none) {
-            store_u8<Activation::none>(*this, row, sums, count, x);
+            store_u8<Activation::none>(*this, row, sums, count, x, rows, pitch);
         } else {
-            store_u8<all_others>(*this, row, sums, count, x);
+            store_u8<all_others>(*this, row, sums, count, x, rows, pitch);
         }
     }
 
@@ -163,37 +157,58 @@ struct BlockEpilogue {
         return _mm256_packs_epi32(_mm256_srav_epi32(sums[0], shift[0]), _mm256_srav_epi32(sums[1], shift[1]));
     }
 
+    __attribute__((noinline)) void store_wide(const ConvRow& row, const __m256i* sums, int count, int x, int rows,
+                                              int pitch) const {
+        const ConvCall& call = *row.call;
+        for (int y = row.y; y < row.y + rows; ++y, sums += pitch) {
+            for (int i = 0; i < count; ++i) {
+                if (call.epilogue.output == OutputKind::s32) {
+                    store_s32(call.out_s32.pixel(y, x + i) + channel, sums[2 * i], sums[2 * i + 1]);
+                } else {
+                    const __m256i u = fixed16.activate(narrow(sums + 2 * i));
+                    store_bytes(call.out_s16.pixel(y, x + i) + channel, fixed16.s16(u), channels * 2);
+                }
+            }
+        }
+    }
+
     // Two pixels at a time share the step from 16 to 8 bits. A copy of the epilogue, so that its constants stay in
     // registers: what is written might change them for all that the compiler knows.
     template <Activation activation>
-    __attribute__((noinline)) static void store_u8(const BlockEpilogue& whole, const ConvRow& row, const __m256i* sums,
-                                                   int count, int x) {
+    __attribute__((noinline)) static void store_u8(const BlockEpilogue& whole, const ConvRow& row,
+                                                   const __m256i* all_sums, int count, int x, int rows, int pitch) {
         const BlockEpilogue epilogue = whole;
         Fixed16x16 fixed16 = epilogue.fixed16;
         if (activation != all_others) fixed16.activation = activation;
         const ConvCall& call = *row.call;
-        uint8_t* out = call.out_u8.pixel(row.y, x) + epilogue.channel;
         const int64_t out_stride = call.out_u8.pixel_stride, residual_stride = call.residual.pixel_stride;
-        const uint8_t* residual = call.residual.data ? call.residual.pixel(row.y, x) + epilogue.channel : nullptr;
-        for (int i = 0; i < count; i += 2, sums += 4, out += 2 * out_stride) {
-            const bool second = i + 1 < count;
-            __m256i a = fixed16.scale(fixed16.activate(epilogue.narrow(sums)));
-            __m256i b = second ? fixed16.scale(fixed16.activate(epilogue.narrow(sums + 2))) : a;
-            if (residual) {
-                a = fixed16.add_residual(a, _mm_loadu_si128(reinterpret_cast<const __m128i*>(residual)));
-                residual += residual_stride;
-                if (second) b = fixed16.add_residual(b, _mm_loadu_si128(reinterpret_cast<const __m128i*>(residual)));
-                residual += residual_stride;
-            }
-            const __m256i y = fixed16.round(a, b);
-            if (epilogue.channels == 16) {
-                _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm256_castsi256_si128(y));
-                if (second) {
-                    _mm_storeu_si128(reinterpret_cast<__m128i*>(out + out_stride), _mm256_extracti128_si256(y, 1));
+        for (int r = 0; r < rows; ++r, all_sums += pitch) {
+            const __m256i* sums = all_sums;
+            uint8_t* out = call.out_u8.pixel(row.y + r, x) + epilogue.channel;
+            const uint8_t* residual =
+                call.residual.data ? call.residual.pixel(row.y + r, x) + epilogue.channel : nullptr;
+            for (int i = 0; i < count; i += 2, sums += 4, out += 2 * out_stride) {
+                const bool second = i + 1 < count;
+                __m256i a = fixed16.scale(fixed16.activate(epilogue.narrow(sums)));
+                __m256i b = second ? fixed16.scale(fixed16.activate(epilogue.narrow(sums + 2))) : a;
+                if (residual) {
+                    a = fixed16.add_residual(a, _mm_loadu_si128(reinterpret_cast<const __m128i*>(residual)));
+                    residual += residual_stride;
+                    if (second) {
+                        b = fixed16.add_residual(b, _mm_loadu_si128(reinterpret_cast<const __m128i*>(residual)));
+                    }
+                    residual += residual_stride;
                 }
-            } else {
-                store_bytes(out, _mm256_castsi256_si128(y), epilogue.channels);
-                if (second) store_bytes(out + out_stride, _mm256_extracti128_si256(y, 1), epilogue.channels);
+                const __m256i y = fixed16.round(a, b);
+                if (epilogue.channels == 16) {
+                    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm256_castsi256_si128(y));
+                    if (second) {
+                        _mm_storeu_si128(reinterpret_cast<__m128i*>(out + out_stride), _mm256_extracti128_si256(y, 1));
+                    }
+                } else {
+                    store_bytes(out, _mm256_castsi256_si128(y), epilogue.channels);
+                    if (second) store_bytes(out + out_stride, _mm256_extracti128_si256(y, 1), epilogue.channels);
+                }
             }
         }
     }

@@ -94,24 +94,18 @@ struct WinogradAvx2 {
     }
 
     template <int vectors>
-    static OCTET_INLINE void store_row(const ConvRow& row, const Epilogue<vectors>& epilogue,
-                                       const I32 (&y)[vectors][4][4], int i, int x, int width) {
-        const auto at = [&](int v, int j) {
-            return _mm256_add_epi32(reinterpret_cast<__m256i>(y[v][i][j]), epilogue.bias[v]);
-        };
-        if constexpr (vectors == 1) {
-            for (int j = 0; j < width; j += 2) {
-                const bool second = j + 1 < width;
-                epilogue.store(row, at(0, j), at(0, second ? j + 1 : j), second, x + j);
-            }
+    static OCTET_INLINE void store_tile(ConvRow& row, const Epilogue<vectors>& epilogue, const I32 (&y)[4][4][vectors],
+                                        int x, int width, int height) {
+        if constexpr (vectors == 2) {
+            epilogue.store(row, reinterpret_cast<const __m256i*>(y[0][0]), width, x, height, 4 * vectors);
         } else {
-            __m256i sums[8];
-#pragma GCC unroll 4
-            for (int j = 0; j < 4; ++j) {
-                sums[2 * j] = at(0, j);
-                sums[2 * j + 1] = at(1, j);
+            for (int i = 0; i < height; ++i, ++row.y) {
+                const auto* sums = reinterpret_cast<const __m256i*>(y[i][0]);
+                for (int j = 0; j < width; j += 2) {
+                    const bool second = j + 1 < width;
+                    epilogue.store(row, sums[j], sums[second ? j + 1 : j], second, x + j);
+                }
             }
-            epilogue.store(row, sums, width, x);
         }
     }
 };

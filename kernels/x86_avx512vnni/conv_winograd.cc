@@ -83,27 +83,27 @@ struct WinogradAvx512Vnni {
     }
 
     template <int vectors>
-    static OCTET_INLINE void store_row(const ConvRow& row, const Epilogue<vectors>& epilogue,
-                                       const I32 (&y)[vectors][4][4], int i, int x, int width) {
-        alignas(64) __m512i acc[4][vectors];
+    static OCTET_INLINE void store_tile(ConvRow& row, const Epilogue<vectors>& epilogue, const I32 (&y)[4][4][vectors],
+                                        int x, int width, int height) {
+        for (int i = 0; i < height; ++i, ++row.y) {
+            __m512i acc[4][vectors];
 #pragma GCC unroll 4
-        for (int j = 0; j < 4; ++j) {
+            for (int j = 0; j < 4; ++j) {
 #pragma GCC unroll 2
-            for (int v = 0; v < vectors; ++v) {
-                acc[j][v] = _mm512_add_epi32(reinterpret_cast<__m512i>(y[v][i][j]), epilogue.bias[v]);
+                for (int v = 0; v < vectors; ++v) acc[j][v] = reinterpret_cast<__m512i>(y[i][j][v]);
             }
-        }
-        if constexpr (vectors == 1) {
-            if constexpr (kind != FusedKind::no) {
-                const __m512i v[4] = {acc[0][0], acc[1][0], acc[2][0], acc[3][0]};
-                epilogue.template store_fused<kind>(epilogue.fused, *row.call, v, width, row.y, x);
+            if constexpr (vectors == 1) {
+                if constexpr (kind != FusedKind::no) {
+                    const __m512i v[4] = {acc[0][0], acc[1][0], acc[2][0], acc[3][0]};
+                    epilogue.template store_fused<kind>(epilogue.fused, *row.call, v, width, row.y, x);
+                } else {
+                    epilogue.store_vectors(*row.call, acc[0], width, row.y, x);
+                }
+            } else if (kind != FusedKind::no && width == 4) {
+                epilogue.template store_fused<kind>(*row.call, acc, row.y, x);
             } else {
-                epilogue.store_vectors(*row.call, acc[0], width, row.y, x);
+                epilogue.store_pixels(*row.call, acc[0], width, row.y, x);
             }
-        } else if (kind != FusedKind::no && width == 4) {
-            epilogue.template store_fused<kind>(*row.call, acc, row.y, x);
-        } else {
-            epilogue.store_pixels(*row.call, acc[0], width, row.y, x);
         }
     }
 };
