@@ -10,7 +10,7 @@
 #include "engine/integer_steps.h"
 #include "engine/patterns.h"
 #include "engine/step_common.h"
-#include "engine/upsampled_concat.h"
+#include "engine/upsampling.h"
 #include "graph/ops/evaluator.h"
 #include "graph/ops/nearest_sources.h"
 #include "graph/ops/op_list.h"
@@ -78,6 +78,7 @@ class Lowering {
     void add_halo(PlaneRef ref, const std::string& name);
 
     kernels::ConvParams conv_params(const Node& node) const;
+    bool has_upsampled_kernel(const Node& conv) const;
     PlaneRef add_sums_plane(ValueId pixels, int channels);
     // The sources of a node whose inputs all come from int16 tensors through DequantizeLinear.
     std::optional<std::vector<QuantSource>> wide_sources(const Node& node) const;
@@ -104,7 +105,9 @@ class Lowering {
     std::vector<NodeId> order_;
     std::vector<Demand> demand_;
     std::map<NodeId, Pattern> patterns_;
-    std::map<NodeId, UpsampledConcat> upsampled_;  // by the Conv's QuantizeLinear
+    // By the QuantizeLinear that ends a Conv's pattern.
+    std::map<NodeId, UpsampledConcat> upsampled_concats_;
+    std::map<NodeId, ValueId> upsampled_inputs_;
     std::map<ValueId, PlaneRef> refs_;
     std::map<ValueId, QuantGrid> wide_grids_;
     std::set<int> halo_filled_;
@@ -158,9 +161,13 @@ void Lowering::demand_of(NodeId id) {
                                           [&](ValueId v) { return v != no_value && demand(v).tensor; });
     if (node.op == "QuantizeLinear" && demand(node.outputs[0]).plane) {
         Pattern pattern = in_float_.count(id) ? matcher_.in_float(id) : *matcher_.match(id);
-        if (const auto upsampled = upsampled_concat(graph_, matcher_, pattern, in_float_)) {
-            demand(upsampled->low).plane = demand(upsampled->full).plane = true;
-            upsampled_.emplace(id, *upsampled);
+        if (const auto concat = upsampled_concat(graph_, matcher_, pattern, in_float_)) {
+            demand(concat->low).plane = demand(concat->full).plane = true;
+            upsampled_concats_.emplace(id, *concat);
+        } else if (const auto low = upsampled_input(graph_, matcher_, pattern, in_float_);
+                   low && has_upsampled_kernel(graph_.node(pattern.node))) {
+            demand(*low).plane = true;
+            upsampled_inputs_.emplace(id, *low);
         } else {
             for (const QuantSource& source : pattern.sources) demand(source.value).plane = true;
         }
@@ -221,12 +228,17 @@ Result<void> Lowering::place_planes() {
         }
     }
     for (const auto& [id, pattern] : patterns_) {
-        if (pattern.kind != PatternKind::conv || upsampled_.count(id)) continue;
+        if (pattern.kind != PatternKind::conv || upsampled_concats_.count(id)) continue;
         const QuantSource& source = pattern.sources[0];
-        Plane& plane = plan_->planes[static_cast<std::size_t>(refs_.at(source.value).plane)];
+        const auto upsampled = upsampled_inputs_.find(id);
+        const bool is_upsampled = upsampled != upsampled_inputs_.end();
+        const PlaneRef ref = refs_.at(is_upsampled ? upsampled->second : source.value);
+        Plane& plane = plan_->planes[static_cast<std::size_t>(ref.plane)];
         const Node& node = graph_.node(pattern.node);
         const Shape& out = shape(node.outputs[0]);
-        const int halo = kernels::conv_halo(conv_params(node), plane.layout.h, plane.layout.w, static_cast<int>(out[2]),
+        kernels::ConvParams params = conv_params(node);
+        params.upsampled = is_upsampled;
+        const int halo = kernels::conv_halo(params, plane.layout.h, plane.layout.w, static_cast<int>(out[2]),
                                             static_cast<int>(out[3]));
         plane.layout.halo = std::max(plane.layout.halo, halo);
         const std::vector<int>& zero_points = source.grid.channel_zero_points;
@@ -248,6 +260,14 @@ Result<void> Lowering::place_planes() {
         plane.first_step = -1;
     }
     return {};
+}
+
+bool Lowering::has_upsampled_kernel(const Node& conv) const {
+    const QuantWeights weights = *matcher_.weights(conv.inputs[1], 0, shape(conv.outputs[0])[1]);
+    kernels::ConvParams params = conv_params(conv);
+    params.upsampled = true;
+    const auto& kernel = kernels::select_conv(plan_->isa, params, weights.values->data<std::int8_t>().data());
+    return kernel.isa != Isa::reference;
 }
 
 // Int32 sums for each pixel of a tensor.
@@ -393,10 +413,13 @@ Result<void> Lowering::emit_conv(const Pattern& pattern, PlaneRef out) {
     if (spec.in_grid.dtype == DType::int16) spec.params.input = kernels::ConvInput::s16;
     spec.out_grid = pattern.grid;
     spec.activation = pattern.activation;
-    if (const auto found = upsampled_.find(pattern.quantize); found != upsampled_.end()) {
+    if (const auto found = upsampled_concats_.find(pattern.quantize); found != upsampled_concats_.end()) {
         const UpsampledConcat& parts = found->second;
         spec.in = refs_.at(parts.full);
         spec.upsampled = {refs_.at(parts.low), add_sums_plane(parts.low, spec.params.cout), parts.first_channel};
+    } else if (const auto low = upsampled_inputs_.find(pattern.quantize); low != upsampled_inputs_.end()) {
+        spec.in = refs_.at(low->second);
+        spec.params.upsampled = true;
     } else {
         spec.in = refs_.at(pattern.sources[0].value);
     }

@@ -5,17 +5,20 @@
 namespace octet::kernels {
 
 extern const ConvKernel conv_u8s8_reference, conv_s16s8_reference, conv_u8s8_8x8_avx2, conv_s16s8_5x16_avx2,
-    conv_winograd_u8s8_6x16_avx2, conv_u8s8_14x32_avx512vnni, conv_s16s8_14x32_avx512vnni,
-    conv_winograd_u8s8_14x32_avx512vnni, conv_narrow_u8s8_32x4_avx512vnni;
+    conv_winograd_u8s8_6x16_avx2, conv_upsampled_u8s8_6x16_avx2, conv_upsampled_u8s8_14x32_avx512vnni,
+    conv_u8s8_14x32_avx512vnni, conv_s16s8_14x32_avx512vnni, conv_winograd_u8s8_14x32_avx512vnni,
+    conv_narrow_u8s8_32x4_avx512vnni;
 
 std::span<const ConvKernel> conv_kernels() {
     static const ConvKernel kernels[] = {
 #ifdef OCTET_HAVE_X86_KERNELS
         conv_winograd_u8s8_14x32_avx512vnni,
+        conv_upsampled_u8s8_14x32_avx512vnni,
         conv_narrow_u8s8_32x4_avx512vnni,
         conv_u8s8_14x32_avx512vnni,
         conv_s16s8_14x32_avx512vnni,
         conv_winograd_u8s8_6x16_avx2,
+        conv_upsampled_u8s8_6x16_avx2,
         conv_u8s8_8x8_avx2,
         conv_s16s8_5x16_avx2,
 #endif
@@ -34,11 +37,16 @@ const ConvKernel& select_conv(Isa isa, const ConvParams& params, const int8_t* w
 }
 
 int conv_halo(const ConvParams& params, int in_h, int in_w, int out_h, int out_w) {
+    if (params.upsampled) {
+        in_h *= 2;
+        in_w *= 2;
+    }
     const int bottom =
         (out_h - 1) * params.stride_h - params.pad_top + (params.kernel_h - 1) * params.dilation_h - (in_h - 1);
     const int right =
         (out_w - 1) * params.stride_w - params.pad_left + (params.kernel_w - 1) * params.dilation_w - (in_w - 1);
-    return std::max({0, params.pad_top, params.pad_left, bottom, right});
+    const int halo = std::max({0, params.pad_top, params.pad_left, bottom, right});
+    return params.upsampled ? (halo + 1) / 2 : halo;
 }
 
 }  // namespace octet::kernels

@@ -38,6 +38,9 @@ struct ConvParams {
     int cin = 0, cout = 0;
     ConvInput input = ConvInput::u8;
     bool adds_partial = false;  // ConvCall::partial is set
+    // Nearest upsampling to twice the size stands before the convolution: x[y, x] above is in[y / 2, x / 2], rounded
+    // down, and so is the padding.
+    bool upsampled = false;
 };
 
 // Halo that the input needs so that every pixel read exists.

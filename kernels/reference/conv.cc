@@ -42,8 +42,9 @@ void run(const ConvCall& call, int unit_begin, int unit_end, std::byte*) noexcep
                 int32_t acc = 0;
                 for (int ky = 0; ky < p.kernel_h; ++ky) {
                     for (int kx = 0; kx < p.kernel_w; ++kx, w += group_in) {
-                        const uint8_t* bytes = call.in.pixel(y * p.stride_h - p.pad_top + ky * p.dilation_h,
-                                                             x * p.stride_w - p.pad_left + kx * p.dilation_w);
+                        const int in_y = y * p.stride_h - p.pad_top + ky * p.dilation_h;
+                        const int in_x = x * p.stride_w - p.pad_left + kx * p.dilation_w;
+                        const uint8_t* bytes = call.in.pixel(in_y >> p.upsampled, in_x >> p.upsampled);
                         const auto* pixel = reinterpret_cast<const Input*>(bytes) + o / group_out * group_in;
                         for (int i = 0; i < group_in; ++i) acc += pixel[i] * w[i];
                     }

@@ -101,6 +101,7 @@ struct Avx512Vnni {
 template <ConvInput input>
 const char* refuses(const ConvParams& p, const int8_t*) {
     if (p.input != input) return "activations of another width";
+    if (p.upsampled) return "upsampled";
     if (p.adds_partial && conv_grouping(p, lanes).pixels > 1) return "partial sums of few channels";
     return p.groups == 1 ? nullptr : "grouped convolution";
 }

@@ -25,8 +25,12 @@ struct Case {
     std::array<int, 8> pattern{};  // Data::pattern: weights along the input channels, repeated
     int fill = -1;                 // all pixels of the input, unless negative
 
-    int out_h() const { return size(in_h, params.pad_top, params.kernel_h, params.dilation_h, params.stride_h); }
-    int out_w() const { return size(in_w, params.pad_left, params.kernel_w, params.dilation_w, params.stride_w); }
+    int out_h() const {
+        return size(in_h << params.upsampled, params.pad_top, params.kernel_h, params.dilation_h, params.stride_h);
+    }
+    int out_w() const {
+        return size(in_w << params.upsampled, params.pad_left, params.kernel_w, params.dilation_w, params.stride_w);
+    }
     static int size(int in, int pad, int kernel, int dilation, int stride) {
         return (in + 2 * pad - (kernel - 1) * dilation - 1) / stride + 1;
     }
@@ -38,7 +42,7 @@ struct Case {
                std::to_string(in_w) + " data " + std::to_string(static_cast<int>(data)) + " output " +
                std::to_string(static_cast<int>(output)) + " activation " +
                std::to_string(static_cast<int>(activation)) + (residual ? " residual" : "") +
-               (partial ? " partial sums" : "");
+               (partial ? " partial sums" : "") + (params.upsampled ? " upsampled" : "");
     }
 };
 
@@ -240,6 +244,30 @@ TEST_P(Conv, partial_sums) {
         c.partial = true;
         ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), c, random_));
     }
+}
+
+// 3x3 over upsampled pixels: around the tiles and the runs of them that are stored together, several batches.
+TEST_P(Conv, upsampled_input) {
+    for (int w = 1; w <= 21; ++w) {
+        for (const int cin : {8, 16, 17, 32, 48, 64}) {
+            Case c = vary(square(3, 1, 1, cin, pick({8, 16, 17, 31, 32, 40, 64, 70})), pick({1, 2, 3, 5}), w);
+            c.params.upsampled = true;
+            c.output = static_cast<OutputKind>(pick({0, 0, 1, 2}));
+            c.residual = c.residual && c.output == OutputKind::u8;
+            ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), c, random_));
+        }
+    }
+    for (const int cin : {16, 96}) {
+        Case c = vary(square(3, 1, 1, cin, 48), 40, 52);
+        c.params.upsampled = true;
+        ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), c, random_));
+    }
+    Case c = vary(square(3, 1, 1, 32, 32), 7, 9);
+    c.params.upsampled = true;
+    c.data = Data::extreme;
+    c.output = OutputKind::s32;
+    c.residual = false;
+    ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(GetParam(), c, random_));
 }
 
 // Rows of more tiles than may wait for one epilogue (kernels/x86_avx2/conv.cc).

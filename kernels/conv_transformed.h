@@ -1,0 +1,180 @@
+#pragma once
+
+// Convolution as products of transformed tiles, shared by its forms (conv_winograd.h, conv_upsampled.h) and by the
+// instruction sets:
+//
+//     V = the input under a tile of outputs, transformed      U = a filter, transformed      one number for each point
+//     Y = the sums over the channels of U * V, point by point, transformed back
+//
+// U and V are int16, sums int32 and wrap modulo 2^32. A batch of T neighbouring tiles is one unit of work, or several
+// that share out the blocks of output channels:
+//
+//     V        [points][T][cin rounded up] int16, in scratch
+//     weights  [block][points][cin / 2 rounded up][vector][lane][2] int16, lanes as in conv_direct.h
+//     sums     [points][T][vector][lane] int32, in scratch, one block at a time
+//
+// Form: points, side (of a tile of outputs); channels(p), of the pixels that are transformed; weight(p, filter, y, x, i)
+// of a 3x3 filter over those channels; filter(g, u); input<Arch>, output<Arch, vectors>.
+// Arch: lanes, I16 (a vector of 2 * lanes int16), I32, load_u8, max_tiles, sums<vectors, tiles>, Epilogue<vectors>,
+// store_rows<vectors>; what a form needs besides.
+//
+// Everything is in an unnamed namespace on purpose: each instruction set's file compiles a private copy.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/conv_direct.h"
+
+namespace octet::kernels {
+namespace {
+
+// Transformed pixels of a batch, so that they, one block's sums and its weights stay in a second-level cache of 1 MiB.
+constexpr int64_t transformed_batch_bytes = 512 * 1024;
+constexpr int transformed_largest_batch = 2016;  // tiles times points
+// Units of work come in multiples of this, for threads to finish together.
+constexpr int transformed_even_units = 4;
+
+struct TransformedPlan {
+    int tiles_x, tiles, batch, batches;  // tiles of the plane, of a batch
+    int padded_cin, steps, blocks;
+    int shares;           // units of a batch
+    int64_t point_bytes;  // between V's planes
+};
+
+template <typename Form>
+TransformedPlan transformed_plan(const ConvCall& call, int lanes) {
+    TransformedPlan plan{};
+    const ConvParams& p = call.params;
+    plan.tiles_x = (call.out_w() + Form::side - 1) / Form::side;
+    plan.tiles = plan.tiles_x * ((call.out_h() + Form::side - 1) / Form::side);
+    plan.padded_cin = static_cast<int>(conv_round_up(Form::channels(p), 2 * lanes));
+    const int64_t fitting = transformed_batch_bytes / (Form::points * 2 * plan.padded_cin);
+    constexpr int largest = transformed_largest_batch / Form::points;
+    const int64_t target = fitting < 8 ? 8 : fitting > largest ? largest : fitting;
+    plan.batches = static_cast<int>((plan.tiles + target - 1) / target);
+    if (plan.batches > 2) plan.batches = static_cast<int>(conv_round_up(plan.batches, transformed_even_units));
+    plan.batch = (plan.tiles + plan.batches - 1) / plan.batches;
+    plan.batches = (plan.tiles + plan.batch - 1) / plan.batch;
+    plan.steps = (Form::channels(p) + 1) / 2;
+    plan.blocks = conv_blocks(p, lanes);
+    const int shares = plan.batches < transformed_even_units ? transformed_even_units / plan.batches : 1;
+    plan.shares = shares < plan.blocks ? shares : plan.blocks;
+    // One cache line more than needed: the planes of the points start in different sets.
+    plan.point_bytes = int64_t{plan.batch} * plan.padded_cin * 2 + 64;
+    return plan;
+}
+
+OCTET_INLINE int64_t transformed_sum_bytes(const TransformedPlan& plan, int lanes) {
+    return int64_t{plan.batch} * 2 * lanes * 4 + 64;
+}
+
+// Weights of one point and block.
+template <typename Form>
+int64_t transformed_point_weights(const ConvParams& p, int vectors, int lanes) {
+    return int64_t{(Form::channels(p) + 1) / 2} * vectors * lanes * 2;
+}
+
+template <typename Form>
+size_t transformed_packed_bytes(const ConvParams& p, int lanes) {
+    return static_cast<size_t>(Form::points * transformed_point_weights<Form>(p, 2, lanes) * conv_blocks(p, lanes) * 2);
+}
+
+template <typename Form>
+void transformed_pack(const ConvParams& p, const int8_t* weights, int lanes, int16_t* packed) {
+    const int cin = Form::channels(p);
+    for (int b = 0; b < conv_blocks(p, lanes); ++b) {
+        const int first = b * 2 * lanes, channels = p.cout - first < 2 * lanes ? p.cout - first : 2 * lanes;
+        const int vectors = conv_block_vectors(channels, lanes);
+        int16_t* block = packed + b * Form::points * transformed_point_weights<Form>(p, 2, lanes);
+        const int64_t point_stride = transformed_point_weights<Form>(p, vectors, lanes);
+        for (int v = 0; v < vectors; ++v) {
+            for (int lane = 0; lane < lanes; ++lane) {
+                const int o = conv_lane_channel(vectors, v, lane);
+                const int8_t* filter = weights + int64_t{first + o} * p.kernel_h * p.kernel_w * p.cin;
+                for (int i = 0; i < (cin + 1) / 2 * 2; ++i) {
+                    int16_t u[Form::points] = {};
+                    if (o < channels && i < cin) {
+                        Form::filter([&](int y, int x) { return int{Form::weight(p, filter, y, x, i)}; }, u);
+                    }
+                    int16_t* out = block + ((int64_t{i} / 2 * vectors + v) * lanes + lane) * 2 + i % 2;
+                    for (int point = 0; point < Form::points; ++point) out[point * point_stride] = u[point];
+                }
+            }
+        }
+    }
+}
+
+template <typename Arch, int vectors, int tiles>
+void transformed_sums_of(int count, const std::byte* v, int64_t tile_bytes, int steps, const int16_t* weights,
+                         std::byte* sums) {
+    if constexpr (tiles > 1) {
+        if (count < tiles) {
+            return transformed_sums_of<Arch, vectors, tiles - 1>(count, v, tile_bytes, steps, weights, sums);
+        }
+    }
+    Arch::template sums<vectors, tiles>(v, tile_bytes, steps, weights, sums);
+}
+
+// Tiles [first, first + count).
+template <typename Arch, typename Form, int vectors>
+void transformed_block(const ConvCall& call, const TransformedPlan& plan, int first_channel, int first, int count,
+                       const int16_t* weights, const std::byte* transformed, std::byte* sums) {
+    constexpr int64_t tile_sums = int64_t{vectors} * Arch::lanes * 4;
+    const int64_t tile_bytes = int64_t{plan.padded_cin} * 2, sum_bytes = transformed_sum_bytes(plan, Arch::lanes);
+    for (int point = 0; point < Form::points; ++point) {
+        int parts = (count + Arch::max_tiles - 1) / Arch::max_tiles;
+        for (int t = 0; t < count; --parts) {
+            const int n = (count - t + parts - 1) / parts;
+            transformed_sums_of<Arch, vectors, Arch::max_tiles>(
+                n, transformed + point * plan.point_bytes + t * tile_bytes, tile_bytes, plan.steps, weights,
+                sums + point * sum_bytes + t * tile_sums);
+            t += n;
+        }
+        weights += transformed_point_weights<Form>(call.params, vectors, Arch::lanes);
+    }
+    ConvRow row = {&call, {}, nullptr, nullptr, 0, 0, {1, Arch::lanes}};
+    const typename Arch::template Epilogue<vectors> epilogue(row, first_channel);
+    Form::template output<Arch, vectors>(row, plan, epilogue, first, count, sums, sum_bytes);
+}
+
+template <typename Form>
+int transformed_units(const ConvCall& call, int lanes) {
+    const TransformedPlan plan = transformed_plan<Form>(call, lanes);
+    return plan.batches * plan.shares;
+}
+
+// Unit u: share u % shares of the blocks, of batch u / shares.
+template <typename Arch, typename Form>
+void transformed_run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) {
+    const TransformedPlan plan = transformed_plan<Form>(call, Arch::lanes);
+    const auto* packed = reinterpret_cast<const int16_t*>(call.packed);
+    std::byte* sums = scratch + conv_round_up(Form::points * plan.point_bytes, 64);
+    int transformed = -1;
+    for (int unit = unit_begin; unit < unit_end; ++unit) {
+        const int batch = unit / plan.shares, share = unit % plan.shares;
+        const int first = batch * plan.batch;
+        const int count = plan.tiles - first < plan.batch ? plan.tiles - first : plan.batch;
+        if (transformed != batch) Form::template input<Arch>(call, plan, first, count, scratch);
+        transformed = batch;
+        for (int b = plan.blocks * share / plan.shares; b < plan.blocks * (share + 1) / plan.shares; ++b) {
+            const int channel = b * 2 * Arch::lanes;
+            const int16_t* weights =
+                packed + b * Form::points * transformed_point_weights<Form>(call.params, 2, Arch::lanes);
+            if (conv_block_vectors(call.params.cout - channel, Arch::lanes) == 2) {
+                transformed_block<Arch, Form, 2>(call, plan, channel, first, count, weights, scratch, sums);
+            } else {
+                transformed_block<Arch, Form, 1>(call, plan, channel, first, count, weights, scratch, sums);
+            }
+        }
+    }
+}
+
+template <typename Form>
+size_t transformed_scratch_bytes(const ConvCall& call, int lanes) {
+    const TransformedPlan plan = transformed_plan<Form>(call, lanes);
+    return static_cast<size_t>(conv_round_up(Form::points * plan.point_bytes, 64) +
+                               Form::points * transformed_sum_bytes(plan, lanes));
+}
+
+}  // namespace
+}  // namespace octet::kernels

@@ -1,0 +1,118 @@
+#pragma once
+
+// conv_transformed.h with vpmaddwd: int16 x int16 pairs into int32.
+// In an unnamed namespace on purpose: each file compiles a private copy.
+
+#include "kernels/conv_transformed.h"
+
+#include <immintrin.h>
+
+#include "kernels/x86_avx2/conv_epilogue.h"
+
+namespace octet::kernels {
+namespace {
+
+struct TransformedAvx2 {
+    static constexpr int lanes = 8;
+    static constexpr int max_tiles = 6;
+
+    using I16 __attribute__((vector_size(32), may_alias)) = int16_t;
+    using I32 __attribute__((vector_size(32), may_alias)) = uint32_t;  // unsigned: sums wrap
+
+    template <int vectors>
+    using Epilogue = ConvEpilogue<vectors, PairEpilogue, BlockEpilogue>;
+
+    static OCTET_INLINE I16 load_u8(const uint8_t* x) {
+        return reinterpret_cast<I16>(_mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x))));
+    }
+
+    // The 4 * cin channels of a block of 2x2 pixels: rows[dy] + columns[dx]. A pixel is readable up to its 4th channel.
+    static constexpr bool folds = true;
+    static OCTET_INLINE I16 load_folded(int cin, const uint8_t* const* rows, const int64_t* columns) {
+        const auto pixel = [&](int i) {
+            int32_t word;
+            __builtin_memcpy(&word, rows[i / 2] + columns[i % 2], 4);
+            return word;
+        };
+        const __m128i pixels = _mm_setr_epi32(pixel(0), pixel(1), pixel(2), pixel(3));
+        const __m128i order = _mm_loadu_si128(reinterpret_cast<const __m128i*>(folded_order[cin - 1]));
+        return reinterpret_cast<I16>(_mm256_cvtepu8_epi16(_mm_shuffle_epi8(pixels, order)));
+    }
+    // Closes the gaps between pixels of less than 4 channels; -1: nothing.
+    static constexpr int8_t folded_order[4][16] = {
+        {0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
+        {0, 1, 4, 5, 8, 9, 12, 13, -1, -1, -1, -1, -1, -1, -1, -1},
+        {0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1},
+        {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+    };
+
+    // z = 576 * y modulo 2^32: 0x38E38E39 * 9 = 1 modulo 2^32.
+    static OCTET_INLINE I32 divide_by_576(I32 z) {
+        const __m256i y = _mm256_mullo_epi32(reinterpret_cast<__m256i>(z), _mm256_set1_epi32(0x38E38E39));
+        return reinterpret_cast<I32>(_mm256_srai_epi32(y, 6));
+    }
+
+    static OCTET_INLINE void multiply_add(__m256i& acc, __m256i input, __m256i weights) {
+        acc = _mm256_add_epi32(acc, _mm256_madd_epi16(input, weights));
+    }
+
+    // Sums over the channels at one point: `tiles` tiles x the block's channels.
+    template <int vectors, int tiles>
+    __attribute__((noinline)) static void sums(const std::byte* transformed, int64_t tile_bytes, int steps,
+                                               const int16_t* weights, std::byte* result) {
+        __m256i acc[tiles][vectors];
+#pragma GCC unroll 16
+        for (int t = 0; t < tiles; ++t) {
+#pragma GCC unroll 2
+            for (int v = 0; v < vectors; ++v) acc[t][v] = _mm256_setzero_si256();
+        }
+        const auto* w = reinterpret_cast<const __m256i*>(weights);
+        const int64_t tile_bytes3 = 3 * tile_bytes;
+        // One pointer for four tiles: x86 addresses the others with 1, 2 and 3 times the stride.
+        const std::byte* quad[(tiles + 3) / 4];
+#pragma GCC unroll 4
+        for (int q = 0; q < (tiles + 3) / 4; ++q) quad[q] = transformed + 4 * q * tile_bytes;
+        for (int step = 0; step < steps; ++step, w += vectors) {
+            __m256i block[vectors];
+#pragma GCC unroll 2
+            for (int v = 0; v < vectors; ++v) block[v] = _mm256_load_si256(w + v);
+#pragma GCC unroll 16
+            for (int t = 0; t < tiles; ++t) {
+                const std::byte* base = quad[t / 4];
+                int32_t pair;
+                __builtin_memcpy(&pair, t % 4 == 3 ? base + tile_bytes3 : base + t % 4 * tile_bytes, 4);
+                const __m256i input = _mm256_set1_epi32(pair);
+#pragma GCC unroll 2
+                for (int v = 0; v < vectors; ++v) multiply_add(acc[t][v], input, block[v]);
+            }
+#pragma GCC unroll 4
+            for (int q = 0; q < (tiles + 3) / 4; ++q) quad[q] += 4;
+        }
+        auto* out = reinterpret_cast<__m256i*>(result);
+#pragma GCC unroll 16
+        for (int t = 0; t < tiles; ++t) {
+#pragma GCC unroll 2
+            for (int v = 0; v < vectors; ++v) _mm256_store_si256(out + t * vectors + v, acc[t][v]);
+        }
+    }
+
+    // y: `height` rows of `width` outputs from (row.y, x) on, `pitch` vectors between rows.
+    template <int vectors>
+    static OCTET_INLINE void store_rows(ConvRow& row, const Epilogue<vectors>& epilogue, const I32* y, int x, int width,
+                                        int height, int pitch) {
+        const auto* sums = reinterpret_cast<const __m256i*>(y);
+        if constexpr (vectors == 2) {
+            epilogue.store(row, sums, width, x, height, pitch);
+        } else {
+            for (int i = 0; i < height; ++i, ++row.y, sums += pitch) {
+                for (int j = 0; j < width; j += 2) {
+                    const bool second = j + 1 < width;
+                    epilogue.store(row, sums[j], sums[second ? j + 1 : j], second, x + j);
+                }
+            }
+        }
+    }
+};
+
+}  // namespace
+}  // namespace octet::kernels
