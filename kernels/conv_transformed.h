@@ -13,10 +13,10 @@
 //     weights  [block][points][cin / 2 rounded up][vector][lane][2] int16, lanes as in conv_direct.h
 //     sums     [points][T][vector][lane] int32, in scratch, one block at a time
 //
-// Form: points, side (of a tile of outputs); channels(p), of the pixels that are transformed; weight(p, filter, y, x, i)
-// of a 3x3 filter over those channels; filter(g, u); input<Arch>, output<Arch, vectors>.
-// Arch: lanes, I16 (a vector of 2 * lanes int16), I32, load_u8, max_tiles, sums<vectors, tiles>, Epilogue<vectors>,
-// store_rows<vectors>; what a form needs besides.
+// Form: points, side (of a tile of outputs); channels(p), of the pixels that are transformed; weight(p, filter, y, x,
+// i) of a 3x3 filter over those channels; filter(g, u); input<Arch>, output<Arch, vectors>. Arch: lanes, I16 (a vector
+// of 2 * lanes int16), I32, load_u8, max_tiles, sums<vectors, tiles>, Epilogue<vectors>, store_rows<vectors>; what a
+// form needs besides.
 //
 // Everything is in an unnamed namespace on purpose: each instruction set's file compiles a private copy.
 

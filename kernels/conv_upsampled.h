@@ -45,9 +45,9 @@ struct Upsampled {
         const auto line = [](int a, int b, int c, int point) { return point == 0 ? a : point == 1 ? a + b + c : c; };
         for (int i = 0; i < 3; ++i) {
             for (int j = 0; j < 3; ++j) {
-                u[i * 3 + j] = static_cast<int16_t>(line(line(g(0, 0), g(0, 1), g(0, 2), j),
-                                                         line(g(1, 0), g(1, 1), g(1, 2), j),
-                                                         line(g(2, 0), g(2, 1), g(2, 2), j), i));
+                u[i * 3 + j] =
+                    static_cast<int16_t>(line(line(g(0, 0), g(0, 1), g(0, 2), j), line(g(1, 0), g(1, 1), g(1, 2), j),
+                                              line(g(2, 0), g(2, 1), g(2, 2), j), i));
             }
         }
     }

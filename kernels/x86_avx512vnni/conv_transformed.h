@@ -22,7 +22,7 @@ OCTET_INLINE void multiply_add(__m512i& acc, __m512i input, __m512i weights) {
 // Sums over the channels at one point: `tiles` tiles x the block's channels.
 template <int vectors, int tiles>
 __attribute__((noinline)) void transformed_sums(const std::byte* transformed, int64_t tile_bytes, int steps,
-                                             const int16_t* weights, std::byte* result) {
+                                                const int16_t* weights, std::byte* result) {
     __m512i acc[tiles][vectors];
 #pragma GCC unroll 16
     for (int t = 0; t < tiles; ++t) {
@@ -108,8 +108,8 @@ struct TransformedAvx512Vnni {
                         epilogue.template store_fused<kind>(epilogue.fused, *row.call, v, left < 4 ? left : 4, row.y,
                                                             x + j);
                     } else if (left >= 4) {
-                        const __m512i acc[4][vectors] = {{sums[0], sums[1]}, {sums[2], sums[3]}, {sums[4], sums[5]},
-                                                         {sums[6], sums[7]}};
+                        const __m512i acc[4][vectors] = {
+                            {sums[0], sums[1]}, {sums[2], sums[3]}, {sums[4], sums[5]}, {sums[6], sums[7]}};
                         epilogue.template store_fused<kind>(*row.call, acc, row.y, x + j);
                     } else {
                         epilogue.store_pixels(*row.call, sums, left, row.y, x + j);

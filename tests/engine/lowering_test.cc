@@ -127,6 +127,57 @@ TEST(Lowering, Int8ActivationsPoolResizeAndTables) {
     check(b, b.random_tensor({1, 8, 8, 8}, -5, 6), {1.0F / 256, 0.01, {"maxpool", "resize_nearest", "lut"}});
 }
 
+// Nearest upsampling to twice the size.
+ValueId upsample(QuantizedGraph& b, ValueId x, float scale, int zero_point) {
+    const ValueId scales = b.constant(Tensor::from<float>({4}, {1, 1, 2, 2}));
+    return b.quantize(b.node("Resize", {x, no_value, scales},
+                             {{"mode", std::string("nearest")},
+                              {"coordinate_transformation_mode", std::string("asymmetric")},
+                              {"nearest_mode", std::string("floor")}}),
+                      scale, zero_point);
+}
+
+std::vector<std::string> kernels_of(const Graph& graph, kernels::Isa isa) {
+    std::vector<std::string> kernels;
+    const auto plan = make_plan(graph, isa);
+    for (const auto& step : (*plan)->steps) kernels.push_back(step->kernel());
+    return kernels;
+}
+
+std::ptrdiff_t count_of(const std::vector<std::string>& kernels, std::string_view prefix) {
+    return std::count_if(kernels.begin(), kernels.end(), [&](const auto& name) { return name.rfind(prefix, 0) == 0; });
+}
+
+// On either side of the Concat; the output is another than the same weights give on the other side.
+TEST(Lowering, UpsampledPartOfAConcatIsMultipliedOnce) {
+    for (const bool upsampled_first : {true, false}) {
+        QuantizedGraph b;
+        const ValueId x = b.quantize(b.input({1, 8, 10, 14}), 0.05F, 9);
+        const ValueId low = b.quantize(b.conv(x, 8, 12, 3, 2, 0.05F, 0.004F), 0.05F, 20);
+        const ValueId up = upsample(b, low, 0.05F, 20);
+        const ValueId beside = b.quantize(b.conv(x, 8, 20, 1, 1, 0.05F, 0.004F), 0.05F, 20);
+        const std::vector<ValueId> parts = upsampled_first ? std::vector{up, beside} : std::vector{beside, up};
+        const ValueId joined = b.quantize(b.node("Concat", parts, {{"axis", std::int64_t{1}}}), 0.05F, 20);
+        b.output(b.quantize(b.node("HardSwish", {b.conv(joined, 32, 24, 1, 1, 0.05F, 0.002F)}), 0.04F, 10));
+        check(b, b.random_tensor({1, 8, 10, 14}, -1, 12), {0.04F, 1.6, {"conv_u8s8"}});
+        const auto kernels = kernels_of(b.graph, kernels::Isa::reference);
+        EXPECT_EQ(count_of(kernels, "conv"), 4);
+        EXPECT_EQ(count_of(kernels, "resize") + count_of(kernels, "concat"), 0);
+    }
+}
+
+TEST(Lowering, ThreeByThreeReadsThePixelsBeforeTheUpsampling) {
+    QuantizedGraph b;
+    const ValueId x = b.quantize(b.input({1, 32, 7, 9}), 0.05F, 9);
+    const ValueId up = upsample(b, x, 0.05F, 9);
+    b.output(b.quantize(b.node("HardSwish", {b.conv(up, 32, 24, 3, 1, 0.05F, 0.002F)}), 0.06F, 10));
+    check(b, b.random_tensor({1, 32, 7, 9}, -1, 12), {0.06F, 1.01, {"conv_u8s8", "resize"}});
+    if (!kernels::isa_available(kernels::Isa::avx2)) GTEST_SKIP() << "this CPU or build lacks avx2";
+    const auto kernels = kernels_of(b.graph, kernels::Isa::avx2);
+    EXPECT_EQ(count_of(kernels, "conv_upsampled"), 1);
+    EXPECT_EQ(count_of(kernels, "resize"), 0);
+}
+
 // TwinLiteNet by ONNX Runtime's quantizer has such a convolution: all its weights are (nearly) zero.
 TEST(Lowering, ScalesTooFarApartForIntegersRunInFloat) {
     QuantizedGraph b;
