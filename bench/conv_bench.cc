@@ -53,9 +53,14 @@ std::vector<int8_t> trained_weights(int channels, size_t per_channel, std::mt199
 
 void conv_layer(benchmark::State& state, const ConvKernel& kernel, const Layer& layer) {
     const int pad = layer.kernel == 6 ? 2 : layer.kernel / 2;
-    const int out_size = layer.in_size / layer.stride;
-    const ConvParams params{
-        layer.kernel, layer.kernel, layer.stride, layer.stride, pad, pad, 1, 1, 1, layer.cin, layer.cout, {}, {}};
+    const int out_size = (layer.in_size << layer.upsampled) / layer.stride;
+    ConvParams params;
+    params.kernel_h = params.kernel_w = layer.kernel;
+    params.stride_h = params.stride_w = layer.stride;
+    params.pad_top = params.pad_left = pad;
+    params.cin = layer.cin;
+    params.cout = layer.cout;
+    params.upsampled = layer.upsampled;
     std::mt19937 random(1);
     const std::vector<int8_t> weights =
         trained_weights(layer.cout, static_cast<size_t>(layer.kernel * layer.kernel * layer.cin), random);
@@ -99,7 +104,8 @@ const int registered = [] {
             const std::string name = std::string(kernel.name) + "/" + std::to_string(layer.kernel) + "x" +
                                      std::to_string(layer.kernel) + "s" + std::to_string(layer.stride) + "_" +
                                      std::to_string(layer.cin) + "to" + std::to_string(layer.cout) + "_" +
-                                     std::to_string(layer.in_size) + (layer.hardswish ? "_hardswish" : "");
+                                     std::to_string(layer.in_size) + (layer.upsampled ? "_upsampled" : "") +
+                                     (layer.hardswish ? "_hardswish" : "");
             benchmark::RegisterBenchmark(name.c_str(), [&kernel, &layer](benchmark::State& state) {
                 conv_layer(state, kernel, layer);
             })->Unit(benchmark::kMicrosecond);

@@ -59,9 +59,27 @@ double measure(void (*loop)(int64_t), double macs) {
     return best;
 }
 
+struct Loop {
+    void (*run)(int64_t iterations) = nullptr;
+    double macs = 0;  // of an iteration
+};
+
+Loop int8_loop(kernels::Isa isa) {
+    if (isa == kernels::Isa::reference || !kernels::isa_available(isa)) return {};
+    return isa == kernels::Isa::avx2 ? Loop{maddubs_loop, 12 * 32} : Loop{vpdpbusd_loop, 12 * 64};
+}
+
 double measure_int8(kernels::Isa isa) {
-    if (isa == kernels::Isa::reference || !kernels::isa_available(isa)) return 0;
-    return isa == kernels::Isa::avx2 ? measure(maddubs_loop, 12 * 32) : measure(vpdpbusd_loop, 12 * 64);
+    const Loop loop = int8_loop(isa);
+    return loop.run ? measure(loop.run, loop.macs) : 0;
+}
+
+double run_int8(kernels::Isa isa) {
+    constexpr int64_t iterations = 300'000;
+    const Loop loop = int8_loop(isa);
+    if (!loop.run) return 0;
+    loop.run(iterations);
+    return loop.macs * iterations;
 }
 
 double measure_f32(kernels::Isa isa) {
@@ -72,6 +90,9 @@ double measure_f32(kernels::Isa isa) {
 #else
 
 double measure_int8(kernels::Isa) {
+    return 0;
+}
+double run_int8(kernels::Isa) {
     return 0;
 }
 double measure_f32(kernels::Isa) {
@@ -92,6 +113,9 @@ double cached(kernels::Isa isa, Measure measure) {
 
 double int8_peak_gmacs(kernels::Isa isa) {
     return cached(isa, [](kernels::Isa i) { return measure_int8(i); });
+}
+double run_int8_peak(kernels::Isa isa) {
+    return run_int8(isa);
 }
 double f32_peak_gmacs(kernels::Isa isa) {
     return cached(isa, [](kernels::Isa i) { return measure_f32(i); });

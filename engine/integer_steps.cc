@@ -1,9 +1,9 @@
 #include "engine/integer_steps.h"
 
 #include <limits>
-#include <new>
 #include <numeric>
 
+#include "engine/aligned_memory.h"
 #include "engine/step_common.h"
 #include "kernels/batchnorm.h"
 #include "kernels/concat.h"
@@ -18,14 +18,6 @@ using kernels::Isa;
 
 kernels::Grid kernel_grid(const QuantGrid& grid) {
     return {grid.scale, plane_zero_point(grid)};
-}
-
-struct AlignedDelete {
-    void operator()(std::byte* p) const { ::operator delete(p, std::align_val_t(kernels::buffer_alignment)); }
-};
-using AlignedBytes = std::unique_ptr<std::byte[], AlignedDelete>;
-AlignedBytes aligned_bytes(std::size_t size) {
-    return AlignedBytes(static_cast<std::byte*>(::operator new(size, std::align_val_t(kernels::buffer_alignment))));
 }
 
 struct ConvPlanes {

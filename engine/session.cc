@@ -1,9 +1,9 @@
 #include "engine/session.h"
 
 #include <chrono>
-#include <new>
 #include <thread>
 
+#include "engine/aligned_memory.h"
 #include "engine/lowering.h"
 #include "engine/plan.h"
 #include "graph/ops/infer.h"
@@ -13,10 +13,6 @@ namespace octet::engine {
 namespace {
 
 constexpr std::size_t align = kernels::buffer_alignment;
-
-struct AlignedDelete {
-    void operator()(std::byte* p) const { ::operator delete(p, std::align_val_t(align)); }
-};
 
 std::size_t round_up(std::size_t bytes) {
     return (bytes + align - 1) / align * align;
@@ -30,9 +26,8 @@ class Session::Impl {
         : plan_(std::move(plan)),
           pool_(threads),
           scratch_stride_(round_up(plan_->scratch_bytes)),
-          memory_(static_cast<std::byte*>(
-              ::operator new(round_up(plan_->arena_bytes) + scratch_stride_ * static_cast<std::size_t>(threads) + 1,
-                             std::align_val_t(align)))) {
+          memory_(
+              aligned_bytes(round_up(plan_->arena_bytes) + scratch_stride_ * static_cast<std::size_t>(threads) + 1)) {
         state_.arena = memory_.get();
         state_.planes = &plan_->planes;
         state_.pool = &pool_;
@@ -89,7 +84,7 @@ class Session::Impl {
     std::shared_ptr<const Plan> plan_;
     ThreadPool pool_;
     std::size_t scratch_stride_;
-    std::unique_ptr<std::byte, AlignedDelete> memory_;
+    AlignedBytes memory_;
     RunState state_;
     std::function<void(const StepInfo&)> observer_;
 };
