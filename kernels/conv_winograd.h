@@ -107,15 +107,15 @@ struct Winograd {
     static void folded_input(const ConvCall& call, const TransformedPlan& plan, int first, int count,
                              std::byte* scratch) {
         using I16 = typename Arch::I16;
-        constexpr int side = 6 * fold;
+        constexpr int reach = 6 * fold;
         const int bottom = call.in.h - 1 + call.in.halo, right = call.in.w - 1 + call.in.halo;
         for (int t = 0; t < count; ++t) {
             const int y = (first + t) / plan.tiles_x * 4 * fold - call.params.pad_top;
             const int x = (first + t) % plan.tiles_x * 4 * fold - call.params.pad_left;
             // A last tile may hang over the halo; what it reads there only changes outputs that do not exist.
-            const uint8_t* rows[side];
-            int64_t columns_at[side];
-            for (int i = 0; i < side; ++i) {
+            const uint8_t* rows[reach];
+            int64_t columns_at[reach];
+            for (int i = 0; i < reach; ++i) {
                 rows[i] = call.in.pixel(y + i < bottom ? y + i : bottom, 0);
                 columns_at[i] = (x + i < right ? x + i : right) * call.in.pixel_stride;
             }
