@@ -1,7 +1,7 @@
 #pragma once
 
-// The making of one plan, behind lowering.h: first what every value is needed as and where it lies (lowering.cc), then the
-// steps in order (lowering_steps.cc).
+// The making of one plan, behind lowering.h: first what every value is needed as and where it lies (lowering.cc), then
+// the steps in order (lowering_steps.cc).
 
 #include <map>
 #include <memory>

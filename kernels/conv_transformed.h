@@ -75,11 +75,6 @@ int64_t transformed_point_weights(const ConvParams& p, int vectors, int lanes) {
 }
 
 template <typename Form>
-size_t transformed_packed_bytes(const ConvParams& p, int lanes) {
-    return static_cast<size_t>(Form::points * transformed_point_weights<Form>(p, 2, lanes) * conv_blocks(p, lanes) * 2);
-}
-
-template <typename Form>
 void transformed_pack(const ConvParams& p, const int8_t* weights, int lanes, int16_t* packed) {
     const int cin = Form::channels(p);
     for (int b = 0; b < conv_blocks(p, lanes); ++b) {
@@ -137,12 +132,6 @@ void transformed_block(const ConvCall& call, const TransformedPlan& plan, int fi
     Form::template output<Arch, vectors>(row, plan, epilogue, first, count, sums, sum_bytes);
 }
 
-template <typename Form>
-int transformed_units(const ConvCall& call, int lanes) {
-    const TransformedPlan plan = transformed_plan<Form>(call, lanes);
-    return plan.batches * plan.shares;
-}
-
 // Unit u: share u % shares of the blocks, of batch u / shares.
 template <typename Arch, typename Form>
 void transformed_run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) {
@@ -169,12 +158,26 @@ void transformed_run(const ConvCall& call, int unit_begin, int unit_end, std::by
     }
 }
 
-template <typename Form>
-size_t transformed_scratch_bytes(const ConvCall& call, int lanes) {
-    const TransformedPlan plan = transformed_plan<Form>(call, lanes);
-    return static_cast<size_t>(conv_round_up(Form::points * plan.point_bytes, 64) +
-                               Form::points * transformed_sum_bytes(plan, lanes));
-}
+// What a ConvKernel of this form needs besides refuses() and run().
+template <typename Form, int lanes>
+struct TransformedKernel {
+    static size_t packed_bytes(const ConvParams& p, const int8_t*) {
+        return static_cast<size_t>(Form::points * transformed_point_weights<Form>(p, 2, lanes) * conv_blocks(p, lanes) *
+                                   2);
+    }
+    static void pack(const ConvParams& p, const int8_t* weights, std::byte* packed) {
+        transformed_pack<Form>(p, weights, lanes, reinterpret_cast<int16_t*>(packed));
+    }
+    static size_t scratch_bytes(const ConvCall& call) {
+        const TransformedPlan plan = transformed_plan<Form>(call, lanes);
+        return static_cast<size_t>(conv_round_up(Form::points * plan.point_bytes, 64) +
+                                   Form::points * transformed_sum_bytes(plan, lanes));
+    }
+    static int units(const ConvCall& call) {
+        const TransformedPlan plan = transformed_plan<Form>(call, lanes);
+        return plan.batches * plan.shares;
+    }
+};
 
 }  // namespace
 }  // namespace octet::kernels

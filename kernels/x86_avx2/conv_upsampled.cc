@@ -7,24 +7,10 @@
 namespace octet::kernels {
 namespace {
 
+using Kernel = TransformedKernel<Upsampled, TransformedAvx2::lanes>;
+
 const char* refuses(const ConvParams& p, const int8_t*) {
     return upsampled_refuses(p, TransformedAvx2::lanes);
-}
-
-size_t packed_bytes(const ConvParams& p, const int8_t*) {
-    return transformed_packed_bytes<Upsampled>(p, TransformedAvx2::lanes);
-}
-
-void pack(const ConvParams& p, const int8_t* weights, std::byte* packed) {
-    transformed_pack<Upsampled>(p, weights, TransformedAvx2::lanes, reinterpret_cast<int16_t*>(packed));
-}
-
-size_t scratch_bytes(const ConvCall& call) {
-    return transformed_scratch_bytes<Upsampled>(call, TransformedAvx2::lanes);
-}
-
-int units(const ConvCall& call) {
-    return transformed_units<Upsampled>(call, TransformedAvx2::lanes);
 }
 
 void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) noexcept {
@@ -35,7 +21,8 @@ void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch)
 
 extern const ConvKernel conv_upsampled_u8s8_6x16_avx2;
 const ConvKernel conv_upsampled_u8s8_6x16_avx2 = {
-    "conv_upsampled_u8s8_6x16_avx2", Isa::avx2, refuses, packed_bytes, pack, scratch_bytes, units, run,
+    "conv_upsampled_u8s8_6x16_avx2", Isa::avx2,     refuses, Kernel::packed_bytes, Kernel::pack,
+    Kernel::scratch_bytes,           Kernel::units, run,
 };
 
 }  // namespace octet::kernels

@@ -7,24 +7,10 @@
 namespace octet::kernels {
 namespace {
 
+using Kernel = TransformedKernel<Upsampled, transformed_lanes>;
+
 const char* refuses(const ConvParams& p, const int8_t*) {
     return upsampled_refuses(p, transformed_lanes);
-}
-
-size_t packed_bytes(const ConvParams& p, const int8_t*) {
-    return transformed_packed_bytes<Upsampled>(p, transformed_lanes);
-}
-
-void pack(const ConvParams& p, const int8_t* weights, std::byte* packed) {
-    transformed_pack<Upsampled>(p, weights, transformed_lanes, reinterpret_cast<int16_t*>(packed));
-}
-
-size_t scratch_bytes(const ConvCall& call) {
-    return transformed_scratch_bytes<Upsampled>(call, transformed_lanes);
-}
-
-int units(const ConvCall& call) {
-    return transformed_units<Upsampled>(call, transformed_lanes);
 }
 
 void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) noexcept {
@@ -37,7 +23,14 @@ void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch)
 
 extern const ConvKernel conv_upsampled_u8s8_14x32_avx512vnni;
 const ConvKernel conv_upsampled_u8s8_14x32_avx512vnni = {
-    "conv_upsampled_u8s8_14x32_avx512vnni", Isa::avx512vnni, refuses, packed_bytes, pack, scratch_bytes, units, run,
+    "conv_upsampled_u8s8_14x32_avx512vnni",
+    Isa::avx512vnni,
+    refuses,
+    Kernel::packed_bytes,
+    Kernel::pack,
+    Kernel::scratch_bytes,
+    Kernel::units,
+    run,
 };
 
 }  // namespace octet::kernels
