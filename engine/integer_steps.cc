@@ -103,11 +103,21 @@ class ConvStep final : public Step {
     AlignedBytes packed_;
 };
 
-// Some input channels of a convolution.
-struct ConvPart {
-    kernels::ConvParams params;
+// A 1x1 convolution over the channels from first_channel on, as many as planes.in has, of what `spec` reads;
+// `shared_by`: how many pixels of the result share one of its outputs.
+std::unique_ptr<Step> part_of(Isa isa, const ConvSpec& spec, int first_channel, const ConvPlanes& planes, int shared_by,
+                              kernels::Fixed16Storage epilogue) {
+    kernels::ConvParams params = spec.params;
+    params.cin = planes.in.channels;
+    params.adds_partial = planes.partial.plane >= 0;
     std::vector<std::int8_t> weights;
-};
+    for (int o = 0; o < params.cout; ++o) {
+        const auto row = spec.weights.begin() + std::ptrdiff_t{o} * spec.params.cin + first_channel;
+        weights.insert(weights.end(), row, row + params.cin);
+    }
+    const std::int64_t macs = spec.macs / spec.params.cin * params.cin / shared_by;
+    return std::make_unique<ConvStep>(isa, spec.name, params, weights, std::move(epilogue), planes, macs);
+}
 
 // What convolution and batch normalization have in common. `spec` refers to the arrays of the caller.
 void describe_output(const QuantGrid& grid, const ActivationSpec& activation, kernels::Fixed16Spec& spec) {
@@ -192,31 +202,15 @@ Result<ConvStepResult> make_conv_step(Isa isa, const ConvSpec& spec) {
                                                  ConvPlanes{spec.in, spec.out, spec.residual, {}}, spec.macs);
         return result;
     }
-    const ConvSpec::Upsampled& up = *spec.upsampled;
     kernels::Fixed16Spec unrounded;
     unrounded.acc_scale = acc_scale;
     unrounded.output = kernels::OutputKind::s32;
     auto sums = kernels::make_fixed16(unrounded);
     if (!sums) return fail(ErrorCode::unsupported, "{}", sums.error());
-    const auto part_of = [&](PlaneRef in, int first_channel, bool adds_partial) {
-        ConvPart part{spec.params, {}};
-        part.params.cin = in.channels;
-        part.params.adds_partial = adds_partial;
-        for (std::size_t o = 0; o < cout; ++o) {
-            const auto row = spec.weights.begin() + static_cast<std::ptrdiff_t>(o * per_channel) + first_channel;
-            part.weights.insert(part.weights.end(), row, row + in.channels);
-        }
-        return part;
-    };
-    const ConvPart low = part_of(up.in, up.first_channel, false);
-    const ConvPart full = part_of(spec.in, up.first_channel == 0 ? up.in.channels : 0, true);
-    const std::int64_t pixels = spec.macs / static_cast<std::int64_t>(spec.weights.size());
-    result.upsampled = std::make_unique<ConvStep>(isa, spec.name, low.params, low.weights, std::move(*sums),
-                                                  ConvPlanes{up.in, up.sums, {}, {}},
-                                                  pixels / 4 * static_cast<std::int64_t>(low.weights.size()));
-    result.step = std::make_unique<ConvStep>(isa, spec.name, full.params, full.weights, std::move(*storage),
-                                             ConvPlanes{spec.in, spec.out, spec.residual, up.sums},
-                                             pixels * static_cast<std::int64_t>(full.weights.size()));
+    const ConvSpec::Upsampled& up = *spec.upsampled;
+    const int beside = up.first_channel == 0 ? up.in.channels : 0;
+    result.upsampled = part_of(isa, spec, up.first_channel, {up.in, up.sums, {}, {}}, 4, std::move(*sums));
+    result.step = part_of(isa, spec, beside, {spec.in, spec.out, spec.residual, up.sums}, 1, std::move(*storage));
     return result;
 }
 

@@ -31,7 +31,7 @@ std::string_view method_name(Method method);
 // only outliers lie in the last bin: ε = 1e-9 stands for it, which keeps D finite. threshold = (argmin D + 0.5) · bin
 // width, over the i that leave at most entropy_outliers of the values outside. D counts how many values are cut, not
 // how far they are moved: without the bound it cuts the rare large values in which a segmentation head says "lane",
-// with them two thirds of a tensor's energy.
+// and with them most of a tensor's energy.
 inline constexpr double entropy_outliers = 1e-4;
 struct EntropyResult {
     float threshold = 0;
