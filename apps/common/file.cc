@@ -8,26 +8,10 @@
 #include <cstring>
 #include <filesystem>
 
+#include "graph/ir/file_descriptor.h"
 #include "graph/ir/output_file.h"
 
 namespace octet::apps {
-namespace {
-
-class FileDescriptor {
-  public:
-    explicit FileDescriptor(int value) : value_(value) {}
-    FileDescriptor(const FileDescriptor&) = delete;
-    FileDescriptor& operator=(const FileDescriptor&) = delete;
-    ~FileDescriptor() {
-        if (value_ >= 0) ::close(value_);
-    }
-    int get() const { return value_; }
-
-  private:
-    int value_;
-};
-
-}  // namespace
 
 Result<std::vector<std::uint8_t>> read_file(const std::string& path, std::size_t limit) {
     const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

@@ -8,26 +8,11 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <utility>
+
+#include "graph/ir/file_descriptor.h"
 
 namespace octet {
 namespace {
-
-class FileDescriptor {
-  public:
-    explicit FileDescriptor(int value) : value_(value) {}
-    FileDescriptor(const FileDescriptor&) = delete;
-    FileDescriptor& operator=(const FileDescriptor&) = delete;
-    ~FileDescriptor() {
-        if (value_ >= 0) ::close(value_);
-    }
-    int get() const { return value_; }
-    // Some file systems report lost bytes only here.
-    bool close() { return ::close(std::exchange(value_, -1)) == 0; }
-
-  private:
-    int value_;
-};
 
 bool write_all(int descriptor, std::span<const std::byte> bytes) {
     while (!bytes.empty()) {

@@ -39,7 +39,9 @@ Grid asymmetric_grid(Range range, DType dtype) {
     const float hi = std::max(range.hi, 0.0f);
     const std::int32_t qmin = grid_min(dtype);
     const std::int32_t qmax = grid_max(dtype);
-    const float scale = (hi - lo) / static_cast<float>(qmax - qmin);
+    const auto steps = static_cast<float>(qmax - qmin);
+    const float span = hi - lo;
+    const float scale = std::isfinite(span) ? span / steps : hi / steps - lo / steps;
     if (!(scale > 0)) return {dtype, 1.0f, std::clamp(0, qmin, qmax)};
     const auto zero_point = static_cast<std::int32_t>(std::nearbyint(static_cast<float>(qmin) - lo / scale));
     return {dtype, scale, std::clamp(zero_point, qmin, qmax)};

@@ -22,6 +22,8 @@ TEST(Grid, RangesAreWidenedToHoldZero) {
     EXPECT_EQ(asymmetric_grid({3, 5}, DType::uint8).zero_point, 0);
     EXPECT_FLOAT_EQ(asymmetric_grid({3, 5}, DType::uint8).scale, 5.0f / 255);
     EXPECT_EQ(asymmetric_grid({-5, -3}, DType::uint8).zero_point, 255);
+    // The width of the range is no float.
+    EXPECT_FLOAT_EQ(asymmetric_grid({-3e38f, 3e38f}, DType::uint8).scale, 3e38f / 255 * 2);
     EXPECT_EQ(asymmetric_grid({-1.28f, 1.27f}, DType::int8).zero_point, 0);
 }
 
