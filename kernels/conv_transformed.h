@@ -99,15 +99,58 @@ void transformed_pack(const ConvParams& p, const int8_t* weights, int lanes, int
     }
 }
 
-template <typename Arch, int vectors, int tiles>
-void transformed_sums_of(int count, const std::byte* v, int64_t tile_bytes, int steps, const int16_t* weights,
-                         std::byte* sums) {
+// Sums over the channels at one point: `tiles` tiles x a block's channels.
+template <typename Products, int vectors, int tiles>
+__attribute__((noinline)) void transformed_sums(const std::byte* transformed, int64_t tile_bytes, int steps,
+                                                const int16_t* weights, std::byte* result) {
+    using Vector = typename Products::Vector;
+    Vector acc[tiles][vectors];
+#pragma GCC unroll 16
+    for (int t = 0; t < tiles; ++t) {
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; ++v) acc[t][v] = Vector{};
+    }
+    const auto* w = reinterpret_cast<const Vector*>(weights);
+    const int64_t tile_bytes3 = 3 * tile_bytes;
+    // One pointer for four tiles: x86 addresses the others with 1, 2 and 3 times the stride.
+    const std::byte* quad[(tiles + 3) / 4];
+#pragma GCC unroll 4
+    for (int q = 0; q < (tiles + 3) / 4; ++q) quad[q] = transformed + 4 * q * tile_bytes;
+    for (int step = 0; step < steps; ++step, w += vectors) {
+        Vector block[vectors];
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; ++v) block[v] = w[v];
+#pragma GCC unroll 16
+        for (int t = 0; t < tiles; ++t) {
+            const std::byte* base = quad[t / 4];
+            int32_t pair;
+            __builtin_memcpy(&pair, t % 4 == 3 ? base + tile_bytes3 : base + t % 4 * tile_bytes, 4);
+            const Vector input = Products::broadcast(pair);
+#pragma GCC unroll 2
+            for (int v = 0; v < vectors; ++v) Products::multiply_add(acc[t][v], input, block[v]);
+        }
+#pragma GCC unroll 4
+        for (int q = 0; q < (tiles + 3) / 4; ++q) quad[q] += 4;
+    }
+    auto* out = reinterpret_cast<Vector*>(result);
+#pragma GCC unroll 16
+    for (int t = 0; t < tiles; ++t) {
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; ++v) out[t * vectors + v] = acc[t][v];
+    }
+}
+
+// The same for a number of tiles that is known only here.
+template <typename Products, int vectors, int tiles = Products::max_tiles>
+void transformed_sums_of(int count, const std::byte* transformed, int64_t tile_bytes, int steps, const int16_t* weights,
+                         std::byte* result) {
     if constexpr (tiles > 1) {
         if (count < tiles) {
-            return transformed_sums_of<Arch, vectors, tiles - 1>(count, v, tile_bytes, steps, weights, sums);
+            return transformed_sums_of<Products, vectors, tiles - 1>(count, transformed, tile_bytes, steps, weights,
+                                                                     result);
         }
     }
-    Arch::template sums<vectors, tiles>(v, tile_bytes, steps, weights, sums);
+    transformed_sums<Products, vectors, tiles>(transformed, tile_bytes, steps, weights, result);
 }
 
 // Tiles [first, first + count).
@@ -117,10 +160,10 @@ void transformed_block(const ConvCall& call, const TransformedPlan& plan, int fi
     constexpr int64_t tile_sums = int64_t{vectors} * Arch::lanes * 4;
     const int64_t tile_bytes = int64_t{plan.padded_cin} * 2, sum_bytes = transformed_sum_bytes(plan, Arch::lanes);
     for (int point = 0; point < Form::points; ++point) {
-        int parts = (count + Arch::max_tiles - 1) / Arch::max_tiles;
+        int parts = (count + Arch::Products::max_tiles - 1) / Arch::Products::max_tiles;
         for (int t = 0; t < count; --parts) {
             const int n = (count - t + parts - 1) / parts;
-            transformed_sums_of<Arch, vectors, Arch::max_tiles>(
+            transformed_sums_of<typename Arch::Products, vectors>(
                 n, transformed + point * plan.point_bytes + t * tile_bytes, tile_bytes, plan.steps, weights,
                 sums + point * sum_bytes + t * tile_sums);
             t += n;

@@ -12,9 +12,19 @@
 namespace octet::kernels {
 namespace {
 
-struct TransformedAvx2 {
-    static constexpr int lanes = 8;
+struct ProductsAvx2 {
+    using Vector = __m256i;
     static constexpr int max_tiles = 6;
+
+    static OCTET_INLINE Vector broadcast(int32_t pair) { return _mm256_set1_epi32(pair); }
+    static OCTET_INLINE void multiply_add(Vector& acc, Vector input, Vector weights) {
+        acc = _mm256_add_epi32(acc, _mm256_madd_epi16(input, weights));
+    }
+};
+
+struct TransformedAvx2 {
+    using Products = ProductsAvx2;
+    static constexpr int lanes = 8;
 
     using I16 __attribute__((vector_size(32), may_alias)) = int16_t;
     using I32 __attribute__((vector_size(32), may_alias)) = uint32_t;  // unsigned: sums wrap
@@ -50,50 +60,6 @@ struct TransformedAvx2 {
     static OCTET_INLINE I32 divide_by_576(I32 z) {
         const __m256i y = _mm256_mullo_epi32(reinterpret_cast<__m256i>(z), _mm256_set1_epi32(0x38E38E39));
         return reinterpret_cast<I32>(_mm256_srai_epi32(y, 6));
-    }
-
-    static OCTET_INLINE void multiply_add(__m256i& acc, __m256i input, __m256i weights) {
-        acc = _mm256_add_epi32(acc, _mm256_madd_epi16(input, weights));
-    }
-
-    // Sums over the channels at one point: `tiles` tiles x the block's channels.
-    template <int vectors, int tiles>
-    __attribute__((noinline)) static void sums(const std::byte* transformed, int64_t tile_bytes, int steps,
-                                               const int16_t* weights, std::byte* result) {
-        __m256i acc[tiles][vectors];
-#pragma GCC unroll 16
-        for (int t = 0; t < tiles; ++t) {
-#pragma GCC unroll 2
-            for (int v = 0; v < vectors; ++v) acc[t][v] = _mm256_setzero_si256();
-        }
-        const auto* w = reinterpret_cast<const __m256i*>(weights);
-        const int64_t tile_bytes3 = 3 * tile_bytes;
-        // One pointer for four tiles: x86 addresses the others with 1, 2 and 3 times the stride.
-        const std::byte* quad[(tiles + 3) / 4];
-#pragma GCC unroll 4
-        for (int q = 0; q < (tiles + 3) / 4; ++q) quad[q] = transformed + 4 * q * tile_bytes;
-        for (int step = 0; step < steps; ++step, w += vectors) {
-            __m256i block[vectors];
-#pragma GCC unroll 2
-            for (int v = 0; v < vectors; ++v) block[v] = _mm256_load_si256(w + v);
-#pragma GCC unroll 16
-            for (int t = 0; t < tiles; ++t) {
-                const std::byte* base = quad[t / 4];
-                int32_t pair;
-                __builtin_memcpy(&pair, t % 4 == 3 ? base + tile_bytes3 : base + t % 4 * tile_bytes, 4);
-                const __m256i input = _mm256_set1_epi32(pair);
-#pragma GCC unroll 2
-                for (int v = 0; v < vectors; ++v) multiply_add(acc[t][v], input, block[v]);
-            }
-#pragma GCC unroll 4
-            for (int q = 0; q < (tiles + 3) / 4; ++q) quad[q] += 4;
-        }
-        auto* out = reinterpret_cast<__m256i*>(result);
-#pragma GCC unroll 16
-        for (int t = 0; t < tiles; ++t) {
-#pragma GCC unroll 2
-            for (int v = 0; v < vectors; ++v) _mm256_store_si256(out + t * vectors + v, acc[t][v]);
-        }
     }
 
     // y: `height` rows of `width` outputs from (row.y, x) on, `pitch` vectors between rows.

@@ -14,55 +14,21 @@ namespace {
 
 constexpr int transformed_lanes = 16;
 
-// As in conv.cc: an operand that is tied to its register stays there.
-OCTET_INLINE void multiply_add(__m512i& acc, __m512i input, __m512i weights) {
-    asm("vpdpwssd %2, %1, %0" : "+v"(acc) : "v"(input), "v"(weights));
-}
+struct ProductsAvx512Vnni {
+    using Vector = __m512i;
+    static constexpr int max_tiles = 14;
 
-// Sums over the channels at one point: `tiles` tiles x the block's channels.
-template <int vectors, int tiles>
-__attribute__((noinline)) void transformed_sums(const std::byte* transformed, int64_t tile_bytes, int steps,
-                                                const int16_t* weights, std::byte* result) {
-    __m512i acc[tiles][vectors];
-#pragma GCC unroll 16
-    for (int t = 0; t < tiles; ++t) {
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; ++v) acc[t][v] = _mm512_setzero_si512();
+    static OCTET_INLINE Vector broadcast(int32_t pair) { return _mm512_set1_epi32(pair); }
+    // As in conv.cc: an operand that is tied to its register stays there.
+    static OCTET_INLINE void multiply_add(Vector& acc, Vector input, Vector weights) {
+        asm("vpdpwssd %2, %1, %0" : "+v"(acc) : "v"(input), "v"(weights));
     }
-    const auto* w = reinterpret_cast<const __m512i*>(weights);
-    const int64_t tile_bytes3 = 3 * tile_bytes;
-    // One pointer for four tiles: x86 addresses the others with 1, 2 and 3 times the stride.
-    const std::byte* quad[(tiles + 3) / 4];
-#pragma GCC unroll 4
-    for (int q = 0; q < (tiles + 3) / 4; ++q) quad[q] = transformed + 4 * q * tile_bytes;
-    for (int step = 0; step < steps; ++step, w += vectors) {
-        __m512i block[vectors];
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; ++v) block[v] = _mm512_load_si512(w + v);
-#pragma GCC unroll 16
-        for (int t = 0; t < tiles; ++t) {
-            const std::byte* base = quad[t / 4];
-            int32_t pair;
-            __builtin_memcpy(&pair, t % 4 == 3 ? base + tile_bytes3 : base + t % 4 * tile_bytes, 4);
-            const __m512i input = _mm512_set1_epi32(pair);
-#pragma GCC unroll 2
-            for (int v = 0; v < vectors; ++v) multiply_add(acc[t][v], input, block[v]);
-        }
-#pragma GCC unroll 4
-        for (int q = 0; q < (tiles + 3) / 4; ++q) quad[q] += 4;
-    }
-    auto* out = reinterpret_cast<__m512i*>(result);
-#pragma GCC unroll 16
-    for (int t = 0; t < tiles; ++t) {
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; ++v) _mm512_store_si512(out + t * vectors + v, acc[t][v]);
-    }
-}
+};
 
 template <FusedKind kind>
 struct TransformedAvx512Vnni {
+    using Products = ProductsAvx512Vnni;
     static constexpr int lanes = transformed_lanes;
-    static constexpr int max_tiles = 14;
     static constexpr bool folds = false;  // 12 of 32 lanes would be in use
 
     using I16 __attribute__((vector_size(64), may_alias)) = int16_t;
@@ -79,12 +45,6 @@ struct TransformedAvx512Vnni {
     static OCTET_INLINE I32 divide_by_576(I32 z) {
         const __m512i y = _mm512_mullo_epi32(reinterpret_cast<__m512i>(z), _mm512_set1_epi32(0x38E38E39));
         return reinterpret_cast<I32>(_mm512_srai_epi32(y, 6));
-    }
-
-    template <int vectors, int tiles>
-    static void sums(const std::byte* transformed, int64_t tile_bytes, int steps, const int16_t* weights,
-                     std::byte* result) {
-        transformed_sums<vectors, tiles>(transformed, tile_bytes, steps, weights, result);
     }
 
     // y: `height` rows of `width` outputs from (row.y, x) on, `pitch` vectors between rows.
