@@ -197,7 +197,7 @@ Result<ConvStepResult> make_conv_step(Isa isa, const ConvSpec& spec) {
     ConvStepResult result;
     result.grid = spec.out_grid;
     if (spec.out_grid.dtype == DType::int16) result.grid.scale = storage->s16_scale();
-    if (!spec.upsampled) {
+    if (!spec.upsampled_part) {
         result.step = std::make_unique<ConvStep>(isa, spec.name, spec.params, spec.weights, std::move(*storage),
                                                  ConvPlanes{spec.in, spec.out, spec.residual, {}}, spec.macs);
         return result;
@@ -207,9 +207,9 @@ Result<ConvStepResult> make_conv_step(Isa isa, const ConvSpec& spec) {
     unrounded.output = kernels::OutputKind::s32;
     auto sums = kernels::make_fixed16(unrounded);
     if (!sums) return fail(ErrorCode::unsupported, "{}", sums.error());
-    const ConvSpec::Upsampled& up = *spec.upsampled;
+    const ConvSpec::UpsampledPart& up = *spec.upsampled_part;
     const int beside = up.first_channel == 0 ? up.in.channels : 0;
-    result.upsampled = part_of(isa, spec, up.first_channel, {up.in, up.sums, {}, {}}, 4, std::move(*sums));
+    result.upsampled_part = part_of(isa, spec, up.first_channel, {up.in, up.sums, {}, {}}, 4, std::move(*sums));
     result.step = part_of(isa, spec, beside, {spec.in, spec.out, spec.residual, up.sums}, 1, std::move(*storage));
     return result;
 }

@@ -33,15 +33,15 @@ struct ConvSpec {
 
     // A 1x1 convolution over a Concat of which one input is upsampled: y(2i + a, 2j + b) = U x'(i, j) + V x(2i + a, 2j
     // + b), where U x' is computed once for four pixels, in integers and unrounded. Then `in` is x.
-    struct Upsampled {
+    struct UpsampledPart {
         PlaneRef in;            // x', of half the height and width
         PlaneRef sums;          // U x', int32
         int first_channel = 0;  // of x' in the Concat: 0, or behind x
     };
-    std::optional<Upsampled> upsampled;
+    std::optional<UpsampledPart> upsampled_part;
 };
 struct ConvStepResult {
-    std::unique_ptr<Step> upsampled;  // runs first, where there is one
+    std::unique_ptr<Step> upsampled_part;  // runs first, where there is one
     std::unique_ptr<Step> step;
     // Of the plane written. For int16 it may be coarser than out_grid, where the accumulators are.
     QuantGrid grid;

@@ -135,7 +135,7 @@ Result<void> Lowering::emit_conv(const Pattern& pattern, PlaneRef out) {
     if (const auto found = upsampled_concats_.find(pattern.quantize); found != upsampled_concats_.end()) {
         const UpsampledConcat& parts = found->second;
         spec.in = refs_.at(parts.full);
-        spec.upsampled = {refs_.at(parts.low), add_sums_plane(parts.low, spec.params.cout), parts.first_channel};
+        spec.upsampled_part = {refs_.at(parts.low), add_sums_plane(parts.low, spec.params.cout), parts.first_channel};
     } else if (const auto low = upsampled_inputs_.find(pattern.quantize); low != upsampled_inputs_.end()) {
         spec.in = refs_.at(low->second);
         spec.params.upsampled = true;
@@ -150,7 +150,7 @@ Result<void> Lowering::emit_conv(const Pattern& pattern, PlaneRef out) {
     spec.macs = result[1] * result[2] * result[3] * oihw[1] * taps;
     OCTET_ASSIGN(ConvStepResult conv, make_conv_step(plan_->isa, spec));
     if (conv.grid.dtype == DType::int16) wide_grids_[graph_.node(pattern.quantize).outputs[0]] = conv.grid;
-    if (conv.upsampled) OCTET_TRY(add(std::move(conv.upsampled)));
+    if (conv.upsampled_part) OCTET_TRY(add(std::move(conv.upsampled_part)));
     return add(std::move(conv.step));
 }
 

@@ -20,19 +20,6 @@ bool is_plain(const Graph& graph, const Node& conv, std::int64_t kernel, std::in
            is("pads", {0, 0, 0, 0}, {pad, pad, pad, pad});
 }
 
-bool doubles(const Graph& graph, const Node& resize) {
-    for (const int axis : {2, 3}) {
-        const auto sources = nearest_sources(graph, resize, axis);
-        if (!sources) return false;
-        const auto before = (*graph.value(resize.inputs[0]).shape)[static_cast<std::size_t>(axis)];
-        if (static_cast<std::int64_t>(sources->size()) != 2 * before) return false;
-        for (std::size_t i = 0; i < sources->size(); ++i) {
-            if ((*sources)[i] != static_cast<std::int32_t>(i / 2)) return false;
-        }
-    }
-    return true;
-}
-
 class Finder {
   public:
     Finder(const Graph& graph, const PatternMatcher& matcher, const std::set<NodeId>& in_float)
@@ -48,7 +35,7 @@ class Finder {
     // What a Resize to twice the size makes `quantized` of.
     std::optional<ValueId> before_upsampling(ValueId quantized) const {
         const auto resize = made_by(quantized, PatternKind::resize);
-        if (!resize || !doubles(graph_, graph_.node(resize->node))) return std::nullopt;
+        if (!resize || !doubles_pixels(graph_, graph_.node(resize->node))) return std::nullopt;
         return resize->sources[0].value;
     }
 

@@ -31,6 +31,15 @@ constexpr int64_t conv_round_up(int64_t x, int64_t to) {
     return (x + to - 1) / to * to;
 }
 
+// nullptr, or which variant of conv.h a kernel of this input width lacks.
+OCTET_INLINE const char* conv_refuses(const ConvParams& p, ConvInput input, bool has_partial, bool has_upsampled) {
+    if (p.input != input) return "activations of another width";
+    if (p.groups != 1) return "grouped convolution";
+    if (p.adds_partial && !has_partial) return "partial sums";
+    if (p.upsampled && !has_upsampled) return "upsampled";
+    return nullptr;
+}
+
 constexpr int conv_block_vectors(int channels, int lanes) {
     return channels > lanes ? 2 : 1;
 }

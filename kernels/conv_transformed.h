@@ -14,9 +14,9 @@
 //     sums     [points][T][vector][lane] int32, in scratch, one block at a time
 //
 // Form: points, side (of a tile of outputs); channels(p), of the pixels that are transformed; weight(p, filter, y, x,
-// i) of a 3x3 filter over those channels; filter(g, u); input<Arch>, output<Arch, vectors>. Arch: lanes, I16 (a vector
-// of 2 * lanes int16), I32, load_u8, max_tiles, sums<vectors, tiles>, Epilogue<vectors>, store_rows<vectors>; what a
-// form needs besides.
+// i) of a 3x3 filter over those channels; filter(g, u); input<Arch>, output<Arch, vectors>.
+// Arch: lanes, I16 (a vector of 2 * lanes int16), I32, load_u8, Epilogue<vectors>, store_rows<vectors>, folds and
+// divide_by_576 for conv_winograd.h; Products: Vector, max_tiles, broadcast of a pair of int16, multiply_add.
 //
 // Everything is in an unnamed namespace on purpose: each instruction set's file compiles a private copy.
 
@@ -201,7 +201,7 @@ void transformed_run(const ConvCall& call, int unit_begin, int unit_end, std::by
     }
 }
 
-// What a ConvKernel of this form needs besides refuses() and run().
+// What a ConvKernel of a form needs besides refuses() and run().
 template <typename Form, int lanes>
 struct TransformedKernel {
     static size_t packed_bytes(const ConvParams& p, const int8_t*) {
@@ -221,6 +221,14 @@ struct TransformedKernel {
         return plan.batches * plan.shares;
     }
 };
+
+// A constant expression: nothing of an instruction set's file may run before its level is chosen.
+template <typename Form, int lanes>
+constexpr ConvKernel transformed_kernel(const char* name, Isa isa, decltype(ConvKernel::refuses) refuses,
+                                        decltype(ConvKernel::run) run) {
+    using Kernel = TransformedKernel<Form, lanes>;
+    return {name, isa, refuses, Kernel::packed_bytes, Kernel::pack, Kernel::scratch_bytes, Kernel::units, run};
+}
 
 }  // namespace
 }  // namespace octet::kernels

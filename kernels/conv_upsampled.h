@@ -21,10 +21,8 @@ namespace octet::kernels {
 namespace {
 
 OCTET_INLINE const char* upsampled_refuses(const ConvParams& p, int lanes) {
+    if (const char* why = conv_refuses(p, ConvInput::u8, false, true)) return why;
     if (!p.upsampled) return "not upsampled";
-    if (p.input != ConvInput::u8) return "16-bit activations";
-    if (p.groups != 1) return "grouped convolution";
-    if (p.adds_partial) return "partial sums";
     if (p.kernel_h != 3 || p.kernel_w != 3 || p.pad_top != 1 || p.pad_left != 1) return "not 3x3 with padding 1";
     if (p.stride_h != 1 || p.stride_w != 1 || p.dilation_h != 1 || p.dilation_w != 1) return "strided or dilated";
     if (p.cin < lanes || p.cout < lanes) return "too few channels to pay for the transforms";

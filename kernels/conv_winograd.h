@@ -27,10 +27,7 @@ constexpr int winograd_fold(const ConvParams& p) {
 
 // folds: whether the instruction set has load_folded().
 OCTET_INLINE const char* winograd_refuses(const ConvParams& p, const int8_t* weights, int lanes, bool folds) {
-    if (p.upsampled) return "upsampled";
-    if (p.input != ConvInput::u8) return "16-bit activations";
-    if (p.groups != 1) return "grouped convolution";
-    if (p.adds_partial) return "partial sums";
+    if (const char* why = conv_refuses(p, ConvInput::u8, false, false)) return why;
     if (p.stride_h != p.stride_w || p.stride_h > (folds ? 2 : 1)) return "strided";
     if (p.dilation_h != 1 || p.dilation_w != 1) return "dilated";
     const int fold = winograd_fold(p);

@@ -35,4 +35,18 @@ Result<std::vector<std::int32_t>> nearest_sources(const Graph& graph, const Node
     return sources;
 }
 
+bool doubles_pixels(const Graph& graph, const Node& resize) {
+    for (const int axis : {2, 3}) {
+        const auto sources = nearest_sources(graph, resize, axis);
+        const auto& from = graph.value(resize.inputs[0]).shape;
+        if (!sources || static_cast<std::int64_t>(sources->size()) != 2 * (*from)[static_cast<std::size_t>(axis)]) {
+            return false;
+        }
+        for (std::size_t i = 0; i < sources->size(); ++i) {
+            if ((*sources)[i] != static_cast<std::int32_t>(i / 2)) return false;
+        }
+    }
+    return true;
+}
+
 }  // namespace octet

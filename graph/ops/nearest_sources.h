@@ -11,4 +11,7 @@ namespace octet {
 // or W coordinates. The inputs but the first must be constant.
 Result<std::vector<std::int32_t>> nearest_sources(const Graph& graph, const Node& resize, int axis);
 
+// Whether a nearest Resize makes 2×2 copies of each pixel.
+bool doubles_pixels(const Graph& graph, const Node& resize);
+
 }  // namespace octet

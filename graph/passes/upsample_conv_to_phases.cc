@@ -56,20 +56,6 @@ Tensor phase_bias(const Tensor& bias) {
     return result;
 }
 
-bool doubles_pixels(const Graph& graph, const Node& node) {
-    for (const int axis : {2, 3}) {
-        const auto sources = nearest_sources(graph, node, axis);
-        const auto& from = graph.value(node.inputs[0]).shape;
-        if (!sources || static_cast<std::int64_t>(sources->size()) != 2 * (*from)[static_cast<std::size_t>(axis)]) {
-            return false;
-        }
-        for (std::size_t i = 0; i < sources->size(); ++i) {
-            if ((*sources)[i] != static_cast<std::int32_t>(i / 2)) return false;
-        }
-    }
-    return true;
-}
-
 bool is_same_size_3x3(const Graph& graph, const Node& node) {
     if (node.op != "Conv" || node.attributes.integer("group", 1) != 1 || !passes::explicit_padding(node)) return false;
     const Tensor* weights = graph.constant(node.inputs[1]);

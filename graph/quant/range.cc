@@ -17,12 +17,10 @@ constexpr std::array<std::pair<std::string_view, Method>, 4> method_names{{
     {"mse", Method::mse},
 }};
 
-// D(i) of the header.
-double divergence(std::span<const std::uint64_t> bins, std::size_t i, std::size_t levels, std::uint64_t outliers,
+// D(i) of the header; inside: how many of the `total` values lie below bin i.
+double divergence(std::span<const std::uint64_t> bins, std::size_t i, std::size_t levels, std::uint64_t inside,
                   std::uint64_t total) {
     constexpr double epsilon = 1e-9;
-    std::uint64_t inside = 0;
-    for (std::size_t b = 0; b < i; ++b) inside += bins[b];
     if (inside == 0) return std::numeric_limits<double>::infinity();
     double sum = 0;
     for (std::size_t level = 0; level < levels; ++level) {
@@ -36,7 +34,7 @@ double divergence(std::span<const std::uint64_t> bins, std::size_t i, std::size_
         }
         const double q = filled ? static_cast<double>(mass) / static_cast<double>(filled * inside) : 0.0;
         for (std::size_t b = begin; b < end; ++b) {
-            const std::uint64_t count = bins[b] + (b == i - 1 ? outliers : 0);
+            const std::uint64_t count = bins[b] + (b == i - 1 ? total - inside : 0);
             if (count == 0) continue;
             const double p = static_cast<double>(count) / static_cast<double>(total);
             sum += p * std::log(p / (bins[b] != 0 ? q : epsilon));
@@ -167,7 +165,7 @@ EntropyResult entropy_threshold(const Histogram& histogram, int levels) {
     double least = std::numeric_limits<double>::infinity();
     std::size_t best = histogram_bins - 1;
     for (std::size_t i = first; i < histogram_bins; ++i) {
-        const double d = divergence(bins, i, first, total - inside, total);
+        const double d = divergence(bins, i, first, inside, total);
         result.divergence.push_back(static_cast<float>(d));
         const bool allowed = static_cast<double>(total - inside) <= entropy_outliers * static_cast<double>(total);
         if (allowed && d < least) {

@@ -197,10 +197,7 @@ void conv_row<Avx2, 2>(const ConvRow& row, int first_channel) {
 }
 
 const char* refuses(const ConvParams& p, const int8_t*) {
-    if (p.input != ConvInput::u8) return "16-bit activations";
-    if (p.upsampled) return "upsampled";
-    if (p.adds_partial && conv_grouping(p, step_lanes).pixels > 1) return "partial sums of few channels";
-    return p.groups == 1 ? nullptr : "grouped convolution";
+    return conv_refuses(p, ConvInput::u8, conv_grouping(p, step_lanes).pixels == 1, false);
 }
 
 struct PackedLayout {

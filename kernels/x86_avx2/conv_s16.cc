@@ -63,9 +63,7 @@ struct Avx2 {
 };
 
 const char* refuses(const ConvParams& p, const int8_t*) {
-    if (p.input != ConvInput::s16) return "activations of another width";
-    if (p.adds_partial || p.upsampled) return "partial sums or upsampling";
-    return p.groups == 1 ? nullptr : "grouped convolution";
+    return conv_refuses(p, ConvInput::s16, false, false);
 }
 
 size_t packed_bytes(const ConvParams& p, const int8_t*) {

@@ -100,10 +100,7 @@ struct Avx512Vnni {
 
 template <ConvInput input>
 const char* refuses(const ConvParams& p, const int8_t*) {
-    if (p.input != input) return "activations of another width";
-    if (p.upsampled) return "upsampled";
-    if (p.adds_partial && conv_grouping(p, lanes).pixels > 1) return "partial sums of few channels";
-    return p.groups == 1 ? nullptr : "grouped convolution";
+    return conv_refuses(p, input, conv_grouping(p, lanes).pixels == 1, false);
 }
 
 size_t packed_bytes(const ConvParams& p, const int8_t*) {

@@ -27,9 +27,7 @@ int outputs_of(const ConvParams& p) {
 }
 
 const char* refuses(const ConvParams& p, const int8_t*) {
-    if (p.input != ConvInput::u8) return "16-bit activations";
-    if (p.groups != 1) return "grouped convolution";
-    if (p.adds_partial || p.upsampled) return "partial sums or upsampling";
+    if (const char* why = conv_refuses(p, ConvInput::u8, false, false)) return why;
     if (p.cout > 4) return "more than 4 output channels";
     if (quads_of(p) != 1 && quads_of(p) != 2 && quads_of(p) != 4) return "not 4, 8 or 16 input channels";
     if (p.stride_w != 1 || p.dilation_w != 1) return "strided or dilated";

@@ -1,18 +1,17 @@
-#pragma once
-
-// conv_transformed.h with vpdpwssd: int16 x int16 pairs into int32.
-// In an unnamed namespace on purpose: each file compiles a private copy.
+// The forms of conv_transformed.h with vpdpwssd: int16 x int16 pairs into int32.
 
 #include "kernels/conv_transformed.h"
 
 #include <immintrin.h>
 
+#include "kernels/conv_upsampled.h"
+#include "kernels/conv_winograd.h"
 #include "kernels/x86_avx512vnni/conv_epilogue.h"
 
 namespace octet::kernels {
 namespace {
 
-constexpr int transformed_lanes = 16;
+constexpr int vector_lanes = 16;
 
 struct ProductsAvx512Vnni {
     using Vector = __m512i;
@@ -28,7 +27,7 @@ struct ProductsAvx512Vnni {
 template <FusedKind kind>
 struct TransformedAvx512Vnni {
     using Products = ProductsAvx512Vnni;
-    static constexpr int lanes = transformed_lanes;
+    static constexpr int lanes = vector_lanes;
     static constexpr bool folds = false;  // 12 of 32 lanes would be in use
 
     using I16 __attribute__((vector_size(64), may_alias)) = int16_t;
@@ -53,32 +52,44 @@ struct TransformedAvx512Vnni {
                                         int height, int pitch) {
         for (int i = 0; i < height; ++i, ++row.y, y += pitch) {
             const auto* sums = reinterpret_cast<const __m512i*>(y);
-            if constexpr (kind == FusedKind::no) {
-                if constexpr (vectors == 1) {
-                    epilogue.store_vectors(*row.call, sums, width, row.y, x);
-                } else {
-                    epilogue.store_pixels(*row.call, sums, width, row.y, x);
-                }
-                continue;
+            if constexpr (vectors == 1) {
+                epilogue.store_vectors(*row.call, sums, width, row.y, x);
             } else {
-                for (int j = 0; j < width; j += 4, sums += 4 * vectors) {
-                    const int left = width - j;
-                    if constexpr (vectors == 1) {
-                        const __m512i v[4] = {sums[0], sums[1], sums[2], sums[3]};
-                        epilogue.template store_fused<kind>(epilogue.fused, *row.call, v, left < 4 ? left : 4, row.y,
-                                                            x + j);
-                    } else if (left >= 4) {
-                        const __m512i acc[4][vectors] = {
+                int j = 0;
+                if constexpr (kind != FusedKind::no) {
+                    for (; j + 4 <= width; j += 4, sums += 8) {
+                        const __m512i acc[4][2] = {
                             {sums[0], sums[1]}, {sums[2], sums[3]}, {sums[4], sums[5]}, {sums[6], sums[7]}};
                         epilogue.template store_fused<kind>(*row.call, acc, row.y, x + j);
-                    } else {
-                        epilogue.store_pixels(*row.call, sums, left, row.y, x + j);
                     }
                 }
+                if (j < width) epilogue.store_pixels(*row.call, sums, width - j, row.y, x + j);
             }
         }
     }
 };
 
+const char* refuses_winograd(const ConvParams& p, const int8_t* weights) {
+    return winograd_refuses(p, weights, vector_lanes, false);
+}
+
+const char* refuses_upsampled(const ConvParams& p, const int8_t*) {
+    return upsampled_refuses(p, vector_lanes);
+}
+
+template <typename Form>
+void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) noexcept {
+    for_fused_kind(call, [&](auto kind) {
+        transformed_run<TransformedAvx512Vnni<decltype(kind)::value>, Form>(call, unit_begin, unit_end, scratch);
+    });
+}
+
 }  // namespace
+
+extern const ConvKernel conv_winograd_u8s8_14x32_avx512vnni, conv_upsampled_u8s8_14x32_avx512vnni;
+constinit const ConvKernel conv_winograd_u8s8_14x32_avx512vnni = transformed_kernel<Winograd, vector_lanes>(
+    "conv_winograd_u8s8_14x32_avx512vnni", Isa::avx512vnni, refuses_winograd, run<Winograd>);
+constinit const ConvKernel conv_upsampled_u8s8_14x32_avx512vnni = transformed_kernel<Upsampled, vector_lanes>(
+    "conv_upsampled_u8s8_14x32_avx512vnni", Isa::avx512vnni, refuses_upsampled, run<Upsampled>);
+
 }  // namespace octet::kernels

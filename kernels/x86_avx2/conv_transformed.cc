@@ -1,12 +1,11 @@
-#pragma once
-
-// conv_transformed.h with vpmaddwd: int16 x int16 pairs into int32.
-// In an unnamed namespace on purpose: each file compiles a private copy.
+// The forms of conv_transformed.h with vpmaddwd: int16 x int16 pairs into int32.
 
 #include "kernels/conv_transformed.h"
 
 #include <immintrin.h>
 
+#include "kernels/conv_upsampled.h"
+#include "kernels/conv_winograd.h"
 #include "kernels/x86_avx2/conv_epilogue.h"
 
 namespace octet::kernels {
@@ -70,15 +69,30 @@ struct TransformedAvx2 {
         if constexpr (vectors == 2) {
             epilogue.store(row, sums, width, x, height, pitch);
         } else {
-            for (int i = 0; i < height; ++i, ++row.y, sums += pitch) {
-                for (int j = 0; j < width; j += 2) {
-                    const bool second = j + 1 < width;
-                    epilogue.store(row, sums[j], sums[second ? j + 1 : j], second, x + j);
-                }
-            }
+            for (int i = 0; i < height; ++i, ++row.y, sums += pitch) epilogue.store(row, sums, width, x);
         }
     }
 };
 
+const char* refuses_winograd(const ConvParams& p, const int8_t* weights) {
+    return winograd_refuses(p, weights, TransformedAvx2::lanes, TransformedAvx2::folds);
+}
+
+const char* refuses_upsampled(const ConvParams& p, const int8_t*) {
+    return upsampled_refuses(p, TransformedAvx2::lanes);
+}
+
+template <typename Form>
+void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) noexcept {
+    transformed_run<TransformedAvx2, Form>(call, unit_begin, unit_end, scratch);
+}
+
 }  // namespace
+
+extern const ConvKernel conv_winograd_u8s8_6x16_avx2, conv_upsampled_u8s8_6x16_avx2;
+constinit const ConvKernel conv_winograd_u8s8_6x16_avx2 = transformed_kernel<Winograd, TransformedAvx2::lanes>(
+    "conv_winograd_u8s8_6x16_avx2", Isa::avx2, refuses_winograd, run<Winograd>);
+constinit const ConvKernel conv_upsampled_u8s8_6x16_avx2 = transformed_kernel<Upsampled, TransformedAvx2::lanes>(
+    "conv_upsampled_u8s8_6x16_avx2", Isa::avx2, refuses_upsampled, run<Upsampled>);
+
 }  // namespace octet::kernels
