@@ -11,9 +11,9 @@
 
 #include "apps/common/bench_report.h"
 #include "apps/common/cli.h"
-#include "apps/common/file.h"
 #include "apps/common/host.h"
 #include "apps/common/stopwatch.h"
+#include "base/file.h"
 #include "engine/session.h"
 #include "frontends/onnx/importer.h"
 #include "graph/passes/pass.h"

@@ -8,9 +8,9 @@
 
 #include "apps/common/cli.h"
 #include "apps/common/evaluate.h"
-#include "apps/common/file.h"
 #include "apps/common/progress.h"
 #include "apps/common/table.h"
+#include "base/file.h"
 
 namespace octet::apps {
 namespace {

@@ -9,11 +9,11 @@
 #include <random>
 
 #include "apps/common/cli.h"
-#include "apps/common/file.h"
 #include "apps/common/npy.h"
 #include "apps/common/stopwatch.h"
 #include "apps/common/table.h"
 #include "apps/common/yolop.h"
+#include "base/file.h"
 
 namespace octet::apps {
 namespace {

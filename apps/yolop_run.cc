@@ -7,12 +7,12 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/cli.h"
-#include "apps/common/file.h"
 #include "apps/common/npy.h"
 #include "apps/common/overlay.h"
 #include "apps/common/progress.h"
 #include "apps/common/stopwatch.h"
 #include "apps/common/yolop.h"
+#include "base/file.h"
 
 namespace octet::apps {
 namespace {

@@ -3,7 +3,7 @@
 #include <limits>
 #include <numeric>
 
-#include "engine/aligned_memory.h"
+#include "base/aligned_memory.h"
 #include "engine/step_common.h"
 #include "kernels/batchnorm.h"
 #include "kernels/concat.h"

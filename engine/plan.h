@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/thread_pool.h"
+#include "base/thread_pool.h"
 #include "graph/ir/graph.h"
 #include "kernels/dispatch.h"
 #include "kernels/tensor_view.h"

@@ -3,7 +3,7 @@
 #include <chrono>
 #include <thread>
 
-#include "engine/aligned_memory.h"
+#include "base/aligned_memory.h"
 #include "engine/lowering.h"
 #include "engine/plan.h"
 #include "graph/ops/infer.h"

@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "engine/plan.h"
 #include "graph/ir/graph.h"
-#include "graph/ir/result.h"
 #include "graph/ir/tensor.h"
 
 namespace octet::engine {

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Fails if a source file includes what its folder may not: scripts/check_includes.sh [ROOT]
 #
-#   kernels -> nothing           frontends -> graph           apps, tests, bench -> everything
-#   graph   -> kernels           engine    -> graph, kernels
+#   base, kernels -> nothing             engine -> graph, kernels, base
+#   graph         -> kernels, base       apps, tests, bench -> everything
+#   frontends     -> graph, base
 #
 # Instruction-set folders of kernels/ see intrinsics, <cstdint> and kernel headers only; protobuf is seen by
 # frontends/onnx and its tests; quoted includes are paths from the root; headers begin with #pragma once.
 set -euo pipefail
 cd "${1:-$(dirname "${BASH_SOURCE[0]}")/..}"
 
-mapfile -d '' files < <(find apps bench engine frontends graph kernels tests -type f \( -name '*.cc' -o -name '*.h' \) \
+mapfile -d '' files < <(find apps base bench engine frontends graph kernels tests -type f \( -name '*.cc' -o -name '*.h' \) \
     -print0 2>/dev/null | sort -z)
 if ((${#files[@]} == 0)); then
     echo "check_includes: no source files under $PWD" >&2
@@ -18,10 +19,11 @@ fi
 
 awk '
     BEGIN {
+        may["base"] = "base"
         may["kernels"] = "kernels"
-        may["graph"] = "graph kernels"
-        may["frontends"] = "frontends graph"
-        may["engine"] = "engine graph kernels"
+        may["graph"] = "graph kernels base"
+        may["frontends"] = "frontends graph base"
+        may["engine"] = "engine graph kernels base"
         sees_protobuf = "^(tests/)?frontends/onnx/"
     }
     function complain(text) {

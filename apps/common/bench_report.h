@@ -10,7 +10,7 @@
 
 #include "apps/common/statistics.h"
 #include "apps/common/table.h"
-#include "graph/ir/result.h"
+#include "base/result.h"
 
 namespace octet::apps {
 

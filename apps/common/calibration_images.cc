@@ -5,8 +5,8 @@
 #include <system_error>
 
 #include "apps/common/evaluate.h"
-#include "apps/common/file.h"
 #include "apps/common/letterbox.h"
+#include "base/file.h"
 
 namespace octet::apps {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "graph/ir/result.h"
+#include "base/result.h"
 
 namespace octet::apps {
 

@@ -4,7 +4,7 @@
 #include <set>
 #include <sstream>
 
-#include "apps/common/file.h"
+#include "base/file.h"
 
 namespace octet::apps {
 namespace {

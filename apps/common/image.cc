@@ -15,8 +15,8 @@
 #include <memory>
 #include <optional>
 
-#include "apps/common/file.h"
 #include "apps/common/jpeg.h"
+#include "base/file.h"
 
 namespace octet::apps {
 namespace {

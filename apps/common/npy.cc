@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "apps/common/file.h"
+#include "base/file.h"
 
 namespace octet::apps {
 namespace {

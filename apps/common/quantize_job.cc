@@ -7,9 +7,9 @@
 #include "apps/common/calibration_cache.h"
 #include "apps/common/detections.h"
 #include "apps/common/evaluate.h"
-#include "apps/common/file.h"
 #include "apps/common/report_data.h"
-#include "engine/thread_pool.h"
+#include "base/file.h"
+#include "base/thread_pool.h"
 #include "frontends/onnx/exporter.h"
 #include "frontends/onnx/importer.h"
 #include "graph/ir/verify.h"
@@ -67,7 +67,7 @@ Result<quant::Calibration> calibration_for(const QuantizeJob& job, const quant::
     return calibration;
 }
 
-ParallelFor on_threads(engine::ThreadPool& pool) {
+ParallelFor on_threads(ThreadPool& pool) {
     return [&pool](std::int64_t count, const std::function<void(std::int64_t)>& body) {
         pool.run(count, 1, [&](std::int64_t begin, std::int64_t end, int) {
             for (std::int64_t i = begin; i < end; ++i) body(i);
@@ -119,7 +119,7 @@ std::vector<std::pair<std::string, std::string>> describe_model(const quant::Qua
 
 Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& progress) {
     const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-    engine::ThreadPool pool(job.threads > 0 ? job.threads : cores);
+    ThreadPool pool(job.threads > 0 ? job.threads : cores);
     job.options.parallel_for = on_threads(pool);
     job.options.progress = progress;
 

@@ -6,8 +6,8 @@
 #include <map>
 
 #include "apps/common/evaluate.h"
-#include "apps/common/file.h"
 #include "apps/common/report_yolop.h"
+#include "base/file.h"
 
 namespace octet::apps {
 namespace {

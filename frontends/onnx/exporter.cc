@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/file.h"
 #include "frontends/onnx/lower.h"
 #include "frontends/onnx/opset.h"
 #include "frontends/onnx/tensor_codec.h"
-#include "graph/ir/output_file.h"
 #include "octet_onnx.pb.h"
 
 namespace octet::onnx {

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "graph/ir/result.h"
+#include "base/result.h"
 
 namespace octet::onnx_schema {
 class TensorProto;

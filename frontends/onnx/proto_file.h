@@ -6,7 +6,7 @@
 #include <span>
 #include <string>
 
-#include "graph/ir/result.h"
+#include "base/result.h"
 
 namespace google::protobuf {
 class MessageLite;

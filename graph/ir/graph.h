@@ -15,8 +15,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "graph/ir/attributes.h"
-#include "graph/ir/result.h"
 #include "graph/ir/tensor.h"
 
 namespace octet {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "graph/ir/result.h"
+#include "base/result.h"
 
 namespace octet {
 

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/result.h"
 #include "graph/ir/dtype.h"
-#include "graph/ir/result.h"
 #include "graph/ir/shape.h"
 
 namespace octet {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "graph/ir/result.h"
+#include "base/result.h"
 #include "graph/ir/tensor.h"
 
 namespace octet::ops {

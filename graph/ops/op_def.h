@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "graph/ir/graph.h"
-#include "graph/ir/result.h"
 
 namespace octet {
 

@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "apps/common/npy.h"
-#include "graph/ir/output_file.h"
+#include "base/file.h"
 #include "tests/apps/program.h"
 #include "tests/apps/tiny_network.h"
 

@@ -5,7 +5,7 @@
 
 #include <fstream>
 
-#include "apps/common/file.h"
+#include "base/file.h"
 #include "tests/apps/test_files.h"
 
 namespace octet::apps {

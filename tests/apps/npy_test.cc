@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "apps/common/file.h"
+#include "base/file.h"
 #include "tests/apps/test_files.h"
 
 namespace octet::apps {

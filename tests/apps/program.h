@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <string>
 
-#include "apps/common/file.h"
+#include "base/file.h"
 #include "tests/apps/test_files.h"
 
 namespace octet::apps {

@@ -1,4 +1,4 @@
-#include "engine/thread_pool.h"
+#include "base/thread_pool.h"
 
 #include <algorithm>
 
@@ -6,7 +6,7 @@
 #include <immintrin.h>
 #endif
 
-namespace octet::engine {
+namespace octet {
 namespace {
 
 // The steps of a network follow each other within microseconds, while waking a sleeping thread takes tens of them: a
@@ -87,4 +87,4 @@ void ThreadPool::worker_loop(int thread) {
     }
 }
 
-}  // namespace octet::engine
+}  // namespace octet

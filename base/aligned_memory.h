@@ -4,7 +4,7 @@
 #include <memory>
 #include <new>
 
-namespace octet::engine {
+namespace octet {
 
 struct AlignedDelete {
     std::align_val_t alignment{};
@@ -12,8 +12,8 @@ struct AlignedDelete {
 };
 using AlignedBytes = std::unique_ptr<std::byte[], AlignedDelete>;
 
-// Memory aligned to kernels::buffer_alignment at least. Large blocks ask for huge pages, as far as the system has them:
+// Memory aligned to 64 bytes at least. Large blocks ask for huge pages, as far as the system has them:
 // a run passes through all weights once, and each small page costs it a walk through the page tables.
 AlignedBytes aligned_bytes(std::size_t size);
 
-}  // namespace octet::engine
+}  // namespace octet

@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace octet::engine {
+namespace octet {
 
 // A team of threads that run one loop together. The caller is one of them, so ThreadPool(1) starts none.
 // No call allocates. One loop at a time: run() must not be called from within a body, nor from two threads at once.
@@ -51,4 +51,4 @@ class ThreadPool {
     bool stop_ = false;
 };
 
-}  // namespace octet::engine
+}  // namespace octet

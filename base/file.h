@@ -9,15 +9,17 @@
 #include <string_view>
 #include <vector>
 
-#include "graph/ir/result.h"
+#include "base/result.h"
 
-namespace octet::apps {
+namespace octet {
 
 // The file's bytes. More than `limit` bytes, a folder or an unreadable path are errors that name the file.
 Result<std::vector<std::uint8_t>> read_file(const std::string& path, std::size_t limit);
 
 // The file appears under its name only when it is complete: it is written beside it and renamed. Missing folders are
-// made. On an error nothing is left behind.
+// made. On an error, a full disk for one, nothing is left behind. Errors name the file. What is there already and no
+// regular file, a device or a pipe, is written to instead.
+Result<void> write_file(const std::string& path, std::span<const std::byte> bytes);
 Result<void> write_file(const std::string& path, std::span<const std::uint8_t> bytes);
 Result<void> write_file(const std::string& path, std::string_view text);
 
@@ -27,4 +29,4 @@ std::string stem_of(const std::string& path);
 // of dots only, or none, is "_" too.
 std::string file_name_for(const std::string& name);
 
-}  // namespace octet::apps
+}  // namespace octet

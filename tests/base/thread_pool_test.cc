@@ -1,10 +1,10 @@
-#include "engine/thread_pool.h"
+#include "base/thread_pool.h"
 
 #include <gtest/gtest.h>
 
 #include <numeric>
 
-namespace octet::engine {
+namespace octet {
 namespace {
 
 TEST(ThreadPool, EveryIndexRunsOnceWhateverTheGrain) {
@@ -45,4 +45,4 @@ TEST(ThreadPool, WakesAfterTheWorkersHaveGoneToSleep) {
 }
 
 }  // namespace
-}  // namespace octet::engine
+}  // namespace octet
