@@ -9,11 +9,15 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <map>
+#include <utility>
 
 #include "base/file_descriptor.h"
 
 namespace octet {
 namespace {
+
+namespace fs = std::filesystem;
 
 bool write_all(int descriptor, std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
@@ -23,13 +27,6 @@ bool write_all(int descriptor, std::span<const std::byte> bytes) {
         bytes = bytes.subspan(static_cast<std::size_t>(written));
     }
     return true;
-}
-
-// mkostemp makes private files; an ordinary new file has what the process's mask leaves.
-bool set_ordinary_mode(int descriptor) {
-    const mode_t mask = ::umask(0);
-    ::umask(mask);
-    return ::fchmod(descriptor, 0666 & ~mask) == 0;
 }
 
 tl::unexpected<Error> cannot_be_written(const std::string& path, int reason) {
@@ -42,6 +39,110 @@ Result<void> write_into(const std::string& path, std::span<const std::byte> byte
     if (file.get() < 0 || !write_all(file.get(), bytes) || !file.close()) return cannot_be_written(path, errno);
     return {};
 }
+
+fs::path folder_of(const fs::path& path) {
+    return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+// What the bytes for `path` go to.
+struct Target {
+    fs::path path;            // behind symbolic links, also where the last of them names no file yet
+    bool is_special = false;  // a device or a pipe
+};
+
+Result<Target> target_of(const std::string& path) {
+    std::error_code error;
+    Target target{path};
+    const fs::file_type type = fs::status(path, error).type();
+    if (type == fs::file_type::none) return cannot_be_written(path, error.value());  // a circle of links, for one
+    if (type == fs::file_type::directory || !target.path.has_filename()) return cannot_be_written(path, EISDIR);
+    target.is_special = type != fs::file_type::regular && type != fs::file_type::not_found;
+    while (!target.is_special && fs::is_symlink(fs::symlink_status(target.path, error))) {
+        const fs::path next = fs::read_symlink(target.path, error);
+        if (error) return cannot_be_written(path, error.value());
+        target.path = target.path.parent_path() / next;
+    }
+    return target;
+}
+
+// Of what is not there, the nearest folder above that is; `named` stands in errors.
+Result<void> check_folder(fs::path folder, const std::string& named) {
+    std::error_code error;
+    fs::file_type type = fs::status(folder, error).type();
+    for (; type == fs::file_type::not_found; type = fs::status(folder, error).type()) folder = folder_of(folder);
+    if (type == fs::file_type::none) return cannot_be_written(named, error.value());
+    if (type != fs::file_type::directory)
+        return fail(ErrorCode::io, "{}: cannot be written: {} is no folder", named, folder.string());
+    if (::access(folder.c_str(), W_OK | X_OK) != 0)
+        return fail(ErrorCode::io, "{}: cannot be written: folder {}: {}", named, folder.string(),
+                    std::strerror(errno));
+    return {};
+}
+
+// Equal for two names of one file, existing or not.
+std::string identity_of(const std::string& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0) return fmt::format("{}:{}", status.st_dev, status.st_ino);
+    std::error_code error;
+    const auto target = target_of(path);
+    return fs::weakly_canonical(fs::absolute(target ? target->path : fs::path(path), error), error).string();
+}
+
+// A new file that has no name before it is complete, so that a program that is killed leaves nothing. File systems
+// without such files get one with a name of its own, which goes when writing fails.
+class NewFile {
+  public:
+    explicit NewFile(fs::path folder) : folder_(std::move(folder)), file_(-1) {
+        if (::access("/proc/self/fd", X_OK) == 0)  // where such a file is given its name
+            file_ = FileDescriptor(::open(folder_.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, mode));
+        if (is_open()) return;
+        file_ = FileDescriptor(with_new_name(
+            [](const char* name) { return ::open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode); }));
+    }
+    NewFile(const NewFile&) = delete;
+    NewFile& operator=(const NewFile&) = delete;
+    ~NewFile() {
+        if (!temporary_.empty()) ::unlink(temporary_.c_str());
+    }
+
+    // Each false leaves the reason in errno.
+    bool is_open() const { return file_.get() >= 0; }
+    bool write(std::span<const std::byte> bytes) { return write_all(file_.get(), bytes); }
+    bool appear_as(const fs::path& path) {
+        if (temporary_.empty()) {
+            if (link(path.c_str()) == 0) return file_.close() || (::unlink(path.c_str()), false);
+            // Only renaming replaces a file.
+            if (errno != EEXIST || with_new_name([&](const char* name) { return link(name); }) < 0) return false;
+        }
+        if (!file_.close() || std::rename(temporary_.c_str(), path.c_str()) != 0) return false;
+        temporary_.clear();
+        return true;
+    }
+
+  private:
+    static constexpr mode_t mode = 0666;  // less what the process's mask takes away
+
+    int link(const char* name) const {
+        const std::string self = fmt::format("/proc/self/fd/{}", file_.get());
+        return ::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, name, AT_SYMLINK_FOLLOW);
+    }
+
+    // make(name) until a name is free; keeps the name when it succeeds, and gives what make() gives.
+    template <typename Make>
+    int with_new_name(Make make) {
+        for (int attempt = 0; attempt < 1000; ++attempt) {
+            const std::string name = folder_ / fmt::format(".octet-{}-{}", ::getpid(), attempt);
+            const int made = make(name.c_str());
+            if (made >= 0) temporary_ = name;
+            if (made >= 0 || errno != EEXIST) return made;
+        }
+        return -1;
+    }
+
+    fs::path folder_;
+    std::string temporary_;  // empty: the file has no name
+    FileDescriptor file_;
+};
 
 }  // namespace
 
@@ -64,33 +165,17 @@ Result<std::vector<std::uint8_t>> read_file(const std::string& path, std::size_t
     return bytes;
 }
 
-Result<void> write_file(const std::string& given_path, std::span<const std::byte> bytes) {
-    std::string path = given_path;
+Result<void> write_file(const std::string& path, std::span<const std::byte> bytes) {
+    OCTET_ASSIGN(const Target target, target_of(path));
+    if (target.is_special) return write_into(path, bytes);
+    const fs::path folder = folder_of(target.path);
     std::error_code error;
-    const std::filesystem::file_status status = std::filesystem::status(path, error);
-    if (std::filesystem::is_regular_file(status)) {
-        // Renaming onto a symbolic link would replace the link, not the file that it names.
-        if (std::filesystem::is_symlink(path, error)) path = std::filesystem::canonical(path, error).string();
-        if (error) return cannot_be_written(given_path, error.value());
-    } else if (std::filesystem::is_directory(status)) {
-        return cannot_be_written(path, EISDIR);
-    } else if (std::filesystem::exists(status)) {
-        return write_into(path, bytes);
-    }
-    const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-    if (!folder.empty()) std::filesystem::create_directories(folder, error);
+    fs::create_directories(folder, error);
     if (error) return fail(ErrorCode::io, "{}: its folder cannot be made: {}", path, error.message());
 
-    std::string temporary = path + ".XXXXXX";
-    FileDescriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
-    if (file.get() < 0) return fail(ErrorCode::io, "{}: cannot be created: {}", path, std::strerror(errno));
-    const bool written = set_ordinary_mode(file.get()) && write_all(file.get(), bytes) && file.close() &&
-                         std::rename(temporary.c_str(), path.c_str()) == 0;
-    if (!written) {
-        const int reason = errno;
-        ::unlink(temporary.c_str());
-        return cannot_be_written(path, reason);
-    }
+    NewFile file(folder);
+    if (!file.is_open()) return fail(ErrorCode::io, "{}: cannot be created: {}", path, std::strerror(errno));
+    if (!file.write(bytes) || !file.appear_as(target.path)) return cannot_be_written(path, errno);
     return {};
 }
 
@@ -102,8 +187,37 @@ Result<void> write_file(const std::string& path, std::string_view text) {
     return write_file(path, std::as_bytes(std::span(text)));
 }
 
+Result<void> check_writable(const std::string& path) {
+    OCTET_ASSIGN(const Target target, target_of(path));
+    if (!target.is_special) return check_folder(folder_of(target.path), path);
+    return ::access(path.c_str(), W_OK) == 0 ? Result<void>() : cannot_be_written(path, errno);
+}
+
+Result<void> check_folder_writable(const std::string& path) {
+    return check_folder(path, path);
+}
+
+Result<void> check_outputs(std::span<const std::string> outputs, std::span<const std::string> inputs) {
+    std::map<std::string, std::string> names;  // by identity
+    for (const std::string& input : inputs) names.emplace(identity_of(input), input);
+    const auto read = names;
+    for (const std::string& output : outputs) {
+        OCTET_ASSIGN(const Target target, target_of(output));
+        OCTET_TRY(check_writable(output));
+        if (target.is_special) continue;
+        const auto [other, fresh] = names.emplace(identity_of(output), output);
+        if (fresh) continue;
+        if (read.contains(other->first))
+            return fail(ErrorCode::invalid_argument, "{}: would replace {}, which is read; give another name", output,
+                        other->second == output ? "a file" : other->second);
+        return fail(ErrorCode::invalid_argument, "{}: would be written twice{}; give another name", output,
+                    other->second == output ? "" : fmt::format(" (it is {} too)", other->second));
+    }
+    return {};
+}
+
 std::string stem_of(const std::string& path) {
-    return std::filesystem::path(path).stem().string();
+    return fs::path(path).stem().string();
 }
 
 std::string file_name_for(const std::string& name) {

@@ -16,12 +16,19 @@ namespace octet {
 // The file's bytes. More than `limit` bytes, a folder or an unreadable path are errors that name the file.
 Result<std::vector<std::uint8_t>> read_file(const std::string& path, std::size_t limit);
 
-// The file appears under its name only when it is complete: it is written beside it and renamed. Missing folders are
-// made. On an error, a full disk for one, nothing is left behind. Errors name the file. What is there already and no
-// regular file, a device or a pipe, is written to instead.
+// The file appears under its name only when it is complete. Missing folders are made. On an error, a full disk for one,
+// or when the program is killed, nothing is left behind and what was there before stays. Errors name the file. Symbolic
+// links are followed. What is there already and no regular file, a device or a pipe, is written to instead.
 Result<void> write_file(const std::string& path, std::span<const std::byte> bytes);
 Result<void> write_file(const std::string& path, std::span<const std::uint8_t> bytes);
 Result<void> write_file(const std::string& path, std::string_view text);
+
+// For before the work whose results go there: the error that write_file would meet at its end, as far as can be told
+// without making anything. That of a folder is about files in it; it need not be there yet.
+Result<void> check_writable(const std::string& path);
+Result<void> check_folder_writable(const std::string& path);
+// check_writable() of each output; and none may be one of the inputs or another output, by whatever name.
+Result<void> check_outputs(std::span<const std::string> outputs, std::span<const std::string> inputs);
 
 // "dir/scene-1.jpg" → "scene-1".
 std::string stem_of(const std::string& path);

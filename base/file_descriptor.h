@@ -10,8 +10,11 @@ namespace octet {
 class FileDescriptor {
   public:
     explicit FileDescriptor(int value) : value_(value) {}
-    FileDescriptor(const FileDescriptor&) = delete;
-    FileDescriptor& operator=(const FileDescriptor&) = delete;
+    FileDescriptor(FileDescriptor&& other) noexcept : value_(std::exchange(other.value_, -1)) {}
+    FileDescriptor& operator=(FileDescriptor&& other) noexcept {
+        std::swap(value_, other.value_);
+        return *this;
+    }
     ~FileDescriptor() {
         if (value_ >= 0) ::close(value_);
     }

@@ -74,26 +74,6 @@ TEST_F(FullDisk, FoldersThatCannotBe) {
     EXPECT_THAT(empty.err, HasSubstr(out_.path() + ": no JPEG, PNG or BMP file in this folder"));
 }
 
-TEST(WriteFile, GoesIntoDevicesAndThroughLinks) {
-    const TemporaryFolder folder;
-    const std::string text = "text";
-    const auto bytes = std::as_bytes(std::span(text));
-    const std::string device = folder / "device";
-    std::filesystem::create_symlink("/dev/full", device);
-    const auto full = octet::write_file(device, bytes);
-    ASSERT_FALSE(full);
-    EXPECT_THAT(full.error().message, HasSubstr("device: cannot be written: No space left on device"));
-    EXPECT_TRUE(std::filesystem::is_symlink(device));
-
-    ASSERT_TRUE(octet::write_file(folder / "target", {}));
-    std::filesystem::create_symlink("target", folder / "link");
-    ASSERT_TRUE(octet::write_file(folder / "link", bytes));
-    EXPECT_TRUE(std::filesystem::is_symlink(folder / "link"));
-    EXPECT_EQ(std::filesystem::file_size(folder / "target"), text.size());
-    EXPECT_FALSE(octet::write_file(folder.path(), bytes));
-    EXPECT_EQ(folder.file_count(), 3U) << "no temporary file stays";
-}
-
 // images [1,3,16,16] → Conv 'first' → Relu 'act' or another operator → Conv 'second' → y
 class Quantize : public testing::Test {
   protected:
