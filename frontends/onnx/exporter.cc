@@ -12,7 +12,7 @@
 namespace octet::onnx {
 namespace {
 
-// The IR version that came with opset 21.
+// The IR version that came with graph_opset.
 constexpr int ir_version = 10;
 
 struct AttributeWriter {
@@ -51,7 +51,7 @@ class Exporter {
     Result<std::string> run() {
         model_.set_ir_version(ir_version);
         model_.set_producer_name("octet");
-        model_.add_opset_import()->set_version(newest_opset);
+        model_.add_opset_import()->set_version(graph_opset);
         for (const auto& [key, value] : graph_.metadata) {
             auto* entry = model_.add_metadata_props();
             entry->set_key(key);

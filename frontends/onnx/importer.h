@@ -1,6 +1,6 @@
 #pragma once
 
-// ONNX file → graph IR. Opset 11 to 21; the result has the semantics of opset 21 whatever the file's opset.
+// ONNX file → graph IR. Opset 7 to 25; the result has the semantics of opset 21 whatever the file's opset.
 
 #include <cstddef>
 #include <map>

@@ -48,6 +48,9 @@ constexpr std::array type_codes = {
     TypeCode{21, "uint4", false, DType::float32, 0},
     TypeCode{22, "int4", false, DType::float32, 0},
     TypeCode{23, "float4e2m1", false, DType::float32, 0},
+    TypeCode{24, "float8e8m0", false, DType::float32, 0},
+    TypeCode{25, "uint2", false, DType::float32, 0},
+    TypeCode{26, "int2", false, DType::float32, 0},
 };
 
 Result<TypeCode> find_code(int code) {

@@ -90,6 +90,18 @@ inline void attribute(onnx_schema::NodeProto& node, const std::string& name, std
     proto.set_type(2);
     proto.set_i(value);
 }
+inline void attribute(onnx_schema::NodeProto& node, const std::string& name, float value) {
+    auto& proto = *node.add_attribute();
+    proto.set_name(name);
+    proto.set_type(1);
+    proto.set_f(value);
+}
+inline void attribute(onnx_schema::NodeProto& node, const std::string& name, const std::vector<float>& values) {
+    auto& proto = *node.add_attribute();
+    proto.set_name(name);
+    proto.set_type(6);
+    proto.mutable_floats()->Assign(values.begin(), values.end());
+}
 inline void attribute(onnx_schema::NodeProto& node, const std::string& name, const std::vector<std::int64_t>& values) {
     auto& proto = *node.add_attribute();
     proto.set_name(name);
