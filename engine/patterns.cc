@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "graph/ops/nearest_sources.h"
 #include "graph/ops/op_list.h"
 #include "kernels/make_fixed16.h"
 
@@ -356,7 +357,8 @@ std::optional<Pattern> PatternMatcher::match(NodeId quantize) const {
             }
             pattern.sources.clear();
         }
-        if (node->op == "MaxPool" || (node->op == "Resize" && node->attributes.text("mode", "nearest") == "nearest")) {
+        if (node->op == "MaxPool" ||
+            (node->op == "Resize" && nearest_sources(graph_, *node, 2) && nearest_sources(graph_, *node, 3))) {
             const auto x = source(node->inputs[0]);
             const bool plain = node->op == "Resize" ||
                                (node->outputs.size() == 1 &&

@@ -1,36 +1,37 @@
 #include "graph/ops/nearest_sources.h"
 
-#include "graph/ops/evaluator.h"
+#include "graph/ops/resize_plan.h"
 
 namespace octet {
 
-// The operator itself says it, asked with an image of its own coordinates.
+bool copies_values(const Node& resize) {
+    const auto attributes = ops::resize_attributes(resize);
+    return attributes && attributes->mode == ops::ResizeMode::nearest &&
+           attributes->transform != ops::ResizeTransform::tf_crop_and_resize;
+}
+
 Result<std::vector<std::int32_t>> nearest_sources(const Graph& graph, const Node& resize, int axis) {
-    const auto& from = graph.value(resize.inputs[0]).shape;
-    const auto& to = graph.value(resize.outputs[0]).shape;
-    if (!from || !to || from->size() != 4 || to->size() != 4 || (*from)[0] != (*to)[0] || (*from)[1] != (*to)[1]) {
+    OCTET_ASSIGN(const ops::ResizeAttributes attributes, ops::resize_attributes(resize));
+    if (!copies_values(resize)) return fail(ErrorCode::unsupported, "makes new values");
+    const auto& shape = graph.value(resize.inputs[0]).shape;
+    if (!shape || shape->size() != 4) return fail(ErrorCode::unsupported, "resizes no picture");
+    std::vector<const Tensor*> arguments(4, nullptr);
+    for (std::size_t i = 2; i < resize.inputs.size(); ++i) {
+        if (resize.inputs[i] == no_value) continue;
+        arguments[i] = graph.constant(resize.inputs[i]);
+        if (!arguments[i]) return fail(ErrorCode::unsupported, "its size is no constant");
+    }
+    ops::ResizeInputs given;
+    if (arguments[2]) given.scales = arguments[2]->to_float();
+    if (arguments[3]) given.sizes = arguments[3]->to_int64();
+    OCTET_ASSIGN(const auto axes, ops::resize_axes(resize, *shape, given));
+    if (!axes[0].is_copied() || !axes[1].is_copied()) {
         return fail(ErrorCode::unsupported, "resizes more than rows and columns");
     }
-    const Shape& in = *from;
-    const Shape& out = *to;
-    Tensor ramp(DType::float32, {1, 1, in[2], in[3]});
-    auto values = ramp.mutable_data<float>();
-    for (std::int64_t i = 0; i < in[2] * in[3]; ++i) {
-        values[static_cast<std::size_t>(i)] = static_cast<float>(axis == 2 ? i / in[3] : i % in[3]);
-    }
-    const Tensor sizes = Tensor::from<std::int64_t>({4}, {1, 1, out[2], out[3]});
-    std::vector<const Tensor*> arguments = {&ramp};
-    for (std::size_t i = 1; i < resize.inputs.size(); ++i) {
-        const Tensor* constant = graph.constant(resize.inputs[i]);
-        if (resize.inputs[i] != no_value && !constant) return fail(ErrorCode::unsupported, "its size is no constant");
-        arguments.push_back(constant);
-    }
-    if (arguments.size() > 3 && arguments[3]) arguments[3] = &sizes;
-    OCTET_ASSIGN(const auto picked, evaluate_node(resize, arguments));
-    const auto coordinates = picked.front().data<float>();
+    const ops::ResizeAxis& along = axes[static_cast<std::size_t>(axis)];
     std::vector<std::int32_t> sources;
-    for (std::int64_t i = 0; i < out[static_cast<std::size_t>(axis)]; ++i) {
-        sources.push_back(static_cast<std::int32_t>(coordinates[static_cast<std::size_t>(axis == 2 ? i * out[3] : i)]));
+    for (std::int64_t o = 0; o < along.out; ++o) {
+        sources.push_back(static_cast<std::int32_t>(ops::nearest_source(attributes, along, o)));
     }
     return sources;
 }

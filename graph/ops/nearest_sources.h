@@ -7,8 +7,11 @@
 
 namespace octet {
 
+// Whether every output of a Resize is one of its inputs: mode nearest, and no extrapolation around a crop.
+bool copies_values(const Node& resize);
+
 // Which pixel along `axis` (2: rows, 3: columns) each output pixel of a nearest Resize [N,C,h,w] → [N,C,H,W] copies: H
-// or W coordinates. The inputs but the first must be constant.
+// or W coordinates. An error when the Resize does anything else, or its inputs but the first are not constant.
 Result<std::vector<std::int32_t>> nearest_sources(const Graph& graph, const Node& resize, int axis);
 
 // Whether a nearest Resize makes 2×2 copies of each pixel.

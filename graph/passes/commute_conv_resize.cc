@@ -10,6 +10,7 @@
 #include <array>
 #include <set>
 
+#include "graph/ops/nearest_sources.h"
 #include "graph/passes/match.h"
 #include "graph/passes/pass.h"
 
@@ -30,10 +31,7 @@ bool one_of(const std::array<std::string_view, N>& list, std::string_view op) {
 
 // Nearest, [N,C,h,w] -> [N,C,H,W] with H >= h and W >= w, the factors given as scales or sizes that are constant.
 bool is_upsampling(const Graph& graph, const Node& node) {
-    if (node.op != "Resize" || node.attributes.text("mode", "nearest") != "nearest" || node.attributes.has("axes") ||
-        node.attributes.text("coordinate_transformation_mode", "half_pixel") == "tf_crop_and_resize") {
-        return false;
-    }
+    if (node.op != "Resize" || !copies_values(node) || node.attributes.has("axes")) return false;
     const auto& from = graph.value(node.inputs[0]).shape;
     const auto& to = graph.value(node.outputs[0]).shape;
     if (!from || !to || from->size() != 4 || to->size() != 4) return false;

@@ -5,13 +5,14 @@
 
 #include <algorithm>
 
+#include "graph/ops/nearest_sources.h"
 #include "graph/passes/pass.h"
 
 namespace octet {
 namespace {
 
 bool moves_values(const Node& node) {
-    if (node.op == "Resize") return node.attributes.text("mode", "nearest") == "nearest";
+    if (node.op == "Resize") return copies_values(node);
     return node.op == "MaxPool" || node.op == "Concat" || node.op == "Reshape" || node.op == "Transpose";
 }
 

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <string_view>
 
+#include "graph/ops/nearest_sources.h"
 #include "graph/ops/op_list.h"
 
 namespace octet::quant {
@@ -98,7 +99,7 @@ class Planner {
         if (op->quant != QuantRule::pass_through || node.outputs.empty()) return Role::float_only;
         // The indices of a MaxPool, interpolation and padding with another number than 0 leave the grid.
         if (node.op == "MaxPool" && node.outputs.size() > 1 && node.outputs[1] != no_value) return Role::float_only;
-        if (node.op == "Resize" && node.attributes.text("mode", "nearest") != "nearest") return Role::float_only;
+        if (node.op == "Resize" && !copies_values(node)) return Role::float_only;
         if (node.op == "Pad") return Role::float_only;
         return Role::pass_through;
     }

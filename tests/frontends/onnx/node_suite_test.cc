@@ -1,18 +1,22 @@
 // The ONNX backend node tests of Debian's libonnx-testdata. Each case is a model with inputs and expected outputs.
 //
 // A case is unsupported when octet says so itself: its importer or its shape inference return ErrorCode::unsupported.
-// Every other case has to give the expected outputs, within the tolerance of ONNX's own runner.
+// Every other case has to give the expected outputs, within the tolerance of ONNX's own runner, but for those where
+// octet follows ONNX Runtime instead. The environment variable OCTET_NODE_SUITE names another folder of such cases.
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "frontends/onnx/importer.h"
 #include "frontends/onnx/proto_file.h"
@@ -25,13 +29,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* suite_folder = "/usr/share/libonnx-testdata/data/node";
+std::string suite_folder() {
+    const char* other = std::getenv("OCTET_NODE_SUITE");
+    return other ? other : "/usr/share/libonnx-testdata/data/node";
+}
+
+// graph/ops/resize_plan.h says how they differ.
+constexpr std::array follow_onnx_runtime = {std::string_view("test_resize_downsample_scales_cubic_align_corners"),
+                                            std::string_view("test_resize_downsample_scales_linear_align_corners")};
+
 constexpr double relative_tolerance = 1e-3;
 constexpr double absolute_tolerance = 1e-7;
 // What is reached with the package of Debian 12. Raise it with every operator that is added.
-constexpr int least_passing = 702;
+constexpr int least_passing = 700;
 
-enum class Outcome { passed, unsupported, failed };
+enum class Outcome { passed, different, unsupported, failed };
 struct Verdict {
     Outcome outcome;
     std::string reason;
@@ -40,7 +52,7 @@ struct Verdict {
 std::vector<std::string> case_names() {
     std::vector<std::string> names;
     std::error_code error;
-    for (const auto& entry : fs::directory_iterator(suite_folder, error)) {
+    for (const auto& entry : fs::directory_iterator(suite_folder(), error)) {
         if (fs::exists(entry.path() / "model.onnx")) names.push_back(entry.path().filename().string());
     }
     std::sort(names.begin(), names.end());
@@ -48,7 +60,7 @@ std::vector<std::string> case_names() {
 }
 
 fs::path data_file(const std::string& name, const char* stem, int i) {
-    return fs::path(suite_folder) / name / "test_data_set_0" / fmt::format("{}_{}.pb", stem, i);
+    return fs::path(suite_folder()) / name / "test_data_set_0" / fmt::format("{}_{}.pb", stem, i);
 }
 
 constexpr int bfloat16 = 16;  // TensorProto.DataType
@@ -132,7 +144,7 @@ Verdict verdict_of(const Error& error) {
 
 Verdict run_case(const std::string& name) {
     onnx_schema::ModelProto model;
-    const fs::path path = fs::path(suite_folder) / name / "model.onnx";
+    const fs::path path = fs::path(suite_folder()) / name / "model.onnx";
     if (auto parsed = parse_file(path.string(), model, "an ONNX model"); !parsed) return verdict_of(parsed.error());
     const int inputs = model.graph().input_size();
     // A model that takes shapes, axes or sizes as inputs gets them as constants: all inputs but the first, or all.
@@ -154,11 +166,13 @@ Verdict run_case(const std::string& name) {
     }
     const auto actual = evaluate(*graph, *arguments);
     if (!actual) return {Outcome::failed, actual.error().message};
+    const bool differs = std::ranges::find(follow_onnx_runtime, name) != follow_onnx_runtime.end();
     for (std::size_t i = 0; i < actual->size(); ++i) {
         if (auto text = difference((*actual)[i], (*expected)[i])) {
-            return {Outcome::failed, fmt::format("output {}: {}", i, *text)};
+            return {differs ? Outcome::different : Outcome::failed, fmt::format("output {}: {}", i, *text)};
         }
     }
+    if (differs) return {Outcome::failed, "it gives the suite's outputs, not those of ONNX Runtime"};
     return {Outcome::passed, ""};
 }
 
@@ -180,7 +194,7 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(NodeSuite);
 TEST_P(NodeSuite, GivesTheExpectedOutputs) {
     const Verdict verdict = run_case(GetParam());
     if (verdict.outcome == Outcome::unsupported) GTEST_SKIP() << "unsupported: " << verdict.reason;
-    EXPECT_TRUE(verdict.outcome == Outcome::passed) << verdict.reason;
+    EXPECT_TRUE(verdict.outcome != Outcome::failed) << verdict.reason;
 }
 
 INSTANTIATE_TEST_SUITE_P(Onnx, NodeSuite, testing::ValuesIn(case_names()),
@@ -189,7 +203,7 @@ INSTANTIATE_TEST_SUITE_P(Onnx, NodeSuite, testing::ValuesIn(case_names()),
 // All cases in one process, which is what a slow build runs of this suite (CMakePresets.json).
 TEST(NodeSuiteSummary, PassesAsManyAsBefore) {
     const std::vector<std::string> names = case_names();
-    if (names.empty()) GTEST_SKIP() << "needs Debian's package libonnx-testdata in " << suite_folder;
+    if (names.empty()) GTEST_SKIP() << "needs Debian's package libonnx-testdata in " << suite_folder();
     int passed = 0;
     std::map<std::string, std::vector<std::string>> unsupported;
     for (const std::string& name : names) {
