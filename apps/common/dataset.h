@@ -1,6 +1,7 @@
 #pragma once
 
-// A labelled set of frames in a folder:
+// A labelled set of frames in a folder. Labels belong to the upright frame, the one that viewers and annotation tools
+// show: where a frame has an EXIF orientation, boxes and sizes are those of the turned picture.
 //   list.txt             a NAME a line
 //   images/NAME.jpg      (or .png)
 //   boxes/NAME.txt       a vehicle a line: x1 y1 x2 y2 in frame pixels

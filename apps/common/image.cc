@@ -16,6 +16,7 @@
 #include <optional>
 
 #include "apps/common/jpeg.h"
+#include "apps/common/orientation.h"
 #include "base/file.h"
 
 namespace octet::apps {
@@ -70,6 +71,18 @@ std::optional<Size> size_of(Bytes bytes, bool png) {
     return Size{width, std::abs(std::int64_t{height})};  // below 0: a BMP whose first row is the top one
 }
 
+// The data of a PNG's chunk eXIf, which may stand before the pixels or behind them; empty when there is none.
+Bytes png_exif(Bytes bytes) {
+    constexpr std::size_t signature = 8, chunk_start = 8, checksum = 4;
+    for (std::size_t at = signature; bytes.size() - at >= chunk_start + checksum;) {
+        const std::size_t length = big_endian(bytes, at);
+        if (length > bytes.size() - at - chunk_start - checksum) return {};
+        if (starts_with(bytes.subspan(at + 4), {'e', 'X', 'I', 'f'})) return bytes.subspan(at + chunk_start, length);
+        at += chunk_start + length + checksum;
+    }
+    return {};
+}
+
 void append_bytes(void* context, void* data, int size) {
     auto* out = static_cast<std::vector<std::uint8_t>*>(context);
     const auto* bytes = static_cast<const std::uint8_t*>(data);
@@ -109,11 +122,11 @@ Result<Image> decode_image(Bytes bytes, const std::string& name, int channels) {
         stbi_load_from_memory(bytes.data(), static_cast<int>(bytes.size()), &width, &height, &file_channels, channels),
         stbi_image_free);
     if (!pixels) return fail(ErrorCode::io, "{}: truncated or damaged image ({})", name, stbi_failure_reason());
-    Image image;
-    image.width = width;
-    image.height = height;
-    image.channels = channels;
-    image.pixels.assign(pixels.get(), pixels.get() + static_cast<std::size_t>(width) * height * channels);
+    const auto orientation = png ? read_orientation(png_exif(bytes)) : std::nullopt;
+    const Upright upright(orientation.value_or(orientation_as_stored), width, height);
+    Image image(upright.width(), upright.height(), channels);
+    for (int y = 0; y < height; ++y)
+        upright.put_row(image, y, pixels.get() + static_cast<std::size_t>(y) * width * channels);
     return image;
 }
 

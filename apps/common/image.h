@@ -34,9 +34,9 @@ struct Image {
 inline constexpr std::int64_t max_image_pixels = 100'000'000;
 Result<void> check_image_size(const std::string& name, std::int64_t width, std::int64_t height);
 
-// A JPEG, PNG or BMP file as RGB (grey is repeated, alpha is dropped, 16 bits become 8). The EXIF orientation is not
-// applied: the pixels come as they lie in the file. Errors name the file: unreadable, empty, truncated, no image, too
-// large.
+// A JPEG, PNG or BMP file as RGB (grey is repeated, alpha is dropped, 16 bits become 8, inks become the light that they
+// leave), upright: the EXIF orientation of a JPEG or PNG is applied, as viewers and OpenCV do. Errors name the file:
+// unreadable, empty, truncated, no image, too large.
 Result<Image> load_image(const std::string& path);
 // The same as one grey channel (label masks).
 Result<Image> load_grey(const std::string& path);

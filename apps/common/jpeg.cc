@@ -1,16 +1,44 @@
 #include "apps/common/jpeg.h"
 
+#include <algorithm>
 #include <array>
 #include <csetjmp>
 #include <cstddef>
 #include <cstdio>
+#include <vector>
 // libjpeg's header needs size_t and FILE declared before it.
+#include <jerror.h>
 #include <jpeglib.h>
+
+#include "apps/common/orientation.h"
 
 namespace octet::apps {
 namespace {
 
 using Bytes = std::span<const std::uint8_t>;
+
+constexpr std::array unsupported_errors = {JERR_ARITH_NOTIMPL,        JERR_BAD_PRECISION,  JERR_CCIR601_NOTIMPL,
+                                           JERR_CONVERSION_NOTIMPL,   JERR_NOTIMPL,        JERR_NOT_COMPILED,
+                                           JERR_FRACT_SAMPLE_NOTIMPL, JERR_SOF_UNSUPPORTED};
+
+// In place, `count` pixels of 4 bytes to 3 or 1. The values are stored inverted, 255 for no ink: Photoshop began it and
+// marks such files (APP14 "Adobe"), all others do as it does, and OpenCV and Pillow take unmarked files the same way.
+void inks_to_colors(std::uint8_t* pixels, std::size_t count, int channels) {
+    constexpr std::uint32_t red_weight = 19595, green_weight = 38470, blue_weight = 7471;  // libjpeg's, of 65536
+    std::uint8_t* out = pixels;
+    for (const std::uint8_t* in = pixels; in != pixels + 4 * count; in += 4) {
+        const auto lit = [&](std::size_t ink) { return (std::uint32_t{in[ink]} * in[3] + 127) / 255; };
+        const std::uint32_t red = lit(0), green = lit(1), blue = lit(2);
+        if (channels == 1) {
+            *out++ = static_cast<std::uint8_t>(
+                (red * red_weight + green * green_weight + blue * blue_weight + 0x8000) >> 16);
+        } else {
+            *out++ = static_cast<std::uint8_t>(red);
+            *out++ = static_cast<std::uint8_t>(green);
+            *out++ = static_cast<std::uint8_t>(blue);
+        }
+    }
+}
 
 // libjpeg reports an error by a call that must not return. The methods that call into it set a jump target first, and
 // have no local object that a jump would leave undestroyed.
@@ -21,6 +49,8 @@ class JpegReader {
         errors_.error_exit = [](j_common_ptr info) {
             auto* self = static_cast<JpegReader*>(info->client_data);
             info->err->format_message(info, self->message_.data());
+            self->unsupported_ = std::find(unsupported_errors.begin(), unsupported_errors.end(), info->err->msg_code) !=
+                                 unsupported_errors.end();
             std::longjmp(self->target_, 1);
         };
         errors_.output_message = [](j_common_ptr) {};  // warnings; truncation is found by jpeg_is_complete()
@@ -35,31 +65,61 @@ class JpegReader {
         jpeg_create_decompress(&info_);
         info_.client_data = this;
         jpeg_mem_src(&info_, bytes_.data(), bytes_.size());
+        jpeg_save_markers(&info_, exif_marker, 0xFFFF);
         return jpeg_read_header(&info_, TRUE) == JPEG_HEADER_OK;
     }
 
-    // Into an image of width() x height().
-    bool read_rows(Image& image) {
+    // Into an image of upright.width() x upright.height().
+    bool read_rows(const Upright& upright, Image& image) {
+        row_.resize(std::size_t{info_.image_width} * 4);  // before the jump target: it may throw
         if (setjmp(target_) != 0) return false;
-        info_.out_color_space = image.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+        const bool inks = info_.num_components == 4;
+        const bool in_place = !inks && upright.keeps_rows();
+        // libjpeg turns YCCK into CMYK, but neither into RGB.
+        info_.out_color_space = inks ? JCS_CMYK : image.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
         jpeg_start_decompress(&info_);
         while (info_.output_scanline < info_.output_height) {
-            JSAMPROW row = image.row(static_cast<int>(info_.output_scanline));
+            const int y = static_cast<int>(info_.output_scanline);
+            JSAMPROW row = in_place ? upright.row(image, y) : row_.data();
             jpeg_read_scanlines(&info_, &row, 1);
+            if (inks) inks_to_colors(row, info_.image_width, image.channels);
+            if (!in_place) upright.put_row(image, y, row);
         }
         return jpeg_finish_decompress(&info_) != FALSE;
     }
 
+    // The first that an EXIF segment gives. There may be others, and APP1 holds XMP too.
+    int orientation() const {
+        for (const jpeg_marker_struct* marker = info_.marker_list; marker; marker = marker->next) {
+            const Bytes segment(marker->data, marker->data_length);
+            if (marker->marker != exif_marker || segment.size() < exif_prefix.size()) continue;
+            if (!std::equal(exif_prefix.begin(), exif_prefix.end(), segment.begin())) continue;
+            if (const auto orientation = read_orientation(segment.subspan(exif_prefix.size()))) return *orientation;
+        }
+        return orientation_as_stored;
+    }
+
     std::int64_t width() const { return info_.image_width; }
     std::int64_t height() const { return info_.image_height; }
-    const char* message() const { return message_.data(); }
+    int components() const { return info_.num_components; }
+
+    // Why read_header() or read_rows() failed; `damage` is the reason unless the file is of a kind that is not read.
+    tl::unexpected<Error> failure(const std::string& name, const char* damage) const {
+        if (unsupported_)
+            return fail(ErrorCode::unsupported, "{}: a JPEG of a kind that is not read ({})", name, message_.data());
+        return fail(ErrorCode::io, "{}: {} ({})", name, damage, message_.data());
+    }
 
   private:
+    static constexpr int exif_marker = JPEG_APP0 + 1;
+
     Bytes bytes_;
     jpeg_decompress_struct info_{};
     jpeg_error_mgr errors_{};
     std::jmp_buf target_{};
     std::array<char, JMSG_LENGTH_MAX> message_{};
+    bool unsupported_ = false;
+    std::vector<std::uint8_t> row_;
 };
 
 // libjpeg fills what is missing with grey and only warns, so the end is looked for here: the segments are walked to the
@@ -96,12 +156,14 @@ bool is_jpeg(Bytes bytes) {
 
 Result<Image> decode_jpeg(Bytes bytes, const std::string& name, int channels) {
     JpegReader reader(bytes);
-    if (!reader.read_header())
-        return fail(ErrorCode::io, "{}: truncated or damaged image header ({})", name, reader.message());
+    if (!reader.read_header()) return reader.failure(name, "truncated or damaged image header");
     OCTET_TRY(check_image_size(name, reader.width(), reader.height()));
+    if (const int count = reader.components(); count != 1 && count != 3 && count != 4)
+        return fail(ErrorCode::unsupported, "{}: a JPEG of {} colour components; 1, 3 and 4 are read", name, count);
     if (!jpeg_is_complete(bytes)) return fail(ErrorCode::io, "{}: the image is truncated", name);
-    Image image(static_cast<int>(reader.width()), static_cast<int>(reader.height()), channels);
-    if (!reader.read_rows(image)) return fail(ErrorCode::io, "{}: damaged image ({})", name, reader.message());
+    const Upright upright(reader.orientation(), static_cast<int>(reader.width()), static_cast<int>(reader.height()));
+    Image image(upright.width(), upright.height(), channels);
+    if (!reader.read_rows(upright, image)) return reader.failure(name, "damaged image");
     return image;
 }
 

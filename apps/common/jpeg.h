@@ -13,8 +13,9 @@ namespace octet::apps {
 
 bool is_jpeg(std::span<const std::uint8_t> bytes);
 
-// channels: 1 (luminance) or 3 (RGB). `name` stands in errors: damaged, truncated, more than max_image_pixels, colours
-// that are neither grey nor YCbCr nor RGB.
+// channels: 1 (luminance) or 3 (RGB), of a grey, YCbCr, RGB, CMYK or YCCK file. The picture stands upright
+// (orientation.h); damaged EXIF is no error, the picture is then as stored. `name` stands in errors: damaged,
+// truncated, more than max_image_pixels, of a kind that libjpeg does not read.
 Result<Image> decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& name, int channels);
 
 }  // namespace octet::apps
