@@ -149,11 +149,14 @@ class NewFile {
 Result<std::vector<std::uint8_t>> read_file(const std::string& path, std::size_t limit) {
     const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (file.get() < 0) return fail(ErrorCode::io, "{}: cannot be opened: {}", path, std::strerror(errno));
-    constexpr std::size_t step = std::size_t{1} << 20;
-    std::vector<std::uint8_t> bytes;
+    // One byte more than the file has shows its end. A device tells no size.
+    constexpr std::size_t smallest = 4096;
+    struct stat status{};
+    const std::size_t size = ::fstat(file.get(), &status) == 0 ? static_cast<std::size_t>(status.st_size) : 0;
+    std::vector<std::uint8_t> bytes(std::max(smallest, std::min(size, limit) + 1));
     std::size_t used = 0;
     for (;;) {
-        if (used == bytes.size()) bytes.resize(used + std::max(step, used));
+        if (used == bytes.size()) bytes.resize(2 * used);
         const ssize_t count = ::read(file.get(), bytes.data() + used, bytes.size() - used);
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) return fail(ErrorCode::io, "{}: cannot be read: {}", path, std::strerror(errno));

@@ -1,6 +1,9 @@
 #include "base/thread_pool.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "base/cpus.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -16,6 +19,8 @@ constexpr int spins = 4000;
 void pause() {
 #if defined(__x86_64__)
     _mm_pause();
+#elif defined(__aarch64__)
+    asm volatile("isb" ::: "memory");  // waits about as long as x86's pause; `yield` does nothing on most cores
 #else
     std::this_thread::yield();
 #endif
@@ -24,7 +29,13 @@ void pause() {
 }  // namespace
 
 ThreadPool::ThreadPool(int threads) {
-    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { worker_loop(i); });
+    if (threads <= 0) threads = usable_cpus();
+    workers_.reserve(static_cast<std::size_t>(threads - 1));
+    try {
+        for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { worker_loop(i); });
+    } catch (const std::exception&) {
+        // A limit of the system, or no memory for another stack: those that have started do the work.
+    }
 }
 
 ThreadPool::~ThreadPool() {
@@ -62,13 +73,20 @@ void ThreadPool::run_erased(std::int64_t count, std::int64_t grain, void* contex
             std::this_thread::yield();
         }
     }
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
-void ThreadPool::work(int thread) {
-    for (;;) {
-        const std::int64_t begin = next_.fetch_add(grain_, std::memory_order_relaxed);
-        if (begin >= count_) return;
-        body_(context_, begin, std::min(begin + grain_, count_), thread);
+void ThreadPool::work(int thread) noexcept {
+    try {
+        for (;;) {
+            const std::int64_t begin = next_.fetch_add(grain_, std::memory_order_relaxed);
+            if (begin >= count_) return;
+            body_(context_, begin, std::min(begin + grain_, count_), thread);
+        }
+    } catch (...) {
+        next_.store(count_, std::memory_order_relaxed);
+        const std::lock_guard lock(mutex_);
+        if (!error_) error_ = std::current_exception();
     }
 }
 

@@ -33,9 +33,7 @@ class FloatStep final : public Step {
             arguments.push_back(id == no_value ? nullptr : &state.tensors[static_cast<std::size_t>(id)]);
         }
         const ParallelFor parallel = [&](std::int64_t count, const std::function<void(std::int64_t)>& body) {
-            state.pool->run(count, 1, [&](std::int64_t begin, std::int64_t end, int) {
-                for (std::int64_t i = begin; i < end; ++i) body(i);
-            });
+            state.pool->for_each(count, body);
         };
         OCTET_ASSIGN(auto results, evaluate_node(node_, arguments, parallel));
         for (std::size_t i = 0; i < node_.outputs.size(); ++i) {

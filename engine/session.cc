@@ -1,7 +1,6 @@
 #include "engine/session.h"
 
 #include <chrono>
-#include <thread>
 
 #include "base/aligned_memory.h"
 #include "engine/lowering.h"
@@ -26,12 +25,12 @@ class Session::Impl {
         : plan_(std::move(plan)),
           pool_(threads),
           scratch_stride_(round_up(plan_->scratch_bytes)),
-          memory_(
-              aligned_bytes(round_up(plan_->arena_bytes) + scratch_stride_ * static_cast<std::size_t>(threads) + 1)) {
+          memory_(aligned_bytes(round_up(plan_->arena_bytes) +
+                                scratch_stride_ * static_cast<std::size_t>(pool_.size()) + 1)) {
         state_.arena = memory_.get();
         state_.planes = &plan_->planes;
         state_.pool = &pool_;
-        for (int i = 0; i < threads; ++i) {
+        for (int i = 0; i < pool_.size(); ++i) {
             state_.scratch.push_back(memory_.get() + round_up(plan_->arena_bytes) +
                                      scratch_stride_ * static_cast<std::size_t>(i));
         }
@@ -106,8 +105,7 @@ Result<Session> Session::create(Graph graph, const SessionOptions& options) {
 
 Result<Session> Session::create(std::shared_ptr<const Plan> plan, const SessionOptions& options) {
     if (options.threads < 0) return fail(ErrorCode::invalid_argument, "{} threads", options.threads);
-    const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-    return Session(std::make_unique<Impl>(std::move(plan), options.threads == 0 ? cores : options.threads));
+    return Session(std::make_unique<Impl>(std::move(plan), options.threads));
 }
 
 const std::vector<Port>& Session::inputs() const {

@@ -18,7 +18,7 @@
 namespace octet::engine {
 
 struct SessionOptions {
-    int threads = 0;  // 0: as many as the machine has cores
+    int threads = 0;  // 0: usable_cpus()
 };
 
 // What an observer is told after each step.
@@ -51,6 +51,7 @@ class Session {
 
     void set_observer(std::function<void(const StepInfo&)> observer);
 
+    // That run() works on: what was asked for, or fewer where the system gives no more.
     int threads() const;
 
   private:

@@ -6,6 +6,8 @@
 #include <exception>
 #include <filesystem>
 
+#include "base/cpus.h"
+
 namespace octet::apps {
 namespace {
 
@@ -47,9 +49,17 @@ void print_error(const std::string& program, const std::string& message) {
 }
 
 void add_threads_option(CLI::App& app, int& threads) {
-    app.add_option("--threads", threads, "Threads; 0: as many as there are cores")
+    app.add_option("--threads", threads, "Threads, no more than there are CPUs to use; 0: as many")
         ->check(CLI::Range(0, 1024))
         ->capture_default_str();
+    app.parse_complete_callback([&app, &threads] {
+        const int cpus = usable_cpus();
+        if (threads <= cpus) return;
+        print_error(app.get_name(), fmt::format("{} threads would only wait for each other: this process may use {} "
+                                                "CPU{}, so {} run{}",
+                                                threads, cpus, cpus == 1 ? "" : "s", cpus, cpus == 1 ? "s" : ""));
+        threads = cpus;
+    });
 }
 
 Result<std::pair<std::string, std::string>> split_assignment(const std::string& text) {

@@ -20,7 +20,7 @@ int run_program(CLI::App& app, int argc, char** argv, const std::function<Result
 // "program: message" on stderr.
 void print_error(const std::string& program, const std::string& message);
 
-// --threads N, 0 (the default) for as many as there are cores.
+// --threads N, 0 (the default) for as many as usable_cpus(); more are cut down to that, with a line on stderr.
 void add_threads_option(CLI::App& app, int& threads);
 
 // "NAME=VALUE" → {NAME, VALUE}

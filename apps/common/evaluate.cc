@@ -4,9 +4,10 @@
 #include <atomic>
 #include <mutex>
 #include <optional>
-#include <thread>
 
 #include "apps/common/resize.h"
+#include "base/cpus.h"
+#include "base/thread_pool.h"
 
 namespace octet::apps {
 namespace {
@@ -48,30 +49,26 @@ ImageRecord evaluate_image(const YolopResult& result, const Sample& sample) {
 Result<std::vector<ImageRecord>> evaluate(const std::shared_ptr<const engine::Plan>& plan, const std::string& model,
                                           const Dataset& dataset, const std::vector<std::int64_t>& indices, int threads,
                                           const std::function<void()>& done) {
-    const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-    const auto workers = std::min(static_cast<std::size_t>(threads > 0 ? threads : cores), indices.size());
+    const auto count = static_cast<std::int64_t>(indices.size());
+    const std::int64_t wanted = std::min<std::int64_t>(threads > 0 ? threads : usable_cpus(), count);
+    ThreadPool pool(static_cast<int>(std::max<std::int64_t>(1, wanted)));
     std::vector<std::optional<Result<ImageRecord>>> records(indices.size());
     std::vector<Yolop> networks;
-    for (std::size_t i = 0; i < workers; ++i) {
+    for (int i = 0; i < pool.size(); ++i) {
         OCTET_ASSIGN(Yolop yolop, Yolop::create(plan, model, {.threads = 1}));
         networks.push_back(std::move(yolop));
     }
 
-    std::atomic<std::size_t> next{0};
     std::atomic<bool> failed{false};
     std::mutex mutex;
-    const auto work = [&](Yolop& yolop) {
-        for (std::size_t i; !failed && (i = next++) < indices.size();) {
-            records[i] = evaluate_one(yolop, dataset, indices[i]);
+    pool.run(count, 1, [&](std::int64_t begin, std::int64_t end, int thread) {
+        for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end) && !failed; ++i) {
+            records[i] = evaluate_one(networks[static_cast<std::size_t>(thread)], dataset, indices[i]);
             if (!*records[i]) failed = true;
             const std::lock_guard lock(mutex);
             done();
         }
-    };
-    {
-        std::vector<std::jthread> pool;
-        for (Yolop& yolop : networks) pool.emplace_back(work, std::ref(yolop));
-    }
+    });
 
     std::vector<ImageRecord> result;
     for (auto& record : records) {

@@ -6,7 +6,8 @@
 #include <fstream>
 #include <iterator>
 #include <string_view>
-#include <thread>
+
+#include "base/cpus.h"
 
 namespace octet::apps {
 namespace {
@@ -34,7 +35,7 @@ std::string read_text(const char* path) {
 
 }  // namespace
 
-std::string cpu_description(const std::string& cpuinfo, unsigned cores) {
+std::string cpu_description(const std::string& cpuinfo, int cores) {
     const std::string_view name = field(cpuinfo, "model name");
     const std::string_view family = field(cpuinfo, "cpu family"), model = field(cpuinfo, "model");
     std::string text(name.empty() ? "unknown CPU" : name);
@@ -43,7 +44,7 @@ std::string cpu_description(const std::string& cpuinfo, unsigned cores) {
 }
 
 std::string cpu_description() {
-    return cpu_description(read_text("/proc/cpuinfo"), std::max(1U, std::thread::hardware_concurrency()));
+    return cpu_description(read_text("/proc/cpuinfo"), usable_cpus());
 }
 
 double peak_memory_mb() {

@@ -2,7 +2,6 @@
 
 #include <filesystem>
 #include <span>
-#include <thread>
 
 #include "apps/common/calibration_cache.h"
 #include "apps/common/detections.h"
@@ -67,14 +66,6 @@ Result<quant::Calibration> calibration_for(const QuantizeJob& job, const quant::
     return calibration;
 }
 
-ParallelFor on_threads(ThreadPool& pool) {
-    return [&pool](std::int64_t count, const std::function<void(std::int64_t)>& body) {
-        pool.run(count, 1, [&](std::int64_t begin, std::int64_t end, int) {
-            for (std::int64_t i = begin; i < end; ++i) body(i);
-        });
-    };
-}
-
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> describe_model(const quant::QuantModel& model,
@@ -118,9 +109,10 @@ std::vector<std::pair<std::string, std::string>> describe_model(const quant::Qua
 }
 
 Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& progress) {
-    const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-    ThreadPool pool(job.threads > 0 ? job.threads : cores);
-    job.options.parallel_for = on_threads(pool);
+    ThreadPool pool(job.threads);
+    job.options.parallel_for = [&pool](std::int64_t count, const std::function<void(std::int64_t)>& body) {
+        pool.for_each(count, body);
+    };
     job.options.progress = progress;
 
     QuantizeOutcome outcome;

@@ -2,7 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include <numeric>
+#include <atomic>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include "base/cpus.h"
 
 namespace octet {
 namespace {
@@ -42,6 +48,42 @@ TEST(ThreadPool, WakesAfterTheWorkersHaveGoneToSleep) {
         pool.run(2, 1, [&](std::int64_t, std::int64_t, int) { ++sum; });
     }
     EXPECT_EQ(sum.load(), 6);
+}
+
+// Whoever throws: the call throws it, nobody is in a body any more by then, and the next loop is as good as any.
+TEST(ThreadPool, WhatABodyThrowsIsThrownByTheCall) {
+    for (const int threads : {1, 2, 4}) {
+        ThreadPool pool(threads);
+        for (int repeat = 0; repeat < 200; ++repeat) {
+            const std::int64_t bad = repeat % 50;
+            std::atomic<int> inside = 0, bodies = 0;
+            EXPECT_THROW(pool.run(50, 1,
+                                  [&](std::int64_t begin, std::int64_t end, int) {
+                                      ++inside;
+                                      ++bodies;
+                                      std::this_thread::yield();
+                                      --inside;
+                                      if (begin <= bad && bad < end) throw std::bad_alloc();
+                                  }),
+                         std::bad_alloc);
+            EXPECT_EQ(inside.load(), 0);
+            EXPECT_LE(bodies.load(), 50);
+            std::atomic<int> sum = 0;
+            pool.for_each(20, [&](std::int64_t i) { sum += static_cast<int>(i); });
+            EXPECT_EQ(sum.load(), 190);
+        }
+    }
+}
+
+TEST(ThreadPool, AllBodiesMayThrow) {
+    ThreadPool pool(4);
+    for (int repeat = 0; repeat < 100; ++repeat)
+        EXPECT_THROW(pool.for_each(64, [](std::int64_t i) { throw std::runtime_error(std::to_string(i)); }),
+                     std::runtime_error);
+}
+
+TEST(ThreadPool, ZeroIsAsManyAsThereAreCpus) {
+    EXPECT_EQ(ThreadPool(0).size(), usable_cpus());
 }
 
 }  // namespace
