@@ -12,6 +12,7 @@
 #include "apps/common/bench_report.h"
 #include "apps/common/cli.h"
 #include "apps/common/host.h"
+#include "apps/common/model_options.h"
 #include "apps/common/stopwatch.h"
 #include "base/file.h"
 #include "engine/session.h"
@@ -23,7 +24,7 @@ namespace {
 
 struct Options {
     std::string model;
-    std::vector<std::string> dimensions;
+    onnx::ImportOptions sizes;
     std::string input = "auto";
     std::string compare;
     int threads = 0;
@@ -92,16 +93,8 @@ Result<std::vector<Tensor>> random_inputs(const engine::Session& session, const 
 class Bench {
   public:
     static Result<Bench> create(const Options& options) {
-        onnx::ImportOptions import;
-        for (const std::string& text : options.dimensions) {
-            OCTET_ASSIGN(const auto assignment, split_assignment(text));
-            const auto size = parse_integer(assignment.second);
-            if (!size)
-                return fail(ErrorCode::invalid_argument, "--dim {}: '{}' is no integer", text, assignment.second);
-            import.dimensions[assignment.first] = *size;
-        }
         Stopwatch watch;
-        OCTET_ASSIGN(Graph graph, onnx::load(options.model, import));
+        OCTET_ASSIGN(Graph graph, onnx::load(options.model, options.sizes));
         if (auto optimized = optimize(graph); !optimized) return at(options.model, std::move(optimized).error());
         auto session = engine::Session::create(std::move(graph), {.threads = options.threads});
         if (!session) return at(options.model, std::move(session).error());
@@ -277,7 +270,7 @@ Result<ExitCode> bench(const Options& options) {
 int bench_main(int argc, char** argv) {
     Options options;
     CLI::App app("Measures how long a network takes on random input, and where the time goes.", "octet-bench");
-    app.add_option("-m,--model", options.model, "ONNX file")->required();
+    app.add_option("-m,--model", options.model, "The network, an ONNX file")->required();
     add_threads_option(app, options.threads);
     app.add_option("--warmup", options.warmup, "Runs after the first one that are not counted")
         ->check(CLI::Range(0, max_runs))
@@ -288,7 +281,7 @@ int bench_main(int argc, char** argv) {
     app.add_option("--input", options.input, "auto: pixels (uint8, NHWC) where the model takes them, else floats")
         ->check(CLI::IsMember({"auto", "float", "pixels"}))
         ->capture_default_str();
-    app.add_option("--dim", options.dimensions, "NAME=SIZE of a symbolic dimension")->take_all();
+    add_size_options(app, options.sizes);
     app.add_flag("--layers", options.layers, "Also the time of every layer, and of every kernel");
     app.add_option("--compare", options.compare, "A report of --json: also print what changed since");
     app.add_flag("--json", options.json, "The report as JSON");

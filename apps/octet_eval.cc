@@ -8,6 +8,7 @@
 
 #include "apps/common/cli.h"
 #include "apps/common/evaluate.h"
+#include "apps/common/model_options.h"
 #include "apps/common/progress.h"
 #include "apps/common/table.h"
 #include "base/file.h"
@@ -21,6 +22,7 @@ constexpr std::size_t max_model_file = std::size_t{1} << 32;
 struct Options {
     std::string set;
     std::string model = default_model();
+    onnx::ImportOptions sizes;
     bool json = false, markdown = false;
     std::string shard;  // "i/n"
     std::string output;
@@ -65,6 +67,7 @@ void declare(CLI::App& app, Options& options) {
                    "Folder with list.txt, images/, boxes/, drivable/, lane/; without it "
                    "../shared/data/bdd/val beside the repository or else the repository's data/scenes");
     app.add_option("-m,--model", options.model, "The network, an ONNX file")->capture_default_str();
+    add_size_options(app, options.sizes);
     app.add_flag("--json", options.json, "Print JSON");
     auto* shard =
         app.add_option("--shard", options.shard,
@@ -91,14 +94,14 @@ Result<Dataset> open_set(const Options& options) {
     return dataset;
 }
 
-Result<std::vector<ImageRecord>> evaluate_model(const std::string& model, const Dataset& dataset, const Shard& shard,
-                                                int threads) {
-    OCTET_ASSIGN(const auto plan, load_plan(model));
+Result<std::vector<ImageRecord>> evaluate_model(const Options& options, const std::string& model,
+                                                const Dataset& dataset, const Shard& shard) {
+    OCTET_ASSIGN(const auto plan, load_plan(model, options.sizes));
     std::vector<std::int64_t> indices;
     for (auto i = shard.part; i < static_cast<std::int64_t>(dataset.names.size()); i += shard.parts)
         indices.push_back(i);
     Progress progress(program, indices.size());
-    return evaluate(plan, model, dataset, indices, threads, [&] { progress.step(); });
+    return evaluate(plan, model, dataset, indices, options.threads, [&] { progress.step(); });
 }
 
 Result<ExitCode> emit(const Options& options, const std::string& text) {
@@ -152,7 +155,7 @@ Result<ExitCode> run_compare(const Options& options) {
     std::vector<std::uintmax_t> bytes;
     const std::array<std::string, 2> models{options.compared.first, options.compared.second};
     for (const std::string& model : models) {
-        OCTET_ASSIGN(std::vector<ImageRecord> records, evaluate_model(model, dataset, {}, options.threads));
+        OCTET_ASSIGN(std::vector<ImageRecord> records, evaluate_model(options, model, dataset, {}));
         metrics.push_back(summarize(std::move(records)));
         bytes.push_back(std::filesystem::file_size(model));
     }
@@ -176,7 +179,7 @@ Result<ExitCode> run_compare(const Options& options) {
 Result<ExitCode> run_evaluation(const Options& options) {
     OCTET_ASSIGN(const Shard shard, parse_shard(options.shard));
     OCTET_ASSIGN(const Dataset dataset, open_set(options));
-    OCTET_ASSIGN(std::vector<ImageRecord> records, evaluate_model(options.model, dataset, shard, options.threads));
+    OCTET_ASSIGN(std::vector<ImageRecord> records, evaluate_model(options, options.model, dataset, shard));
     if (options.shard.empty()) return emit(options, format_metrics(summarize(std::move(records)), options.json));
 
     OCTET_ASSIGN(const auto model_bytes, read_file(options.model, max_model_file));

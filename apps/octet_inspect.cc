@@ -2,12 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <charconv>
-#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "apps/common/cli.h"
+#include "apps/common/model_options.h"
 #include "frontends/onnx/importer.h"
 #include "graph/ir/dump.h"
 #include "graph/passes/pass.h"
@@ -17,67 +15,12 @@ namespace {
 
 struct Options {
     std::string model;
-    std::vector<std::string> dimensions;
-    std::vector<std::string> shapes;
+    onnx::ImportOptions sizes;
     bool raw = false;
     bool optimize = false;
     bool summary_only = false;
     bool json = false;
 };
-
-Result<std::int64_t> parse_dimension(const std::string& text) {
-    std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size() || value < 0) {
-        return fail(ErrorCode::invalid_argument, "'{}' is not a dimension", text);
-    }
-    return value;
-}
-
-// "1x3x640x640"
-Result<Shape> parse_shape(const std::string& text) {
-    Shape shape;
-    for (std::size_t begin = 0; begin <= text.size();) {
-        const std::size_t end = std::min(text.find('x', begin), text.size());
-        OCTET_ASSIGN(const std::int64_t dimension, parse_dimension(text.substr(begin, end - begin)));
-        shape.push_back(dimension);
-        begin = end + 1;
-    }
-    return shape;
-}
-
-Result<void> check_dimension(const std::string& text) {
-    OCTET_ASSIGN(const auto assignment, split_assignment(text));
-    OCTET_TRY(parse_dimension(assignment.second));
-    return {};
-}
-
-Result<void> check_shape(const std::string& text) {
-    OCTET_ASSIGN(const auto assignment, split_assignment(text));
-    OCTET_TRY(parse_shape(assignment.second));
-    return {};
-}
-
-// A validator of the command line, whose failure is a usage error.
-std::function<std::string(const std::string&)> validator(Result<void> (*check)(const std::string&)) {
-    return [check](const std::string& text) {
-        const auto checked = check(text);
-        return checked ? std::string() : checked.error().message;
-    };
-}
-
-Result<onnx::ImportOptions> import_options(const Options& options) {
-    onnx::ImportOptions import;
-    for (const std::string& text : options.dimensions) {
-        OCTET_ASSIGN(const auto assignment, split_assignment(text));
-        OCTET_ASSIGN(import.dimensions[assignment.first], parse_dimension(assignment.second));
-    }
-    for (const std::string& text : options.shapes) {
-        OCTET_ASSIGN(const auto assignment, split_assignment(text));
-        OCTET_ASSIGN(import.input_shapes[assignment.first], parse_shape(assignment.second));
-    }
-    return import;
-}
 
 nlohmann::ordered_json describe_values(const Graph& graph, const std::vector<ValueId>& ids) {
     auto list = nlohmann::ordered_json::array();
@@ -132,8 +75,7 @@ std::string describe_json(const Options& options, const Graph& graph, const Summ
 }
 
 Result<ExitCode> inspect(const Options& options) {
-    OCTET_ASSIGN(const onnx::ImportOptions import, import_options(options));
-    OCTET_ASSIGN(Graph graph, onnx::load(options.model, import));
+    OCTET_ASSIGN(Graph graph, onnx::load(options.model, options.sizes));
     if (options.optimize) OCTET_TRY(optimize(graph));
     const Summary summary = summarize(graph);
     if (options.json) {
@@ -148,17 +90,12 @@ Result<ExitCode> inspect(const Options& options) {
 int inspect_main(int argc, char** argv) {
     CLI::App app("Shows a network's nodes, shapes, parameters, multiply-accumulates and memory.", "octet-inspect");
     Options options;
-    app.add_option("model", options.model, "ONNX file")->required();
+    app.add_option("MODEL", options.model, "The network, an ONNX file")->required();
     auto* raw = app.add_flag("--raw", options.raw, "The graph as the file has it (the default)");
     app.add_flag("--optimize", options.optimize, "The graph after all passes")->excludes(raw);
     app.add_flag("--summary", options.summary_only, "Totals only, no line for each node");
     app.add_flag("--json", options.json, "JSON instead of text");
-    app.add_option("--dim", options.dimensions, "Value of a symbolic dimension, NAME=VALUE")
-        ->allow_extra_args(false)  // one each time, or the model behind it would be swallowed
-        ->check(validator(check_dimension));
-    app.add_option("--shape", options.shapes, "Shape of an input with open dimensions, NAME=1x3x640x640")
-        ->allow_extra_args(false)
-        ->check(validator(check_shape));
+    add_size_options(app, options.sizes);
     return run_program(app, argc, argv, [&] { return inspect(options); });
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "apps/common/cli.h"
+#include "apps/common/model_options.h"
 #include "apps/common/progress.h"
 #include "apps/common/quantize_job.h"
 #include "apps/common/table.h"
@@ -28,8 +29,7 @@ struct Arguments {
 void add_options(CLI::App& app, Arguments& arguments) {
     QuantizeJob& job = arguments.job;
     app.add_option("MODEL", job.model, "Float ONNX model")->required();
-    app.add_option("CALIB_IMAGES", job.images, "Folder of pictures to calibrate on (or its subfolder images/)")
-        ->required();
+    app.add_option("IMAGES", job.images, "Folder of pictures to calibrate on (or its subfolder images/)")->required();
     app.add_option("-o,--output", job.output, "The INT8 model to write")->required();
     app.add_option("--recipe", arguments.recipe, "best: least loss; reference: every operator in 8 bits on its own")
         ->check(CLI::IsMember({"best", "reference"}))
@@ -69,6 +69,7 @@ void add_options(CLI::App& app, Arguments& arguments) {
                    "Images for bias correction and measurements; 0: neither")
         ->check(CLI::Range(0, 64))
         ->capture_default_str();
+    add_size_options(app, job.sizes);
     add_threads_option(app, job.threads);
     app.callback([&job] {
         if (!job.report.empty() && (job.report == job.output || job.report == job.model || job.report == job.cache))

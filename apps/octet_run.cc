@@ -1,7 +1,6 @@
 // octet-run: any network on npy files or on random numbers.
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -9,6 +8,7 @@
 #include <random>
 
 #include "apps/common/cli.h"
+#include "apps/common/model_options.h"
 #include "apps/common/npy.h"
 #include "apps/common/stopwatch.h"
 #include "apps/common/table.h"
@@ -20,38 +20,20 @@ namespace {
 
 struct Options {
     std::string model;
-    std::vector<std::string> inputs;      // NAME=FILE.npy
-    std::vector<std::string> dimensions;  // NAME=VALUE
+    onnx::ImportOptions sizes;
+    std::vector<std::string> inputs;  // NAME=FILE.npy
     std::string npy_folder;
     std::uint64_t seed = 0;
     int threads = 0;
     int runs = 1;
 };
 
-// "NAME=SIZE"
-Result<std::pair<std::string, std::int64_t>> parse_dimension(const std::string& text) {
-    OCTET_ASSIGN(const auto assignment, split_assignment(text));
-    const auto& [name, value] = assignment;
-    std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error != std::errc{} || end != value.data() + value.size() || number < 1)
-        return fail(ErrorCode::invalid_argument, "{}: the value is not a positive integer", text);
-    return std::pair(name, number);
-}
-
-std::string check_dimension(const std::string& text) {
-    const auto dimension = parse_dimension(text);
-    return dimension ? std::string() : dimension.error().message;
-}
-
 void declare(CLI::App& app, Options& options) {
     app.add_option("MODEL", options.model, "The network, an ONNX file")->required();
     app.add_option("--input", options.inputs, "NAME=FILE.npy: what an input is given; inputs not named are random")
         ->allow_extra_args(false)  // one each time, or MODEL behind it would be swallowed
         ->check(check_assignment);
-    app.add_option("--dim", options.dimensions, "NAME=VALUE: the value of a symbolic dimension")
-        ->allow_extra_args(false)
-        ->check(check_dimension);
+    add_size_options(app, options.sizes);
     app.add_option("--npy", options.npy_folder,
                    "Folder for the outputs, OUTPUT.npy; characters that a file name cannot hold become _");
     app.add_option("--seed", options.seed, "Of the random inputs")->capture_default_str();
@@ -62,15 +44,6 @@ void declare(CLI::App& app, Options& options) {
     app.footer(
         "Random floats are uniform in [-1, 1), 8- and 16-bit integers take their whole range, wider ones 0 to 9.\n"
         "The same seed gives the same numbers on every machine.");
-}
-
-Result<onnx::ImportOptions> import_options(const std::vector<std::string>& dimensions) {
-    onnx::ImportOptions result;
-    for (const std::string& text : dimensions) {
-        OCTET_ASSIGN(const auto dimension, parse_dimension(text));
-        result.dimensions[dimension.first] = dimension.second;
-    }
-    return result;
 }
 
 // In [0, 1) with 24 bits; std's distributions differ between libraries.
@@ -155,8 +128,7 @@ Result<void> save_outputs(const std::vector<engine::Port>& ports, const std::vec
 }
 
 Result<ExitCode> run(const Options& options) {
-    OCTET_ASSIGN(const auto import, import_options(options.dimensions));
-    OCTET_ASSIGN(const auto plan, load_plan(options.model, import));
+    OCTET_ASSIGN(const auto plan, load_plan(options.model, options.sizes));
     auto session = engine::Session::create(plan, {.threads = options.threads});
     if (!session) return at(options.model, std::move(session).error());
     OCTET_ASSIGN(const std::vector<Tensor> inputs, make_inputs(session->inputs(), options));

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/cli.h"
+#include "apps/common/model_options.h"
 #include "apps/common/npy.h"
 #include "apps/common/overlay.h"
 #include "apps/common/progress.h"
@@ -23,6 +24,7 @@ constexpr const char* picture_suffix = ".yolop.png";
 struct Options {
     std::vector<std::string> inputs;
     std::string model = default_model();
+    onnx::ImportOptions sizes;
     std::string out_folder = ".";
     DetectionOptions detection;
     int threads = 0;
@@ -34,6 +36,7 @@ struct Options {
 void declare(CLI::App& app, Options& options) {
     app.add_option("IMAGE|DIR", options.inputs, "JPEG, PNG or BMP files, or folders of them")->required();
     app.add_option("-m,--model", options.model, "The network, an ONNX file")->capture_default_str();
+    add_size_options(app, options.sizes);
     app.add_option("-o,--output", options.out_folder, "Folder for the pictures")->capture_default_str();
     app.add_option("--conf", options.detection.confidence, "Smallest score of a vehicle")
         ->check(CLI::Range(0.0, 1.0))
@@ -166,7 +169,7 @@ double shortest(float value) {
 
 Result<ExitCode> run(const Options& options) {
     OCTET_ASSIGN(const std::vector<std::string> images, collect(options.inputs));
-    OCTET_ASSIGN(const auto plan, load_plan(options.model));
+    OCTET_ASSIGN(const auto plan, load_plan(options.model, options.sizes));
     OCTET_ASSIGN(Yolop yolop, Yolop::create(plan, options.model, {.threads = options.threads}));
     // With JSON on stdout the lines would be in its way.
     std::FILE* const lines = options.json == "-" ? stderr : stdout;

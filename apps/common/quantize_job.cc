@@ -30,10 +30,10 @@ std::string normalization_text(const std::optional<quant::Normalization>& normal
 }
 
 // Everything that changes what calibration sees, besides model and images.
-std::string form_of(const QuantizeJob& job) {
-    return fmt::format("recipe {}{}, {}", quant::recipe_name(job.options.recipe),
+std::string form_of(const QuantizeJob& job, const Shape& input) {
+    return fmt::format("recipe {}{}, {}, input {}", quant::recipe_name(job.options.recipe),
                        job.options.box_normalization ? "" : " without box normalization",
-                       normalization_text(job.options.normalization));
+                       normalization_text(job.options.normalization), to_string(input));
 }
 
 Result<Shape> image_input(const Graph& graph) {
@@ -119,7 +119,8 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
     OCTET_ASSIGN(const auto bytes, read_file(job.model, largest_model));
     outcome.float_bytes = bytes.size();
     const std::string folder = std::filesystem::path(job.model).parent_path().string();
-    OCTET_ASSIGN(Graph graph, onnx::parse(std::as_bytes(std::span(bytes)), job.model, folder.empty() ? "." : folder));
+    OCTET_ASSIGN(Graph graph,
+                 onnx::parse(std::as_bytes(std::span(bytes)), job.model, folder.empty() ? "." : folder, job.sizes));
     outcome.float_digest = digest(bytes);
     outcome.float_parts = count_parameters(graph);
     const auto in_model = [&](Error error) { return at(job.model, std::move(error)); };
@@ -134,7 +135,7 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
                      progress("images", done, total);
                  }));
     const quant::Dataset dataset = calibration_dataset(outcome.images, *input, job.options.normalization);
-    const CalibrationKey key{outcome.float_digest, form_of(job), outcome.images.digest};
+    const CalibrationKey key{outcome.float_digest, form_of(job, *input), outcome.images.digest};
     auto calibration = calibration_for(job, outcome.model, dataset, key, outcome.cache_was_used);
     if (!calibration) return in_model(calibration.error());
     outcome.calibration = std::move(*calibration);

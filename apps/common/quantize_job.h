@@ -11,12 +11,14 @@
 
 #include "apps/common/calibration_images.h"
 #include "apps/common/parameter_bytes.h"
+#include "frontends/onnx/importer.h"
 #include "graph/quant/quantize_graph.h"
 
 namespace octet::apps {
 
 struct QuantizeJob {
     std::string model;
+    onnx::ImportOptions sizes;
     std::string images;
     std::string output;
     std::string report;  // empty: none

@@ -116,7 +116,7 @@ Result<void> run_networks(Report& report, const QuantizeJob& job, const Calibrat
     if (!has_demo_normalization(job.options))
         return fail(ErrorCode::unsupported, "this one takes pictures with another normalization");
     const engine::SessionOptions session{.threads = job.threads};
-    OCTET_ASSIGN(const auto float_plan, load_plan(job.model));
+    OCTET_ASSIGN(const auto float_plan, load_plan(job.model, job.sizes));
     OCTET_ASSIGN(Yolop from, Yolop::create(float_plan, job.model, session));
     OCTET_ASSIGN(Yolop to, Yolop::create(integer_plan, job.output, session));
     const auto available = static_cast<std::int64_t>(images.paths.size());

@@ -1,11 +1,11 @@
 #include "frontends/onnx/importer.h"
 
-#include <algorithm>
 #include <filesystem>
-#include <set>
+#include <map>
 #include <unordered_map>
 
 #include "frontends/onnx/graph_builder.h"
+#include "frontends/onnx/input_shapes.h"
 #include "frontends/onnx/opset.h"
 #include "frontends/onnx/proto_file.h"
 #include "frontends/onnx/qoperator.h"
@@ -35,7 +35,7 @@ class Importer {
             return fail(ErrorCode::invalid_model, "is not {}: it has no graph or no operator set", model_kind);
         }
         OCTET_TRY(find_opset());
-        OCTET_TRY(check_options());
+        OCTET_ASSIGN(input_shapes_, input_shapes(model_.graph(), options_));
         graph_.name = model_.graph().name();
         for (const auto& entry : model_.metadata_props()) graph_.metadata[entry.key()] = entry.value();
         OCTET_TRY(add_initializers());
@@ -54,30 +54,6 @@ class Importer {
             if (!default_domain(import.domain()).empty()) continue;
             OCTET_TRY(check_opset(import.version()));
             opset_ = static_cast<int>(import.version());
-        }
-        return {};
-    }
-
-    // A misspelt name in the options would otherwise do nothing.
-    Result<void> check_options() const {
-        std::set<std::string> inputs;
-        std::set<std::string> dimensions;
-        for (const auto& input : model_.graph().input()) {
-            inputs.insert(input.name());
-            for (const auto& dimension : input.type().tensor_type().shape().dim())
-                dimensions.insert(dimension.dim_param());
-        }
-        for (const auto& [name, shape] : options_.input_shapes) {
-            if (inputs.count(name) != 0) continue;
-            return fail(ErrorCode::invalid_argument, "a shape is given for input '{}', but the inputs are: {}", name,
-                        fmt::join(inputs, ", "));
-        }
-        dimensions.erase("");
-        for (const auto& [name, value] : options_.dimensions) {
-            if (dimensions.count(name) != 0) continue;
-            return fail(ErrorCode::invalid_argument,
-                        "a value is given for dimension '{}', but the symbolic dimensions are: {}", name,
-                        dimensions.empty() ? "none" : fmt::format("{}", fmt::join(dimensions, ", ")));
         }
         return {};
     }
@@ -105,48 +81,6 @@ class Importer {
         return {};
     }
 
-    // The value of a dimension that the file leaves open.
-    Result<std::int64_t> open_dimension(const std::string& input, const std::string& symbol,
-                                        std::size_t position) const {
-        const auto given = options_.dimensions.find(symbol);
-        if (!symbol.empty() && given != options_.dimensions.end()) return given->second;
-        if (position == 0) return 1;
-        return fail(ErrorCode::invalid_argument,
-                    "dimension {} ('{}') of input '{}' is open; give it a value, or give the input a shape", position,
-                    symbol, input);
-    }
-
-    Result<Shape> input_shape(const onnx_schema::ValueInfoProto& input) const {
-        const auto given = options_.input_shapes.find(input.name());
-        const bool has_given = given != options_.input_shapes.end();
-        if (!input.type().tensor_type().has_shape()) {
-            if (has_given) return given->second;
-            return fail(ErrorCode::invalid_argument, "input '{}' has no shape; give it one", input.name());
-        }
-        const auto& dimensions = input.type().tensor_type().shape().dim();
-        if (has_given && given->second.size() != static_cast<std::size_t>(dimensions.size())) {
-            return fail(ErrorCode::invalid_argument, "input '{}' has {} dimensions, the shape {} was given",
-                        input.name(), dimensions.size(), to_string(given->second));
-        }
-        Shape shape;
-        for (const auto& dimension : dimensions) {
-            const std::size_t i = shape.size();
-            const bool is_open = !dimension.has_dim_value() || dimension.dim_value() < 0;
-            if (is_open && has_given) {
-                shape.push_back(given->second[i]);
-            } else if (is_open) {
-                OCTET_ASSIGN(const std::int64_t value, open_dimension(input.name(), dimension.dim_param(), i));
-                shape.push_back(value);
-            } else if (has_given && given->second[i] != dimension.dim_value()) {
-                return fail(ErrorCode::invalid_argument, "dimension {} of input '{}' is fixed to {}, {} was given", i,
-                            input.name(), dimension.dim_value(), given->second[i]);
-            } else {
-                shape.push_back(dimension.dim_value());
-            }
-        }
-        return shape;
-    }
-
     Result<void> add_inputs() {
         for (const auto& input : model_.graph().input()) {
             // Until IR version 3 initializers are listed as inputs too; octet treats them as constants in every
@@ -157,10 +91,10 @@ class Importer {
             }
             auto dtype = dtype_from_code(input.type().tensor_type().elem_type());
             if (!dtype) return at(fmt::format("input '{}'", input.name()), std::move(dtype).error());
-            OCTET_ASSIGN(Shape shape, input_shape(input));
+            const Shape& shape = input_shapes_.at(input.name());
             auto count = element_count(shape);
             if (!count) return at(fmt::format("input '{}'", input.name()), std::move(count).error());
-            OCTET_TRY(declare(input.name(), graph_.add_input(input.name(), *dtype, std::move(shape))));
+            OCTET_TRY(declare(input.name(), graph_.add_input(input.name(), *dtype, shape)));
         }
         return {};
     }
@@ -319,6 +253,7 @@ class Importer {
     onnx_schema::ModelProto& model_;
     const std::string& folder_;
     const ImportOptions& options_;
+    std::map<std::string, Shape> input_shapes_;
     int opset_ = 0;  // 0: the model does not name the default operator set
     Graph graph_;
     GraphBuilder builder_;

@@ -12,10 +12,12 @@
 namespace octet::onnx {
 
 struct ImportOptions {
-    // Values for symbolic or missing dimensions: by the dimension's name ("batch" → 1), or by input ("images" → shape).
+    // Sizes for the dimensions that the file leaves open: by the dimension's name ("height" → 320), or the whole shape
+    // of an input ("images" → 1x3x320x320), which is the only way for dimensions without a name. Names that the model
+    // does not have and sizes that contradict each other or the file are errors.
     std::map<std::string, std::int64_t> dimensions;
     std::map<std::string, Shape> input_shapes;
-    // A symbolic first dimension without a value is 1; any other is an error that says how to give it one.
+    // An open first dimension without a size is 1; any other is an error that says how to give it one.
 };
 
 // The graph verified and with shapes inferred. Errors name the file and, where there is one, the node. Initializers may

@@ -13,6 +13,7 @@
 #include "tests/apps/markup.h"
 #include "tests/apps/program.h"
 #include "tests/apps/tiny_network.h"
+#include "tests/frontends/onnx/open_dimensions.h"
 
 namespace octet::apps {
 namespace {
@@ -55,9 +56,63 @@ TEST(EveryProgram, HasHelpVersionAndUsageErrors) {
     EXPECT_EQ(run_program_text("yolop-run x.jpg --conf 1.5").exit_code, 2);
     EXPECT_EQ(run_program_text("octet-run").exit_code, 2);
     EXPECT_EQ(run_program_text("octet-run x.onnx --input x").exit_code, 2);
-    EXPECT_EQ(run_program_text("octet-run x.onnx --dim x=many").exit_code, 2);
     EXPECT_EQ(run_program_text("octet-eval --compare one.onnx").exit_code, 2);
     EXPECT_EQ(run_program_text("octet-eval --shard 4/3").exit_code, 2);
+}
+
+// The arguments without which each program that takes a network does not start; `model` among them.
+std::vector<std::string> commands_on(const std::string& model, const std::string& image, const std::string& out) {
+    return {"octet-run " + model,
+            "octet-bench --runs 1 --warmup 0 -m " + model,
+            "octet-inspect " + model,
+            "octet-quantize " + model + " " + image + " -o " + out + "/int8.onnx",
+            "octet-eval " + scenes_folder + " --limit 1 -m " + model,
+            "yolop-run " + image + " -o " + out + " -m " + model};
+}
+
+TEST(EveryProgram, RefusesSizesThatAreNone) {
+    for (const std::string& command : commands_on("x.onnx", "x.png", ".")) {
+        for (const std::string size :
+             {"--dim H=many", "--dim H", "--dim H=", "--dim =5", "--dim H=0", "--dim H=-1",
+              "--dim H=99999999999999999999", "--dim H=5 --dim H=6", "--shape x=", "--shape x=1x3x",
+              "--shape x=1x3x0x8", "--shape x=1,3", "--shape 1x3x8x8", "--shape x=1x3x8x8 --shape x=1x3x8x9"}) {
+            const auto result = run_program_text(command + " " + size);
+            EXPECT_EQ(result.exit_code, 2) << command << " " << size << "\n" << result.err;
+            EXPECT_THAT(result.err, HasSubstr(size.substr(0, size.find(' ')))) << command << " " << size;
+        }
+    }
+}
+
+// The YOLOP network of any size, its height and width with names or without.
+TEST_F(Programs, EveryProgramTakesSizesOfOpenDimensions) {
+    const std::string named = folder_ / "named.onnx", unnamed = folder_ / "unnamed.onnx";
+    onnx::testing::open_dimensions(model_, "1x3xHxW", named);
+    onnx::testing::open_dimensions(model_, "1x3x?x?", unnamed);
+    std::filesystem::create_directory(out_);
+    const auto expect_ok = [](const std::string& command) {
+        const auto result = run_program_text(command);
+        EXPECT_EQ(result.exit_code, 0) << command << "\n" << result.err;
+    };
+    for (const std::string& command : commands_on(named, image_, out_)) {
+        expect_ok(command + " --dim H=32 --dim W=64");
+        expect_ok(command + " --shape images=1x3x32x64");
+        const auto open = run_program_text(command);
+        EXPECT_EQ(open.exit_code, 3);
+        EXPECT_THAT(open.err,
+                    HasSubstr("named.onnx: input 'images' has open dimensions: 1x3xHxW; add --dim H=SIZE --dim "
+                              "W=SIZE, or --shape images=1x3xHEIGHTxWIDTH"))
+            << command;
+    }
+    for (const std::string& command : commands_on(unnamed, image_, out_)) {
+        expect_ok(command + " --shape images=1x3x32x64");
+        const auto open = run_program_text(command);
+        EXPECT_EQ(open.exit_code, 3);
+        EXPECT_THAT(open.err, HasSubstr("1x3x?x?; add --shape images=1x3xHEIGHTxWIDTH")) << command;
+    }
+    const auto whole = json::parse(
+        run_program_text("yolop-run --json - -o " + out_ + " -m " + named + " --dim H=32 --dim W=64 " + image_).out);
+    EXPECT_EQ(whole.at("input_width_px"), 64);
+    EXPECT_EQ(whole.at("input_height_px"), 32);
 }
 
 // An option that takes one value leaves the arguments behind it alone.

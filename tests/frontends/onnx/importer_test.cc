@@ -117,32 +117,6 @@ TEST(Importer, initializers_listed_as_inputs_are_constants) {
     EXPECT_EQ(graph->inputs.size(), 1U);
 }
 
-TEST(Importer, open_dimensions_get_values) {
-    ModelBuilder builder;
-    builder.input("x", {0, 3, 0}).output("y");
-    auto& shape = *builder.graph().mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
-    shape.mutable_dim(0)->set_dim_param("batch");
-    shape.mutable_dim(0)->clear_dim_value();
-    shape.mutable_dim(2)->set_dim_param("width");
-    shape.mutable_dim(2)->clear_dim_value();
-    builder.node("Relu", {"x"}, {"y"});
-
-    const auto by_name = builder.parse({.dimensions = {{"width", 5}}, .input_shapes = {}});
-    ASSERT_TRUE(by_name.has_value()) << by_name.error().message;
-    EXPECT_EQ(by_name->value(by_name->outputs[0]).shape, (Shape{1, 3, 5}));
-    const auto by_input = builder.parse({.dimensions = {}, .input_shapes = {{"x", {2, 3, 7}}}});
-    ASSERT_TRUE(by_input.has_value()) << by_input.error().message;
-    EXPECT_EQ(by_input->value(by_input->outputs[0]).shape, (Shape{2, 3, 7}));
-
-    expect_error(builder.parse(), ErrorCode::invalid_argument, {"test.onnx", "width", "'x'"});
-    expect_error(builder.parse({.dimensions = {{"height", 5}}, .input_shapes = {}}), ErrorCode::invalid_argument,
-                 {"height", "batch, width"});
-    expect_error(builder.parse({.dimensions = {}, .input_shapes = {{"x", {2, 4, 7}}}}), ErrorCode::invalid_argument,
-                 {"fixed to 3", "4 was given"});
-    expect_error(builder.parse({.dimensions = {}, .input_shapes = {{"z", {1}}}}), ErrorCode::invalid_argument, {"'z'"});
-    expect_error(builder.parse({.dimensions = {{"width", -5}}, .input_shapes = {}}), ErrorCode::invalid_model, {"'x'"});
-}
-
 TEST(Importer, refuses_other_opsets) {
     expect_error(small_model(26).parse(), ErrorCode::unsupported, {"test.onnx", "26", "25"});
     expect_error(small_model(6).parse(), ErrorCode::unsupported, {"node 'add' (Add)", "opset 6"});

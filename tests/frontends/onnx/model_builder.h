@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,20 @@
 namespace octet::onnx::testing {
 
 inline constexpr int float32 = 1, uint8 = 2, int8 = 3, int32 = 6, int64 = 7;
+
+// "Nx3x?x64": a name or a ? for what is open; "" for no shape at all.
+inline void set_shape(onnx_schema::ValueInfoProto& port, const std::string& text) {
+    auto& type = *port.mutable_type()->mutable_tensor_type();
+    type.clear_shape();
+    std::istringstream words(text);
+    for (std::string word; std::getline(words, word, 'x');) {
+        auto& dimension = *type.mutable_shape()->add_dim();
+        if (word.find_first_not_of("-0123456789") == std::string::npos)
+            dimension.set_dim_value(std::stoll(word));
+        else if (word != "?")
+            dimension.set_dim_param(word);
+    }
+}
 
 class ModelBuilder {
   public:

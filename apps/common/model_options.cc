@@ -1,0 +1,67 @@
+#include "apps/common/model_options.h"
+
+#include <charconv>
+#include <string>
+#include <vector>
+
+#include "apps/common/cli.h"
+
+namespace octet::apps {
+namespace {
+
+Result<std::int64_t> parse_size(const std::string& text) {
+    std::int64_t size = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), size);
+    if (error != std::errc{} || end != text.data() + text.size() || size < 1 || size > max_elements)
+        return fail(ErrorCode::invalid_argument, "'{}' is not a size from 1 to {}", text, max_elements);
+    return size;
+}
+
+// "1x3x320x320"
+Result<Shape> parse_shape(const std::string& text) {
+    Shape shape;
+    for (std::size_t begin = 0; begin <= text.size();) {
+        const std::size_t end = std::min(text.find('x', begin), text.size());
+        OCTET_ASSIGN(const std::int64_t size, parse_size(text.substr(begin, end - begin)));
+        shape.push_back(size);
+        begin = end + 1;
+    }
+    return shape;
+}
+
+template <typename T>
+Result<void> assign(const std::string& text, Result<T> (*parse)(const std::string&), std::map<std::string, T>& values) {
+    OCTET_ASSIGN(const auto assignment, split_assignment(text));
+    OCTET_ASSIGN(const T value, parse(assignment.second));
+    const auto [known, fresh] = values.emplace(assignment.first, value);
+    if (!fresh && known->second != value)
+        return fail(ErrorCode::invalid_argument, "'{}' is given another value before", assignment.first);
+    return {};
+}
+
+template <typename T>
+void add_assignments(CLI::App& app, const std::string& option, const std::string& type, const std::string& help,
+                     Result<T> (*parse)(const std::string&), std::map<std::string, T>& values) {
+    app.add_option_function<std::vector<std::string>>(
+           option,
+           [option, parse, &values](const std::vector<std::string>& texts) {
+               for (const std::string& text : texts)
+                   if (const auto assigned = assign(text, parse, values); !assigned)
+                       throw CLI::ValidationError(fmt::format("{} {}", option, text), assigned.error().message);
+           },
+           help)
+        ->type_name(type)
+        ->allow_extra_args(false);  // one each time, or an argument behind it would be swallowed
+}
+
+}  // namespace
+
+void add_size_options(CLI::App& app, onnx::ImportOptions& sizes) {
+    add_assignments(app, "--dim", "NAME=SIZE", "Size of a dimension that the model leaves open; may be repeated",
+                    parse_size, sizes.dimensions);
+    add_assignments(app, "--shape", "INPUT=1x3x320x320",
+                    "Shape of an input with open dimensions, named or not; may be repeated", parse_shape,
+                    sizes.input_shapes);
+}
+
+}  // namespace octet::apps

@@ -1,0 +1,15 @@
+#pragma once
+
+// What every program that takes a network lets its user say of it.
+
+#include <CLI/CLI.hpp>
+
+#include "frontends/onnx/importer.h"
+
+namespace octet::apps {
+
+// --dim NAME=SIZE and --shape INPUT=1x3x320x320, which may be repeated: sizes for the dimensions that the file leaves
+// open. Whether the model has these names is found when it is loaded.
+void add_size_options(CLI::App& app, onnx::ImportOptions& sizes);
+
+}  // namespace octet::apps
