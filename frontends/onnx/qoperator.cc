@@ -35,7 +35,7 @@ class Expansion {
         std::vector<ValueId> inputs = {tensor, scale};
         if (zero_point != no_value) inputs.push_back(zero_point);
         Attributes attributes;
-        if (!is_single(scale)) attributes.set("axis", axis);
+        if (!is_known_single(scale)) attributes.set("axis", axis);
         return builder_.node("DequantizeLinear", node_.name + "_dequantize", std::move(inputs), std::move(attributes));
     }
     // The tensor minus its zero point: one for all, or one for each slice along `axis`.
@@ -46,7 +46,8 @@ class Expansion {
             ones = Tensor(DType::float32, {zero->size()});
             std::ranges::fill(ones.mutable_data<float>(), 1.0F);
         }
-        const ValueId scale = builder_.constant(node_.name + "_one", std::move(ones));
+        ValueId scale = builder_.constant(node_.name + "_one", std::move(ones));
+        if (!zero && input(zero_point) != no_value) scale = add("Expand", {scale, add("Shape", {input(zero_point)})});
         return dequantized_value(input(tensor), scale, input(zero_point), axis);
     }
 
@@ -79,9 +80,9 @@ class Expansion {
     }
 
   private:
-    bool is_single(ValueId id) const {
+    bool is_known_single(ValueId id) const {
         const Tensor* tensor = builder_.graph().constant(id);
-        return !tensor || tensor->size() == 1;
+        return tensor && tensor->size() == 1;
     }
 
     const Node& node_;

@@ -1,5 +1,8 @@
-// QuantizeLinear    y = saturate(round_half_even(x / scale) + zero_point)
-// DequantizeLinear  y = (x - zero_point) * scale
+// QuantizeLinear         y = saturate(round_half_even(x / scale) + zero_point)
+// DequantizeLinear       y = (x - zero_point) * scale
+// DynamicQuantizeLinear  QuantizeLinear to uint8, with the scale and zero point that the range of x asks for:
+//                        scale = (max(x, 0) - min(x, 0)) / 255, zero_point = saturate(round_half_even(-min(x, 0) /
+//                        scale))
 //
 // Scale and zero point are one value, one for each position along `axis`, or (block_size > 0) one for each block of
 // consecutive positions along it.
@@ -183,6 +186,35 @@ Result<void> evaluate_dequantize(EvalContext& ctx) {
     return {};
 }
 
+Result<void> infer_dynamic_quantize(InferContext& ctx) {
+    OCTET_TRY(expect_dtype(ctx, 0, DType::float32));
+    ctx.outputs[0] = {DType::uint8, ctx.inputs[0]->shape};
+    if (ctx.outputs.size() > 1) ctx.outputs[1] = {DType::float32, {}};
+    if (ctx.outputs.size() > 2) ctx.outputs[2] = {DType::uint8, {}};
+    return {};
+}
+
+Result<void> evaluate_dynamic_quantize(EvalContext& ctx) {
+    const Tensor& x = *ctx.inputs[0];
+    const auto in = x.data<float>();
+    float least = 0, most = 0;
+    for (const float value : in) {
+        least = std::min(least, value);
+        most = std::max(most, value);
+    }
+    const float scale = least == most ? 1.0f : (most - least) / 255.0f;
+    const auto zero_point = quantized<std::uint8_t>(-least, scale, 0);
+    std::uint8_t* out = ctx.make_output().mutable_data<std::uint8_t>().data();
+    parallel_ranges(ctx.parallel_for, x.size(), elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) {
+            out[i] = quantized<std::uint8_t>(in[static_cast<std::size_t>(i)], scale, zero_point);
+        }
+    });
+    if (ctx.wants_output(1)) ctx.outputs[1] = Tensor::scalar(scale);
+    if (ctx.wants_output(2)) ctx.outputs[2] = Tensor::scalar(zero_point);
+    return {};
+}
+
 constexpr OpDef grid_change(std::string_view name, Result<void> (*infer)(InferContext&),
                             Result<void> (*evaluate)(EvalContext&)) {
     return {.name = name, .min_inputs = 2, .max_inputs = 3, .infer = infer, .evaluate = evaluate};
@@ -192,5 +224,11 @@ constexpr OpDef grid_change(std::string_view name, Result<void> (*infer)(InferCo
 
 constinit const OpDef op_quantize_linear = grid_change("QuantizeLinear", infer_quantize, evaluate_quantize);
 constinit const OpDef op_dequantize_linear = grid_change("DequantizeLinear", infer_dequantize, evaluate_dequantize);
+constinit const OpDef op_dynamic_quantize_linear = {.name = "DynamicQuantizeLinear",
+                                                    .min_inputs = 1,
+                                                    .max_inputs = 1,
+                                                    .max_outputs = 3,
+                                                    .infer = infer_dynamic_quantize,
+                                                    .evaluate = evaluate_dynamic_quantize};
 
 }  // namespace octet::ops

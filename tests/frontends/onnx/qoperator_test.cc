@@ -54,6 +54,30 @@ TEST(QOperator, conv_with_bias_and_scales_per_channel) {
               (std::vector<std::int64_t>{15, 21, 8, 6}));
 }
 
+// What ONNX Runtime's dynamic quantization makes of a convolution.
+TEST(QOperator, conv_integer_of_what_is_quantized_at_run_time) {
+    ModelBuilder builder(13);
+    builder.input("x", {1, 1, 1, 3}).output("y");
+    builder.node("DynamicQuantizeLinear", {"x"}, {"q", "scale", "zero"}, "quantize");
+    builder.small("w", {1, 1, 1, 1}, {3}, testing::int8);
+    builder.node("ConvInteger", {"q", "w", "zero"}, {"y"}, "conv");
+    // The grid of -1 … 1.55 is 0.01 with zero point 100.
+    EXPECT_EQ(run(builder, {Tensor::from<float>({1, 1, 1, 3}, {-1, 0.5F, 1.55F})},
+                  "DynamicQuantizeLinear Shape Expand DequantizeLinear DequantizeLinear Conv Cast"),
+              (std::vector<std::int64_t>{-300, 150, 465}));
+}
+
+TEST(QOperator, integer_zero_points_of_channels_that_are_no_constants) {
+    ModelBuilder builder(13);
+    builder.input("x", {1, 1, 1, 1}, testing::uint8).input("zeros", {2}, testing::int8).output("y");
+    builder.small("x_zero", {}, {1}, testing::uint8);
+    builder.small("w", {2, 1, 1, 1}, {3, -4}, testing::int8);
+    builder.node("ConvInteger", {"x", "w", "x_zero", "zeros"}, {"y"}, "conv");
+    EXPECT_EQ(run(builder, {Tensor::from<std::uint8_t>({1, 1, 1, 1}, {11}), Tensor::from<std::int8_t>({2}, {1, 2})},
+                  "DequantizeLinear Shape Expand DequantizeLinear Conv Cast"),
+              (std::vector<std::int64_t>{20, -60}));
+}
+
 TEST(QOperator, conv_with_a_bias_needs_constant_scales) {
     ModelBuilder builder(13);
     builder.input("x", {1, 1, 1, 2}, testing::uint8).input("x_scale", {}).output("y");

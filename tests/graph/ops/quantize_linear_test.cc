@@ -42,6 +42,32 @@ TEST(QuantizeLinear, NotANumberIsTheZeroPoint) {
     EXPECT_EQ(quantize<std::uint8_t>({std::nanf("")}, 0.5F, 7), (Ints{7}));
 }
 
+TEST(DynamicQuantizeLinear, TakesTheGridFromTheRange) {
+    struct Case {
+        std::vector<float> x;
+        Ints y;
+        float scale;
+        std::int64_t zero_point;
+    };
+    const Case cases[] = {
+        {{-1, 0, 0.5F, 1.55F}, {0, 100, 150, 255}, 0.01F, 100},
+        {{1, 2, 2.55F}, {100, 200, 255}, 0.01F, 0},  // the range holds 0
+        {{-2.55F, -1}, {0, 155}, 0.01F, 255},        // so it does below
+        {{0, 0}, {0, 0}, 1, 0},
+    };
+    const Node node{"DynamicQuantizeLinear", "q", {0}, {1, 2, 3}, {}};
+    for (const Case& c : cases) {
+        const Tensor x = Tensor::from<float>({static_cast<std::int64_t>(c.x.size())}, c.x);
+        const Tensor* arguments[] = {&x};
+        const auto result = evaluate_node(node, arguments);
+        ASSERT_TRUE(result.has_value()) << result.error().message;
+        EXPECT_EQ((*result)[0].dtype(), DType::uint8);
+        EXPECT_EQ((*result)[0].to_int64(), c.y);
+        EXPECT_FLOAT_EQ((*result)[1].to_float()[0], c.scale);
+        EXPECT_EQ((*result)[2].to_int64(), Ints{c.zero_point});
+    }
+}
+
 TEST(DequantizeLinear, HasAGridForEachChannelOrBlock) {
     const Tensor x = Tensor::from<std::int8_t>({2, 4}, {1, 2, 3, 4, 5, 6, 7, 8});
     const Node per_channel{"DequantizeLinear", "d", {0, 1, 2}, {3}, {{"axis", std::int64_t{0}}}};

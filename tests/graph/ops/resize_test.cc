@@ -127,7 +127,8 @@ TEST(NearestSources, RefuseWhatIsNoCopyOfPixels) {
         EXPECT_FALSE(nearest_sources(graph, resize, 3).has_value());
     }
     // What lies outside of the crop is a new value.
-    EXPECT_FALSE(copies_values({"Resize", "r", {}, {}, {{"coordinate_transformation_mode", "tf_crop_and_resize"}}, false}));
+    EXPECT_FALSE(
+        copies_values({"Resize", "r", {}, {}, {{"coordinate_transformation_mode", "tf_crop_and_resize"}}, false}));
 }
 
 }  // namespace
