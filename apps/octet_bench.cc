@@ -106,7 +106,7 @@ class Bench {
         for (const engine::Port& port : bench.session_.inputs()) pixels |= takes_pixels(port, options.input);
         bench.report_ = {.model = options.model,
                          .cpu = cpu_description(),
-                         .isa = kernels::isa_name(bench.session_.plan().isa),
+                         .isa = kernels::level_name(bench.session_.plan().features),
                          .input = pixels ? "pixels" : "float",
                          .threads = bench.session_.threads(),
                          .warmup_runs = options.warmup,

@@ -91,7 +91,7 @@ void conv_layer(benchmark::State& state, const ConvKernel& kernel, const Layer& 
     const double macs = static_cast<double>(weights.size()) * out_size * out_size;
     const double passes = static_cast<double>(state.iterations());
     state.counters["GMAC/s"] = benchmark::Counter(macs * passes * 1e-9, benchmark::Counter::kIsRate);
-    if (const double peak = int8_peak_gmacs(kernel.isa); peak > 0) {
+    if (const double peak = int8_peak_gmacs(kernel.needs); peak > 0) {
         state.counters["of_peak"] = benchmark::Counter(macs * passes * 1e-9 / peak, benchmark::Counter::kIsRate);
     }
     state.counters["count"] = layer.count;
@@ -99,7 +99,7 @@ void conv_layer(benchmark::State& state, const ConvKernel& kernel, const Layer& 
 
 const int registered = [] {
     for (const ConvKernel& kernel : conv_kernels()) {
-        if (!isa_available(kernel.isa)) continue;
+        if (!detect().contains(kernel.needs)) continue;
         for (const Layer& layer : yolop_layers) {
             const std::string name = std::string(kernel.name) + "/" + std::to_string(layer.kernel) + "x" +
                                      std::to_string(layer.kernel) + "s" + std::to_string(layer.stride) + "_" +

@@ -44,7 +44,7 @@ struct Plane {
 template <typename Function, typename Run>
 void add_family(KernelList<Function> list, const std::string& shape, Run run) {
     for (const auto& entry : list) {
-        if (!isa_available(entry.isa)) continue;
+        if (!detect().contains(entry.needs)) continue;
         benchmark::RegisterBenchmark((std::string(entry.name) + "/" + shape).c_str(), [entry,
                                                                                        run](benchmark::State& state) {
             run(entry, state);
@@ -170,7 +170,7 @@ void register_gemm() {
         }
         const double gmacs = 1e-9 * m * n * k * static_cast<double>(state.iterations());
         state.counters["GMAC/s"] = benchmark::Counter(gmacs, benchmark::Counter::kIsRate);
-        if (const double peak = f32_peak_gmacs(entry.isa); peak > 0) {
+        if (const double peak = f32_peak_gmacs(entry.needs); peak > 0) {
             state.counters["of_peak"] = benchmark::Counter(gmacs / peak, benchmark::Counter::kIsRate);
         }
     });

@@ -2,10 +2,21 @@
 
 #include <cstdint>
 #include <ctime>
+#include <map>
+#include <span>
 
 namespace octet::bench {
-
 namespace {
+
+using kernels::CpuFeatures;
+namespace features = kernels::features;
+namespace needs = kernels::needs;
+
+struct Loop {
+    CpuFeatures needs;
+    void (*run)(int64_t iterations);
+    double macs;  // of an iteration
+};
 
 #ifdef OCTET_HAVE_X86_KERNELS
 
@@ -39,6 +50,22 @@ __attribute__((target("avx2,fma"))) void fma_ymm_loop(int64_t n) {
     asm volatile("vzeroall\n1:\n\t" OCTET_12(VFMA_Y) "dec %0\n\tjnz 1b\n\tvzeroupper" : "+r"(n)::CLOBBER_Y, "cc");
 }
 
+// The fastest first.
+constexpr Loop int8_loops[] = {
+    {features::avx512f | features::avx512vnni, vpdpbusd_loop, 12 * 64},
+    {features::avx2, maddubs_loop, 12 * 32},
+};
+constexpr Loop f32_loops[] = {
+    {features::avx512f, fma_zmm_loop, 12 * 16},
+    {needs::avx2, fma_ymm_loop, 12 * 8},
+};
+
+#else
+
+constexpr std::span<const Loop> int8_loops, f32_loops;
+
+#endif
+
 // Of this thread, so that other programs on the machine count as little as in the benchmarks themselves.
 double cpu_seconds() {
     timespec now{};
@@ -59,66 +86,37 @@ double measure(void (*loop)(int64_t), double macs) {
     return best;
 }
 
-struct Loop {
-    void (*run)(int64_t iterations) = nullptr;
-    double macs = 0;  // of an iteration
-};
-
-Loop int8_loop(kernels::Isa isa) {
-    if (isa == kernels::Isa::reference || !kernels::isa_available(isa)) return {};
-    return isa == kernels::Isa::avx2 ? Loop{maddubs_loop, 12 * 32} : Loop{vpdpbusd_loop, 12 * 64};
+const Loop* find_loop(std::span<const Loop> loops, CpuFeatures features) {
+    if (!kernels::detect().contains(features)) return nullptr;
+    for (const Loop& loop : loops) {
+        if (features.contains(loop.needs)) return &loop;
+    }
+    return nullptr;
 }
 
-double measure_int8(kernels::Isa isa) {
-    const Loop loop = int8_loop(isa);
-    return loop.run ? measure(loop.run, loop.macs) : 0;
-}
-
-double run_int8(kernels::Isa isa) {
-    constexpr int64_t iterations = 300'000;
-    const Loop loop = int8_loop(isa);
-    if (!loop.run) return 0;
-    loop.run(iterations);
-    return loop.macs * iterations;
-}
-
-double measure_f32(kernels::Isa isa) {
-    if (isa == kernels::Isa::reference || !kernels::isa_available(isa)) return 0;
-    return isa == kernels::Isa::avx2 ? measure(fma_ymm_loop, 12 * 8) : measure(fma_zmm_loop, 12 * 16);
-}
-
-#else
-
-double measure_int8(kernels::Isa) {
-    return 0;
-}
-double run_int8(kernels::Isa) {
-    return 0;
-}
-double measure_f32(kernels::Isa) {
-    return 0;
-}
-
-#endif
-
-template <typename Measure>
-double cached(kernels::Isa isa, Measure measure) {
-    static double rates[3] = {-1, -1, -1};
-    double& rate = rates[static_cast<int>(isa)];
-    if (rate < 0) rate = measure(isa);
+double peak(std::span<const Loop> loops, CpuFeatures features) {
+    static std::map<const Loop*, double> rates;
+    const Loop* loop = find_loop(loops, features);
+    if (loop == nullptr) return 0;
+    double& rate = rates[loop];
+    if (rate == 0) rate = measure(loop->run, loop->macs);
     return rate;
 }
 
 }  // namespace
 
-double int8_peak_gmacs(kernels::Isa isa) {
-    return cached(isa, [](kernels::Isa i) { return measure_int8(i); });
+double int8_peak_gmacs(CpuFeatures needs) {
+    return peak(int8_loops, needs);
 }
-double run_int8_peak(kernels::Isa isa) {
-    return run_int8(isa);
+double run_int8_peak(CpuFeatures needs) {
+    constexpr int64_t iterations = 300'000;
+    const Loop* loop = find_loop(int8_loops, needs);
+    if (loop == nullptr) return 0;
+    loop->run(iterations);
+    return loop->macs * iterations;
 }
-double f32_peak_gmacs(kernels::Isa isa) {
-    return cached(isa, [](kernels::Isa i) { return measure_f32(i); });
+double f32_peak_gmacs(CpuFeatures needs) {
+    return peak(f32_loops, needs);
 }
 
 }  // namespace octet::bench

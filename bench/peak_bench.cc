@@ -9,17 +9,17 @@
 namespace octet::bench {
 namespace {
 
-void peak(benchmark::State& state, kernels::Isa isa) {
+void peak(benchmark::State& state, kernels::CpuFeatures needs) {
     double macs = 0;
-    for (auto _ : state) macs += run_int8_peak(isa);
+    for (auto _ : state) macs += run_int8_peak(needs);
     state.counters["GMAC/s"] = benchmark::Counter(macs * 1e-9, benchmark::Counter::kIsRate);
 }
 
 const int registered = [] {
-    for (const kernels::Isa isa : {kernels::Isa::avx2, kernels::Isa::avx512vnni}) {
-        if (!kernels::isa_available(isa)) continue;
-        const std::string name = "peak_int8_" + std::string(kernels::isa_name(isa));
-        benchmark::RegisterBenchmark(name.c_str(), [isa](benchmark::State& state) { peak(state, isa); })
+    for (const kernels::Level& level : kernels::levels()) {
+        if (run_int8_peak(level.features) == 0) continue;
+        const std::string name = std::string("peak_int8_") + level.name;
+        benchmark::RegisterBenchmark(name.c_str(), [&level](benchmark::State& state) { peak(state, level.features); })
             ->Threads(1)
             ->Threads(2)
             ->UseRealTime()

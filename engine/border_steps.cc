@@ -11,7 +11,7 @@
 namespace octet::engine {
 namespace {
 
-using kernels::Isa;
+using kernels::CpuFeatures;
 
 // Float to int16: only behind float operators, so plain code.
 class QuantizeWideStep final : public Step {
@@ -47,10 +47,11 @@ class QuantizeWideStep final : public Step {
 
 class PixelsStep final : public Step {
   public:
-    PixelsStep(Isa isa, std::string name, ValueId in, std::vector<float> gain, std::vector<float> offset, PlaneRef out)
-        : Step(std::move(name), kernels::select(kernels::pixels_kernels(), isa).name, Arithmetic::border, 0),
-          copy_(kernels::select(kernels::pixels_kernels(), isa).run),
-          quantize_(kernels::select(kernels::quantize_kernels(), isa).run),
+    PixelsStep(CpuFeatures features, std::string name, ValueId in, std::vector<float> gain, std::vector<float> offset,
+               PlaneRef out)
+        : Step(std::move(name), kernels::select(kernels::pixels_kernels(), features).name, Arithmetic::border, 0),
+          copy_(kernels::select(kernels::pixels_kernels(), features).run),
+          quantize_(kernels::select(kernels::quantize_kernels(), features).run),
           in_(in),
           gain_(std::move(gain)),
           offset_(std::move(offset)),
@@ -89,10 +90,10 @@ class PixelsStep final : public Step {
 
 class SigmoidStep final : public Step {
   public:
-    SigmoidStep(Isa isa, std::string name, Arithmetic arithmetic, int f, PlaneRef in, ValueId out, Shape shape,
-                int block)
-        : Step(std::move(name), kernels::select(kernels::sigmoid_kernels(), isa).name, arithmetic, 0),
-          run_(kernels::select(kernels::sigmoid_kernels(), isa).run),
+    SigmoidStep(CpuFeatures features, std::string name, Arithmetic arithmetic, int f, PlaneRef in, ValueId out,
+                Shape shape, int block)
+        : Step(std::move(name), kernels::select(kernels::sigmoid_kernels(), features).name, arithmetic, 0),
+          run_(kernels::select(kernels::sigmoid_kernels(), features).run),
           f_(f),
           block_(block),
           floats_(kernels::sigmoid_floats),
@@ -123,10 +124,10 @@ class SigmoidStep final : public Step {
 
 class DetectStep final : public Step {
   public:
-    DetectStep(Isa isa, std::string name, Arithmetic arithmetic, std::vector<DetectLevel> levels, int classes,
-               double box_scale, ValueId out, Shape shape)
-        : Step(std::move(name), kernels::select(kernels::detect_decode_kernels(), isa).name, arithmetic, 0),
-          run_(kernels::select(kernels::detect_decode_kernels(), isa).run),
+    DetectStep(CpuFeatures features, std::string name, Arithmetic arithmetic, std::vector<DetectLevel> levels,
+               int classes, double box_scale, ValueId out, Shape shape)
+        : Step(std::move(name), kernels::select(kernels::detect_decode_kernels(), features).name, arithmetic, 0),
+          run_(kernels::select(kernels::detect_decode_kernels(), features).run),
           levels_(std::move(levels)),
           classes_(classes),
           box_scale_(static_cast<float>(box_scale)),
@@ -188,10 +189,10 @@ class DetectStep final : public Step {
 
 }  // namespace
 
-StepResult make_quantize_step(Isa isa, std::string name, ValueId in, const QuantGrid& grid, PlaneRef out,
+StepResult make_quantize_step(CpuFeatures features, std::string name, ValueId in, const QuantGrid& grid, PlaneRef out,
                               const Shape& shape, Arithmetic arithmetic) {
     if (grid.dtype == DType::int16) return std::make_unique<QuantizeWideStep>(std::move(name), in, grid.scale, out);
-    return row_step(std::move(name), kernels::select(kernels::quantize_kernels(), isa), arithmetic,
+    return row_step(std::move(name), kernels::select(kernels::quantize_kernels(), features), arithmetic,
                     static_cast<int>(shape[2]), {out},
                     [=](const RunState& state) {
                         return kernels::QuantizeCall{state.tensors[static_cast<std::size_t>(in)].data<float>().data(),
@@ -201,12 +202,12 @@ StepResult make_quantize_step(Isa isa, std::string name, ValueId in, const Quant
                     {in});
 }
 
-StepResult make_dequantize_step(Isa isa, std::string name, const QuantGrid& grid, PlaneRef in, ValueId out,
+StepResult make_dequantize_step(CpuFeatures features, std::string name, const QuantGrid& grid, PlaneRef in, ValueId out,
                                 const Shape& shape, Arithmetic arithmetic) {
     if (!grid.channel_zero_points.empty()) {
         return fail(ErrorCode::unsupported, "pixels with a zero point for each channel feed only convolutions");
     }
-    return row_step(std::move(name), kernels::select(kernels::dequantize_kernels(), isa), arithmetic,
+    return row_step(std::move(name), kernels::select(kernels::dequantize_kernels(), features), arithmetic,
                     static_cast<int>(shape[2]), {in}, [=](RunState& state) {
                         kernels::DequantizeCall call;
                         if (grid.dtype == DType::int16) {
@@ -221,18 +222,19 @@ StepResult make_dequantize_step(Isa isa, std::string name, const QuantGrid& grid
                     });
 }
 
-StepResult make_pixels_step(Isa isa, std::string name, ValueId in, std::vector<float> gain, std::vector<float> offset,
-                            PlaneRef out) {
-    return std::make_unique<PixelsStep>(isa, std::move(name), in, std::move(gain), std::move(offset), out);
+StepResult make_pixels_step(CpuFeatures features, std::string name, ValueId in, std::vector<float> gain,
+                            std::vector<float> offset, PlaneRef out) {
+    return std::make_unique<PixelsStep>(features, std::move(name), in, std::move(gain), std::move(offset), out);
 }
 
-StepResult make_sigmoid_step(Isa isa, std::string name, const QuantGrid& grid, PlaneRef in, ValueId out,
+StepResult make_sigmoid_step(CpuFeatures features, std::string name, const QuantGrid& grid, PlaneRef in, ValueId out,
                              const Shape& shape, Arithmetic arithmetic, int block) {
-    return std::make_unique<SigmoidStep>(isa, std::move(name), arithmetic, fraction_bits(grid), in, out, shape, block);
+    return std::make_unique<SigmoidStep>(features, std::move(name), arithmetic, fraction_bits(grid), in, out, shape,
+                                         block);
 }
 
-StepResult make_detect_step(Isa isa, std::string name, std::vector<DetectLevel> levels, int classes, double box_scale,
-                            ValueId out, const Shape& shape, Arithmetic arithmetic) {
+StepResult make_detect_step(CpuFeatures features, std::string name, std::vector<DetectLevel> levels, int classes,
+                            double box_scale, ValueId out, const Shape& shape, Arithmetic arithmetic) {
     for (const DetectLevel& level : levels) {
         const bool fits =
             std::all_of(level.anchors.begin(), level.anchors.end(), [](double a) { return a > 0 && a < 1024; });
@@ -241,8 +243,8 @@ StepResult make_detect_step(Isa isa, std::string name, std::vector<DetectLevel> 
                         kernels::max_detect_anchors);
         }
     }
-    return std::make_unique<DetectStep>(isa, std::move(name), arithmetic, std::move(levels), classes, box_scale, out,
-                                        shape);
+    return std::make_unique<DetectStep>(features, std::move(name), arithmetic, std::move(levels), classes, box_scale,
+                                        out, shape);
 }
 
 }  // namespace octet::engine

@@ -24,8 +24,10 @@ std::int64_t macs_of(const Graph& graph, const Node& node) {
 
 class FloatStep final : public Step {
   public:
-    FloatStep(const Graph& graph, const Node& node)
-        : Step(node.name, node.op + "_float", Arithmetic::floating, macs_of(graph, node)), node_(node) {}
+    FloatStep(kernels::CpuFeatures features, const Graph& graph, const Node& node)
+        : Step(node.name, node.op + "_float", Arithmetic::floating, macs_of(graph, node)),
+          node_(node),
+          features_(features) {}
 
     Result<void> run(RunState& state) const override {
         std::vector<const Tensor*> arguments;
@@ -35,7 +37,7 @@ class FloatStep final : public Step {
         const ParallelFor parallel = [&](std::int64_t count, const std::function<void(std::int64_t)>& body) {
             state.pool->for_each(count, body);
         };
-        OCTET_ASSIGN(auto results, evaluate_node(node_, arguments, parallel));
+        OCTET_ASSIGN(auto results, evaluate_node(node_, arguments, parallel, features_));
         for (std::size_t i = 0; i < node_.outputs.size(); ++i) {
             if (node_.outputs[i] != no_value)
                 state.tensors[static_cast<std::size_t>(node_.outputs[i])] = std::move(results[i]);
@@ -46,12 +48,13 @@ class FloatStep final : public Step {
 
   private:
     Node node_;
+    kernels::CpuFeatures features_;
 };
 
 }  // namespace
 
-std::unique_ptr<Step> make_float_step(const Graph& graph, const Node& node) {
-    return std::make_unique<FloatStep>(graph, node);
+std::unique_ptr<Step> make_float_step(kernels::CpuFeatures features, const Graph& graph, const Node& node) {
+    return std::make_unique<FloatStep>(features, graph, node);
 }
 
 }  // namespace octet::engine

@@ -14,7 +14,7 @@
 namespace octet::engine {
 namespace {
 
-using kernels::Isa;
+using kernels::CpuFeatures;
 
 kernels::Grid kernel_grid(const QuantGrid& grid) {
     return {grid.scale, plane_zero_point(grid)};
@@ -26,9 +26,10 @@ struct ConvPlanes {
 
 class ConvStep final : public Step {
   public:
-    ConvStep(Isa isa, const std::string& name, const kernels::ConvParams& params, std::span<const std::int8_t> weights,
-             kernels::Fixed16Storage epilogue, const ConvPlanes& planes, std::int64_t macs)
-        : ConvStep(kernels::select_conv(isa, params, weights.data()), name, params, weights, std::move(epilogue),
+    ConvStep(CpuFeatures features, const std::string& name, const kernels::ConvParams& params,
+             std::span<const std::int8_t> weights, kernels::Fixed16Storage epilogue, const ConvPlanes& planes,
+             std::int64_t macs)
+        : ConvStep(kernels::select_conv(features, params, weights.data()), name, params, weights, std::move(epilogue),
                    planes, macs) {}
 
     Result<void> run(RunState& state) const override {
@@ -105,8 +106,8 @@ class ConvStep final : public Step {
 
 // A 1x1 convolution over the channels from first_channel on, as many as planes.in has, of what `spec` reads;
 // `shared_by`: how many pixels of the result share one of its outputs.
-std::unique_ptr<Step> part_of(Isa isa, const ConvSpec& spec, int first_channel, const ConvPlanes& planes, int shared_by,
-                              kernels::Fixed16Storage epilogue) {
+std::unique_ptr<Step> part_of(CpuFeatures features, const ConvSpec& spec, int first_channel, const ConvPlanes& planes,
+                              int shared_by, kernels::Fixed16Storage epilogue) {
     kernels::ConvParams params = spec.params;
     params.cin = planes.in.channels;
     params.adds_partial = planes.partial.plane >= 0;
@@ -116,7 +117,7 @@ std::unique_ptr<Step> part_of(Isa isa, const ConvSpec& spec, int first_channel, 
         weights.insert(weights.end(), row, row + params.cin);
     }
     const std::int64_t macs = spec.macs / spec.params.cin * params.cin / shared_by;
-    return std::make_unique<ConvStep>(isa, spec.name, params, weights, std::move(epilogue), planes, macs);
+    return std::make_unique<ConvStep>(features, spec.name, params, weights, std::move(epilogue), planes, macs);
 }
 
 // What convolution and batch normalization have in common. `spec` refers to the arrays of the caller.
@@ -152,7 +153,7 @@ Result<std::vector<std::int32_t>> integer_bias(const std::vector<double>& bias, 
 
 }  // namespace
 
-Result<ConvStepResult> make_conv_step(Isa isa, const ConvSpec& spec) {
+Result<ConvStepResult> make_conv_step(CpuFeatures features, const ConvSpec& spec) {
     const auto cout = static_cast<std::size_t>(spec.params.cout);
     const std::size_t per_channel = spec.weights.size() / cout;
     const std::size_t group_cin = static_cast<std::size_t>(spec.params.cin / spec.params.groups);
@@ -198,7 +199,7 @@ Result<ConvStepResult> make_conv_step(Isa isa, const ConvSpec& spec) {
     result.grid = spec.out_grid;
     if (spec.out_grid.dtype == DType::int16) result.grid.scale = storage->s16_scale();
     if (!spec.upsampled_part) {
-        result.step = std::make_unique<ConvStep>(isa, spec.name, spec.params, spec.weights, std::move(*storage),
+        result.step = std::make_unique<ConvStep>(features, spec.name, spec.params, spec.weights, std::move(*storage),
                                                  ConvPlanes{spec.in, spec.out, spec.residual, {}}, spec.macs);
         return result;
     }
@@ -209,12 +210,12 @@ Result<ConvStepResult> make_conv_step(Isa isa, const ConvSpec& spec) {
     if (!sums) return fail(ErrorCode::unsupported, "{}", sums.error());
     const ConvSpec::UpsampledPart& up = *spec.upsampled_part;
     const int beside = up.first_channel == 0 ? up.in.channels : 0;
-    result.upsampled_part = part_of(isa, spec, up.first_channel, {up.in, up.sums, {}, {}}, 4, std::move(*sums));
-    result.step = part_of(isa, spec, beside, {spec.in, spec.out, spec.residual, up.sums}, 1, std::move(*storage));
+    result.upsampled_part = part_of(features, spec, up.first_channel, {up.in, up.sums, {}, {}}, 4, std::move(*sums));
+    result.step = part_of(features, spec, beside, {spec.in, spec.out, spec.residual, up.sums}, 1, std::move(*storage));
     return result;
 }
 
-StepResult make_batchnorm_step(Isa isa, const BatchNormSpec& spec) {
+StepResult make_batchnorm_step(CpuFeatures features, const BatchNormSpec& spec) {
     const std::size_t channels = spec.weights.size();
     const std::vector<double> acc_scale(channels, spec.in_grid.scale * spec.weight_scale);
     std::vector<std::int32_t> weight_sum(spec.weights.begin(), spec.weights.end());
@@ -234,7 +235,7 @@ StepResult make_batchnorm_step(Isa isa, const BatchNormSpec& spec) {
 
     std::vector<std::int16_t> weights = spec.weights;
     weights.resize((channels + kernels::fixed16_padding - 1) / kernels::fixed16_padding * kernels::fixed16_padding);
-    const auto& entry = kernels::select(kernels::batchnorm_kernels(), isa);
+    const auto& entry = kernels::select(kernels::batchnorm_kernels(), features);
     return row_step(spec.name, entry, Arithmetic::integer, spec.rows, {spec.in, spec.out},
                     [in = spec.in, out = spec.out, weights = std::move(weights),
                      epilogue = std::move(*storage)](const RunState& state) {
@@ -247,13 +248,13 @@ StepResult make_batchnorm_step(Isa isa, const BatchNormSpec& spec) {
                     });
 }
 
-StepResult make_add_step(Isa isa, std::string name, int rows, const QuantGrid& a_grid, PlaneRef a,
+StepResult make_add_step(CpuFeatures features, std::string name, int rows, const QuantGrid& a_grid, PlaneRef a,
                          const QuantGrid& b_grid, PlaneRef b, const QuantGrid& out_grid, PlaneRef out,
                          const ActivationSpec& activation) {
     auto params = kernels::make_add(kernel_grid(a_grid), kernel_grid(b_grid), kernel_grid(out_grid), activation.kind,
                                     activation.alpha);
     if (!params) return fail(ErrorCode::unsupported, "{}", params.error());
-    return row_step(std::move(name), kernels::select(kernels::add_kernels(), isa), Arithmetic::integer, rows,
+    return row_step(std::move(name), kernels::select(kernels::add_kernels(), features), Arithmetic::integer, rows,
                     {a, b, out}, [=, params = *params](const RunState& state) {
                         return kernels::AddCall{state.view<std::uint8_t>(a).as_const(),
                                                 state.view<std::uint8_t>(b).as_const(), params,
@@ -261,18 +262,19 @@ StepResult make_add_step(Isa isa, std::string name, int rows, const QuantGrid& a
                     });
 }
 
-StepResult make_copy_step(Isa isa, std::string name, int rows, const QuantGrid& in_grid, PlaneRef in,
+StepResult make_copy_step(CpuFeatures features, std::string name, int rows, const QuantGrid& in_grid, PlaneRef in,
                           const QuantGrid& out_grid, PlaneRef out) {
     auto params = kernels::make_requantize_copy(kernel_grid(in_grid), kernel_grid(out_grid));
     if (!params) return fail(ErrorCode::unsupported, "{}", params.error());
-    return row_step(std::move(name), kernels::select(kernels::concat_kernels(), isa), Arithmetic::integer, rows,
+    return row_step(std::move(name), kernels::select(kernels::concat_kernels(), features), Arithmetic::integer, rows,
                     {in, out}, [=, params = *params](const RunState& state) {
                         return kernels::ConcatCall{state.bytes(in).as_const(), params, state.bytes(out)};
                     });
 }
 
-StepResult make_maxpool_step(Isa isa, std::string name, int rows, const PoolSpec& spec, PlaneRef in, PlaneRef out) {
-    return row_step(std::move(name), kernels::select(kernels::maxpool_kernels(), isa), Arithmetic::integer, rows,
+StepResult make_maxpool_step(CpuFeatures features, std::string name, int rows, const PoolSpec& spec, PlaneRef in,
+                             PlaneRef out) {
+    return row_step(std::move(name), kernels::select(kernels::maxpool_kernels(), features), Arithmetic::integer, rows,
                     {in, out}, [=](const RunState& state) {
                         return kernels::MaxPoolCall{spec.kernel_h,
                                                     spec.kernel_w,
@@ -285,21 +287,21 @@ StepResult make_maxpool_step(Isa isa, std::string name, int rows, const PoolSpec
                     });
 }
 
-StepResult make_resize_step(Isa isa, std::string name, std::vector<std::int32_t> source_y,
+StepResult make_resize_step(CpuFeatures features, std::string name, std::vector<std::int32_t> source_y,
                             std::vector<std::int32_t> source_x, PlaneRef in, PlaneRef out) {
     const auto rows = static_cast<int>(source_y.size());
-    return row_step(std::move(name), kernels::select(kernels::resize_nearest_kernels(), isa), Arithmetic::integer, rows,
-                    {in, out},
+    return row_step(std::move(name), kernels::select(kernels::resize_nearest_kernels(), features), Arithmetic::integer,
+                    rows, {in, out},
                     [=, source_y = std::move(source_y), source_x = std::move(source_x)](const RunState& state) {
                         return kernels::ResizeNearestCall{source_y.data(), source_x.data(), state.bytes(in).as_const(),
                                                           state.bytes(out)};
                     });
 }
 
-StepResult make_lut_step(Isa isa, std::string name, int rows, std::vector<std::uint8_t> table, PlaneRef in,
+StepResult make_lut_step(CpuFeatures features, std::string name, int rows, std::vector<std::uint8_t> table, PlaneRef in,
                          PlaneRef out) {
-    return row_step(std::move(name), kernels::select(kernels::lut_kernels(), isa), Arithmetic::integer, rows, {in, out},
-                    [=, table = std::move(table)](const RunState& state) {
+    return row_step(std::move(name), kernels::select(kernels::lut_kernels(), features), Arithmetic::integer, rows,
+                    {in, out}, [=, table = std::move(table)](const RunState& state) {
                         return kernels::LutCall{table.data(), state.view<std::uint8_t>(in).as_const(),
                                                 state.view<std::uint8_t>(out)};
                     });

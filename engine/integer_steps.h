@@ -46,7 +46,7 @@ struct ConvStepResult {
     // Of the plane written. For int16 it may be coarser than out_grid, where the accumulators are.
     QuantGrid grid;
 };
-Result<ConvStepResult> make_conv_step(kernels::Isa isa, const ConvSpec& spec);
+Result<ConvStepResult> make_conv_step(kernels::CpuFeatures features, const ConvSpec& spec);
 
 struct BatchNormSpec {
     std::string name;
@@ -58,27 +58,27 @@ struct BatchNormSpec {
     PlaneRef in, out;
     int rows = 0;  // of the output
 };
-StepResult make_batchnorm_step(kernels::Isa isa, const BatchNormSpec& spec);
+StepResult make_batchnorm_step(kernels::CpuFeatures features, const BatchNormSpec& spec);
 
 // `rows`: of the output.
-StepResult make_add_step(kernels::Isa isa, std::string name, int rows, const QuantGrid& a_grid, PlaneRef a,
+StepResult make_add_step(kernels::CpuFeatures features, std::string name, int rows, const QuantGrid& a_grid, PlaneRef a,
                          const QuantGrid& b_grid, PlaneRef b, const QuantGrid& out_grid, PlaneRef out,
                          const ActivationSpec& activation);
 // One input of a Concat that could not be written in place.
-StepResult make_copy_step(kernels::Isa isa, std::string name, int rows, const QuantGrid& in_grid, PlaneRef in,
-                          const QuantGrid& out_grid, PlaneRef out);
+StepResult make_copy_step(kernels::CpuFeatures features, std::string name, int rows, const QuantGrid& in_grid,
+                          PlaneRef in, const QuantGrid& out_grid, PlaneRef out);
 
 struct PoolSpec {
     int kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1, pad_top = 0, pad_left = 0;
 };
-StepResult make_maxpool_step(kernels::Isa isa, std::string name, int rows, const PoolSpec& spec, PlaneRef in,
-                             PlaneRef out);
+StepResult make_maxpool_step(kernels::CpuFeatures features, std::string name, int rows, const PoolSpec& spec,
+                             PlaneRef in, PlaneRef out);
 // source_y[out_h], source_x[out_w]: the pixel that each output pixel copies.
-StepResult make_resize_step(kernels::Isa isa, std::string name, std::vector<std::int32_t> source_y,
+StepResult make_resize_step(kernels::CpuFeatures features, std::string name, std::vector<std::int32_t> source_y,
                             std::vector<std::int32_t> source_x, PlaneRef in, PlaneRef out);
 // table[256]
-StepResult make_lut_step(kernels::Isa isa, std::string name, int rows, std::vector<std::uint8_t> table, PlaneRef in,
-                         PlaneRef out);
+StepResult make_lut_step(kernels::CpuFeatures features, std::string name, int rows, std::vector<std::uint8_t> table,
+                         PlaneRef in, PlaneRef out);
 // Fills the halo of a plane with its halo_values.
 std::unique_ptr<Step> make_halo_step(std::string name, PlaneRef plane);
 

@@ -166,8 +166,8 @@ bool Lowering::has_upsampled_kernel(const Node& conv) const {
     const QuantWeights weights = *matcher_.weights(conv.inputs[1], 0, shape(conv.outputs[0])[1]);
     kernels::ConvParams params = conv_params(conv);
     params.upsampled = true;
-    const auto& kernel = kernels::select_conv(plan_->isa, params, weights.values->data<std::int8_t>().data());
-    return kernel.isa != kernels::Isa::reference;
+    const auto& kernel = kernels::select_conv(plan_->features, params, weights.values->data<std::int8_t>().data());
+    return kernel.needs != kernels::needs::reference;
 }
 
 kernels::ConvParams Lowering::conv_params(const Node& node) const {
@@ -209,12 +209,12 @@ void Lowering::finish() {
     plan_->arena_bytes = assign_offsets(plan_->planes);
 }
 
-Result<std::shared_ptr<const Plan>> make_plan(const Graph& graph, kernels::Isa isa) {
+Result<std::shared_ptr<const Plan>> make_plan(const Graph& graph, kernels::CpuFeatures features) {
     // A pattern that no integer kernel can compute, for its scales lie too far apart or its sums leave 32 bits, runs in
     // float. That changes what the values around it are needed as, so the plan is begun anew.
     std::set<NodeId> in_float;
     for (;;) {
-        Lowering lowering(graph, isa, in_float);
+        Lowering lowering(graph, features, in_float);
         auto plan = lowering.run();
         if (plan || lowering.refused() == no_node) return plan;
         in_float.insert(lowering.refused());

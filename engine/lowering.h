@@ -10,6 +10,6 @@
 namespace octet::engine {
 
 // Shapes must have been inferred. Errors name the node.
-Result<std::shared_ptr<const Plan>> make_plan(const Graph& graph, kernels::Isa isa);
+Result<std::shared_ptr<const Plan>> make_plan(const Graph& graph, kernels::CpuFeatures features);
 
 }  // namespace octet::engine

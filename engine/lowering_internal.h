@@ -20,9 +20,9 @@ namespace octet::engine {
 class Lowering {
   public:
     // The QuantizeLinear nodes of `in_float` get what they round from float operators.
-    Lowering(const Graph& graph, kernels::Isa isa, const std::set<NodeId>& in_float)
+    Lowering(const Graph& graph, kernels::CpuFeatures features, const std::set<NodeId>& in_float)
         : graph_(graph), in_float_(in_float), matcher_(graph), plan_(std::make_shared<Plan>()) {
-        plan_->isa = isa;
+        plan_->features = features;
     }
 
     // The QuantizeLinear whose pattern no integer kernel can compute, when run() failed for that reason.

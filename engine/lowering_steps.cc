@@ -74,7 +74,7 @@ Result<void> Lowering::emit_pattern(const Pattern& pattern) {
         case PatternKind::lut:
             return emit_lut(pattern, out);
         case PatternKind::add:
-            return add(make_add_step(plan_->isa, name, rows(value), pattern.sources[0].grid, in(0),
+            return add(make_add_step(plan_->features, name, rows(value), pattern.sources[0].grid, in(0),
                                      pattern.sources[1].grid, in(1), pattern.grid, out, pattern.activation));
         case PatternKind::maxpool: {
             const Attributes& attributes = graph_.node(pattern.node).attributes;
@@ -83,7 +83,7 @@ Result<void> Lowering::emit_pattern(const Pattern& pattern) {
             const auto pads = attributes.integers("pads", {0, 0, 0, 0});
             const PoolSpec spec{static_cast<int>(kernel[0]),  static_cast<int>(kernel[1]), static_cast<int>(strides[0]),
                                 static_cast<int>(strides[1]), static_cast<int>(pads[0]),   static_cast<int>(pads[1])};
-            return add(make_maxpool_step(plan_->isa, name, rows(value), spec, in(0), out));
+            return add(make_maxpool_step(plan_->features, name, rows(value), spec, in(0), out));
         }
         case PatternKind::pixels: {
             for (Port& port : plan_->inputs) port.accepts_pixels |= port.value == pattern.input;
@@ -94,13 +94,13 @@ Result<void> Lowering::emit_pattern(const Pattern& pattern) {
                 std::vector<float>& into = graph_.node(id).op == "Mul" ? gain : offset;
                 for (std::size_t c = 0; c < channels; ++c) into[c] = values[values.size() == 1 ? 0 : c];
             }
-            return add(make_pixels_step(plan_->isa, name, pattern.input, std::move(gain), std::move(offset), out));
+            return add(make_pixels_step(plan_->features, name, pattern.input, std::move(gain), std::move(offset), out));
         }
         case PatternKind::quantize: {
             const bool input =
                 std::find(graph_.inputs.begin(), graph_.inputs.end(), pattern.input) != graph_.inputs.end();
             return add(
-                make_quantize_step(plan_->isa, name, pattern.input, pattern.grid, out, shape(value), seam(input)));
+                make_quantize_step(plan_->features, name, pattern.input, pattern.grid, out, shape(value), seam(input)));
         }
     }
     return {};
@@ -148,7 +148,7 @@ Result<void> Lowering::emit_conv(const Pattern& pattern, PlaneRef out) {
         spec.residual = refs_.at(pattern.residual->value);
     }
     spec.macs = result[1] * result[2] * result[3] * oihw[1] * taps;
-    OCTET_ASSIGN(ConvStepResult conv, make_conv_step(plan_->isa, spec));
+    OCTET_ASSIGN(ConvStepResult conv, make_conv_step(plan_->features, spec));
     if (conv.grid.dtype == DType::int16) wide_grids_[graph_.node(pattern.quantize).outputs[0]] = conv.grid;
     if (conv.upsampled_part) OCTET_TRY(add(std::move(conv.upsampled_part)));
     return add(std::move(conv.step));
@@ -192,7 +192,7 @@ Result<void> Lowering::emit_batchnorm(const Pattern& pattern, PlaneRef out) {
     spec.in = refs_.at(pattern.sources[0].value);
     spec.out = out;
     spec.rows = rows(node.outputs[0]);
-    return add(make_batchnorm_step(plan_->isa, spec));
+    return add(make_batchnorm_step(plan_->features, spec));
 }
 
 Result<void> Lowering::emit_concat(const Pattern& pattern, PlaneRef out) {
@@ -211,7 +211,8 @@ Result<void> Lowering::emit_concat(const Pattern& pattern, PlaneRef out) {
         channel += in.channels;
         if (in.plane == slice.plane && in.channel == slice.channel) continue;  // written in place
         add_halo(out, node.name);
-        OCTET_TRY(add(make_copy_step(plan_->isa, node.name, rows(source.value), plane_grid(source), in, grid, slice)));
+        OCTET_TRY(
+            add(make_copy_step(plan_->features, node.name, rows(source.value), plane_grid(source), in, grid, slice)));
     }
     return {};
 }
@@ -222,7 +223,7 @@ Result<void> Lowering::emit_resize(const Pattern& pattern, PlaneRef out) {
     OCTET_ASSIGN(auto source_x, nearest_sources(graph_, node, 3));
     const QuantGrid grid = plane_grid(pattern.sources[0]);
     if (grid.dtype == DType::int16) wide_grids_[graph_.node(pattern.quantize).outputs[0]] = grid;
-    return add(make_resize_step(plan_->isa, node.name, std::move(source_y), std::move(source_x),
+    return add(make_resize_step(plan_->features, node.name, std::move(source_y), std::move(source_x),
                                 refs_.at(pattern.sources[0].value), out));
 }
 
@@ -250,7 +251,7 @@ Result<void> Lowering::emit_lut(const Pattern& pattern, PlaneRef out) {
     }
     const ValueId result = graph_.node(pattern.quantize).outputs[0];
     const NodeId named = pattern.node == no_node ? pattern.quantize : pattern.node;
-    return add(make_lut_step(plan_->isa, graph_.node(named).name, rows(result), std::move(table),
+    return add(make_lut_step(plan_->features, graph_.node(named).name, rows(result), std::move(table),
                              refs_.at(pattern.sources[0].value), out));
 }
 
@@ -260,14 +261,14 @@ Result<void> Lowering::emit_tensor(NodeId id) {
     if (node.op == "DequantizeLinear") {
         const auto source = matcher_.source(value);
         if (source && source->grid.channel_zero_points.empty()) {
-            return add(make_dequantize_step(plan_->isa, node.name, plane_grid(*source), refs_.at(source->value), value,
-                                            shape(value), seam(graph_.is_output(value))));
+            return add(make_dequantize_step(plan_->features, node.name, plane_grid(*source), refs_.at(source->value),
+                                            value, shape(value), seam(graph_.is_output(value))));
         }
     }
     if (node.op == "Sigmoid") {
         if (const auto logits = logits_of(node)) {
             const QuantSource& source = logits->source;
-            return add(make_sigmoid_step(plan_->isa, node.name, plane_grid(source), refs_.at(source.value), value,
+            return add(make_sigmoid_step(plan_->features, node.name, plane_grid(source), refs_.at(source.value), value,
                                          shape(value), seam(graph_.is_output(value)), logits->block));
         }
     }
@@ -294,7 +295,7 @@ Result<void> Lowering::emit_detect(const Node& node) {
     }
     const ValueId value = node.outputs[0];
     const auto classes = static_cast<int>(shape(value)[2]) - 5;
-    return add(make_detect_step(plan_->isa, node.name, std::move(levels), classes,
+    return add(make_detect_step(plan_->features, node.name, std::move(levels), classes,
                                 static_cast<double>(node.attributes.real("box_scale", 1.0F)), value, shape(value),
                                 seam(graph_.is_output(value))));
 }
@@ -306,10 +307,10 @@ Result<void> Lowering::emit_float(const Node& node) {
     for (ValueId input : node.inputs) {
         if (const Tensor* tensor = graph_.constant(input)) plan_->constants.emplace(input, *tensor);
     }
-    if (!constant) return add(make_float_step(graph_, node));
+    if (!constant) return add(make_float_step(plan_->features, graph_, node));
     std::vector<const Tensor*> arguments;
     for (ValueId input : node.inputs) arguments.push_back(input == no_value ? nullptr : &plan_->constants.at(input));
-    OCTET_ASSIGN(auto results, evaluate_node(node, arguments));
+    OCTET_ASSIGN(auto results, evaluate_node(node, arguments, serial_for, plan_->features));
     for (std::size_t i = 0; i < results.size(); ++i) {
         if (node.outputs[i] != no_value) plan_->constants.insert_or_assign(node.outputs[i], std::move(results[i]));
     }

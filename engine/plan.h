@@ -109,7 +109,7 @@ struct Port {
 };
 
 struct Plan {
-    kernels::Isa isa = kernels::Isa::reference;
+    kernels::CpuFeatures features;  // that its kernels may use
     std::vector<Port> inputs;
     std::vector<Port> outputs;
     std::map<std::string, std::string> metadata;

@@ -94,12 +94,12 @@ Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
 
 Result<Session> Session::create(Graph graph, const SessionOptions& options) {
-    const auto isa = kernels::choose_isa();
-    if (!isa) return fail(ErrorCode::invalid_argument, "{}", isa.error());
+    const auto features = kernels::choose_features();
+    if (!features) return fail(ErrorCode::invalid_argument, "{}", features.error());
     OCTET_TRY(infer_shapes(graph));
     // The new nodes stand before their readers, so a chain of movers takes a sweep for each.
     while (hoist_quantize(graph) > 0) OCTET_TRY(infer_shapes(graph));
-    OCTET_ASSIGN(auto plan, make_plan(graph, *isa));
+    OCTET_ASSIGN(auto plan, make_plan(graph, *features));
     return create(std::move(plan), options);
 }
 

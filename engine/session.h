@@ -24,14 +24,14 @@ struct SessionOptions {
 // What an observer is told after each step.
 struct StepInfo {
     std::string_view name;    // of the node that the step computes, with whatever is fused into it
-    std::string_view kernel;  // e.g. "conv_u8s8_12x32_avx512vnni", "Conv_float"
+    std::string_view kernel;  // e.g. "conv_u8s8_14x32_avx512vnni", "Conv_float"
     double milliseconds = 0;
     std::int64_t macs = 0;
 };
 
 class Session {
   public:
-    // At the level of kernels::choose_isa().
+    // With the features of kernels::choose_features().
     static Result<Session> create(Graph graph, const SessionOptions& options = {});
     // Sessions may share a plan: each has an arena and threads of its own.
     static Result<Session> create(std::shared_ptr<const Plan> plan, const SessionOptions& options = {});

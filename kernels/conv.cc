@@ -28,10 +28,10 @@ std::span<const ConvKernel> conv_kernels() {
     return kernels;
 }
 
-const ConvKernel& select_conv(Isa isa, const ConvParams& params, const int8_t* weights) {
+const ConvKernel& select_conv(CpuFeatures features, const ConvParams& params, const int8_t* weights) {
     const auto kernels = conv_kernels();
     for (const ConvKernel& kernel : kernels) {
-        if (kernel.isa <= isa && kernel.refuses(params, weights) == nullptr) return kernel;
+        if (features.contains(kernel.needs) && kernel.refuses(params, weights) == nullptr) return kernel;
     }
     return kernels.back();
 }

@@ -66,7 +66,7 @@ struct ConvCall {
 
 struct ConvKernel {
     const char* name;
-    Isa isa;
+    CpuFeatures needs;
     // nullptr, or why this kernel cannot compute this convolution exactly. weights:
     // [cout][kernel_h][kernel_w][cin/groups].
     const char* (*refuses)(const ConvParams& params, const int8_t* weights);
@@ -80,8 +80,8 @@ struct ConvKernel {
 
 // Fast to reference.
 std::span<const ConvKernel> conv_kernels();
-// The first that does not refuse, at this level or below.
-const ConvKernel& select_conv(Isa isa, const ConvParams& params, const int8_t* weights);
+// The first that these features run and that does not refuse.
+const ConvKernel& select_conv(CpuFeatures features, const ConvParams& params, const int8_t* weights);
 
 // One acc to the output that the epilogue names; y, x, o: the output's coordinates. The scalar tail of every kernel.
 OCTET_INLINE void conv_store(const ConvCall& call, int y, int x, int o, int32_t acc) {

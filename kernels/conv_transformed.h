@@ -224,10 +224,10 @@ struct TransformedKernel {
 
 // A constant expression: nothing of an instruction set's file may run before its level is chosen.
 template <typename Form, int lanes>
-constexpr ConvKernel transformed_kernel(const char* name, Isa isa, decltype(ConvKernel::refuses) refuses,
+constexpr ConvKernel transformed_kernel(const char* name, CpuFeatures needs, decltype(ConvKernel::refuses) refuses,
                                         decltype(ConvKernel::run) run) {
     using Kernel = TransformedKernel<Form, lanes>;
-    return {name, isa, refuses, Kernel::packed_bytes, Kernel::pack, Kernel::scratch_bytes, Kernel::units, run};
+    return {name, needs, refuses, Kernel::packed_bytes, Kernel::pack, Kernel::scratch_bytes, Kernel::units, run};
 }
 
 }  // namespace

@@ -1,37 +1,22 @@
 #pragma once
 
-// Levels of instruction sets, and lists of implementations.
+// Lists of implementations.
 //
-// A family's list is ordered fast to reference; an entry is chosen when its level is at most the requested one and,
-// where the family has conditions, when it does not refuse the case. The reference refuses nothing. Names:
-// op_types_tile_isa, e.g. conv_u8s8_12x32_avx512vnni.
+// A family's list is ordered fast to reference; the first entry is chosen whose needs are among the features that may
+// be used and, where the family has conditions, which does not refuse the case. The reference needs and refuses
+// nothing. Names: op_types_tile_level, e.g. conv_u8s8_14x32_avx512vnni.
 
-#include <cassert>
 #include <cstdint>
 #include <span>
-#include <string>
-#include <tl/expected.hpp>
+
+#include "kernels/cpu.h"
 
 namespace octet::kernels {
-
-enum class Isa : uint8_t { reference, avx2, avx512vnni };
-
-inline constexpr Isa all_isas[] = {Isa::reference, Isa::avx2, Isa::avx512vnni};
-
-const char* isa_name(Isa isa);
-// Built in, and the CPU and the operating system have it.
-bool isa_available(Isa isa);
-Isa best_isa();
-
-// OCTET_ISA=reference|avx2|avx512vnni forces a level; unset or empty: best_isa(). The error is one line to show to the
-// user.
-tl::expected<Isa, std::string> choose_isa();
-tl::expected<Isa, std::string> choose_isa(const char* forced);
 
 template <typename Function>
 struct KernelEntry {
     const char* name;
-    Isa isa;
+    CpuFeatures needs;
     Function* run;
 };
 
@@ -39,9 +24,9 @@ template <typename Function>
 using KernelList = std::span<const KernelEntry<Function>>;
 
 template <typename Function>
-const KernelEntry<Function>& select(KernelList<Function> list, Isa isa) {
+const KernelEntry<Function>& select(KernelList<Function> list, CpuFeatures features) {
     for (const auto& entry : list) {
-        if (entry.isa <= isa) return entry;
+        if (features.contains(entry.needs)) return entry;
     }
     return list.back();
 }

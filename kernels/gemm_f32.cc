@@ -13,11 +13,10 @@ struct AlignedDelete {
 
 }  // namespace
 
-void gemm_f32(const GemmF32Call& call) {
-    static const KernelEntry<GemmF32Function>& kernel = select(gemm_f32_kernels(), choose_isa().value_or(best_isa()));
+void gemm_f32(const GemmF32Call& call, CpuFeatures features) {
     thread_local std::unique_ptr<float[], AlignedDelete> scratch(
         new (std::align_val_t{64}) float[gemm_f32_scratch_floats]);
-    kernel.run(call, scratch.get());
+    select(gemm_f32_kernels(), features).run(call, scratch.get());
 }
 
 }  // namespace octet::kernels

@@ -1,7 +1,7 @@
 #pragma once
 
 // C[m, n] (+)= A[m, k] * B[k, n], row-major float32, for calibration and float models.
-// Sums are in an order that depends on the level, so levels agree to rounding only.
+// Sums are in an order that depends on the kernel, so levels agree to rounding only.
 
 #include <cstddef>
 
@@ -28,8 +28,7 @@ GemmF32Function gemm_f32_reference, gemm_f32_6x16_avx2, gemm_f32_12x32_avx512vnn
 
 KernelList<GemmF32Function> gemm_f32_kernels();
 
-// At the level that choose_isa() names (best_isa() when that is an error), with scratch of the thread's own. Threads
-// may split m or n among themselves.
-void gemm_f32(const GemmF32Call& call);
+// The fastest that these features run, with scratch of the thread's own. Threads may split m or n among themselves.
+void gemm_f32(const GemmF32Call& call, CpuFeatures features);
 
 }  // namespace octet::kernels

@@ -20,9 +20,9 @@ namespace octet::kernels {
 #define OCTET_X86(...)
 #endif
 
-#define OCTET_REFERENCE(NAME) {#NAME, Isa::reference, &NAME},
-#define OCTET_AVX2(NAME) {#NAME, Isa::avx2, &NAME},
-#define OCTET_AVX512(NAME) {#NAME, Isa::avx512vnni, &NAME},
+#define OCTET_REFERENCE(NAME) {#NAME, needs::reference, &NAME},
+#define OCTET_AVX2(NAME) {#NAME, needs::avx2, &NAME},
+#define OCTET_AVX512(NAME) {#NAME, needs::avx512vnni, &NAME},
 
 #define OCTET_LIST(FAMILY, FUNCTION, ...)                              \
     KernelList<FUNCTION> FAMILY() {                                    \

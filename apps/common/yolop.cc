@@ -42,9 +42,9 @@ std::string describe(const std::vector<engine::Port>& ports) {
 Result<std::shared_ptr<const engine::Plan>> load_plan(const std::string& path, const onnx::ImportOptions& options) {
     OCTET_ASSIGN(Graph graph, onnx::load(path, options));
     if (auto done = optimize(graph); !done) return at(path, std::move(done).error());
-    const auto isa = kernels::choose_isa();
-    if (!isa) return fail(ErrorCode::invalid_argument, "{}", isa.error());
-    auto plan = engine::make_plan(graph, *isa);
+    const auto features = kernels::choose_features();
+    if (!features) return fail(ErrorCode::invalid_argument, "{}", features.error());
+    auto plan = engine::make_plan(graph, *features);
     if (!plan) return at(path, std::move(plan).error());
     return plan;
 }

@@ -147,7 +147,8 @@ void run_conv(const EvalContext& ctx, const Window& window, const Tensor& x, con
                            .ldb = column_stride,
                            .c = output,
                            .ldc = positions,
-                           .accumulate = true});
+                           .accumulate = true},
+                          ctx.features);
     });
 }
 

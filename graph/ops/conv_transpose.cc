@@ -140,7 +140,8 @@ Result<void> evaluate_conv_transpose(EvalContext& ctx) {
                            .b = in + i / blocks * channels * positions,
                            .ldb = positions,
                            .c = columns.data(),
-                           .ldc = positions});
+                           .ldc = positions},
+                          ctx.features);
         for (std::int64_t m = 0; m < count; ++m) {
             float* plane = out + (i / blocks * filters + first + m) * window.in_size();
             const float bias = ctx.input(2) ? ctx.input(2)->data<float>()[group * filters + first + m] : 0.0f;

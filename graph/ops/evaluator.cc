@@ -12,7 +12,7 @@ void serial_for(std::int64_t count, const std::function<void(std::int64_t)>& bod
 }
 
 Result<std::vector<Tensor>> evaluate_node(const Node& node, std::span<const Tensor* const> inputs,
-                                          const ParallelFor& parallel_for) {
+                                          const ParallelFor& parallel_for, kernels::CpuFeatures features) {
     std::vector<TensorType> types(inputs.size());
     std::vector<const TensorType*> type_pointers;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -23,7 +23,7 @@ Result<std::vector<Tensor>> evaluate_node(const Node& node, std::span<const Tens
     std::vector<std::optional<Tensor>> known;
     OCTET_ASSIGN(const auto output_types, ops::infer_node(node, type_pointers, inputs, known));
     std::vector<Tensor> outputs(node.outputs.size());
-    EvalContext context{node, inputs, output_types, outputs, parallel_for};
+    EvalContext context{node, inputs, output_types, outputs, parallel_for, features};
     try {
         if (auto done = find_op(node.op)->evaluate(context); !done) return at(ops::describe(node), done.error());
     } catch (const std::bad_alloc&) {
@@ -74,7 +74,7 @@ Result<std::vector<Tensor>> evaluate(const Graph& graph, std::span<const Tensor>
         for (ValueId id : node.inputs) {
             arguments.push_back(id == no_value ? nullptr : &values[static_cast<std::size_t>(id)]);
         }
-        OCTET_ASSIGN(auto results, evaluate_node(node, arguments, options.parallel_for));
+        OCTET_ASSIGN(auto results, evaluate_node(node, arguments, options.parallel_for, options.features));
         for (std::size_t k = 0; k < results.size(); ++k) {
             const ValueId id = node.outputs[k];
             if (id == no_value) continue;

@@ -11,6 +11,8 @@ namespace octet {
 
 struct EvaluateOptions {
     ParallelFor parallel_for = serial_for;
+    // That float kernels may use (kernels/gemm_f32.h): the last bits of Gemm, MatMul and Conv depend on it.
+    kernels::CpuFeatures features = kernels::default_features();
     // Called with every value a node has produced, in topological order, before the value may be freed.
     std::function<void(ValueId, const Tensor&)> observer;
 };
@@ -22,6 +24,7 @@ Result<std::vector<Tensor>> evaluate(const Graph& graph, std::span<const Tensor>
 
 // One node alone.
 Result<std::vector<Tensor>> evaluate_node(const Node& node, std::span<const Tensor* const> inputs,
-                                          const ParallelFor& parallel_for = serial_for);
+                                          const ParallelFor& parallel_for = serial_for,
+                                          kernels::CpuFeatures features = kernels::default_features());
 
 }  // namespace octet

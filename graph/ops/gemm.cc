@@ -82,7 +82,8 @@ Result<void> evaluate_gemm(EvalContext& ctx) {
                        .ldb = s.n,
                        .c = y.mutable_data<float>().data(),
                        .ldc = s.n,
-                       .accumulate = true});
+                       .accumulate = true},
+                      ctx.features);
     return {};
 }
 

@@ -52,7 +52,7 @@ Result<void> infer_matmul(InferContext& ctx) {
     return {};
 }
 
-void multiply(std::int64_t m, const MatMulShape& s, const float* a, const float* b, float* y) {
+void multiply(const EvalContext& ctx, std::int64_t m, const MatMulShape& s, const float* a, const float* b, float* y) {
     kernels::gemm_f32({.m = static_cast<int>(m),
                        .n = static_cast<int>(s.n),
                        .k = static_cast<int>(s.k),
@@ -61,12 +61,13 @@ void multiply(std::int64_t m, const MatMulShape& s, const float* a, const float*
                        .b = b,
                        .ldb = s.n,
                        .c = y,
-                       .ldc = s.n});
+                       .ldc = s.n},
+                      ctx.features);
 }
 
 // Integers wrap around.
 template <typename T>
-void multiply(std::int64_t m, const MatMulShape& s, const T* a, const T* b, T* y) {
+void multiply(const EvalContext&, std::int64_t m, const MatMulShape& s, const T* a, const T* b, T* y) {
     using Sum = std::conditional_t<std::is_integral_v<T>, std::uint64_t, T>;
     for (std::int64_t i = 0; i < m; ++i) {
         for (std::int64_t j = 0; j < s.n; ++j) {
@@ -80,14 +81,14 @@ void multiply(std::int64_t m, const MatMulShape& s, const T* a, const T* b, T* y
 }
 
 template <typename T>
-void multiply_batches(const ParallelFor& parallel_for, const MatMulShape& s, const T* a, const T* b, T* y) {
+void multiply_batches(const EvalContext& ctx, const MatMulShape& s, const T* a, const T* b, T* y) {
     const std::int64_t batches = product(s.batch, 0, s.batch.size());
     const std::int64_t blocks = (s.m + row_block - 1) / row_block;
     if (s.n == 0 || s.k == 0) return;
-    parallel_for(batches * blocks, [&](std::int64_t i) {
+    ctx.parallel_for(batches * blocks, [&](std::int64_t i) {
         const std::int64_t batch = i / blocks;
         const std::int64_t row = i % blocks * row_block;
-        multiply(std::min(row_block, s.m - row), s, a + (batch_index(s.a_batch, s.batch, batch) * s.m + row) * s.k,
+        multiply(ctx, std::min(row_block, s.m - row), s, a + (batch_index(s.a_batch, s.batch, batch) * s.m + row) * s.k,
                  b + batch_index(s.b_batch, s.batch, batch) * s.k * s.n, y + (batch * s.m + row) * s.n);
     });
 }
@@ -98,7 +99,7 @@ Result<void> evaluate_matmul(EvalContext& ctx) {
     OCTET_ASSIGN(const MatMulShape s, matmul_shape(a.shape(), b.shape()));
     Tensor& y = ctx.make_output();
     dispatch_numeric(a.dtype(), [&]<typename T>() {
-        multiply_batches(ctx.parallel_for, s, elements<T>(a), elements<T>(b), mutable_elements<T>(y));
+        multiply_batches(ctx, s, elements<T>(a), elements<T>(b), mutable_elements<T>(y));
     });
     return {};
 }

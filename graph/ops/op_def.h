@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "graph/ir/graph.h"
+#include "kernels/cpu.h"
 
 namespace octet {
 
@@ -45,6 +46,7 @@ struct EvalContext {
     std::span<const TensorType> types;      // of the outputs, as infer() found them
     std::vector<Tensor>& outputs;           // sized to node.outputs; the operator assigns them
     const ParallelFor& parallel_for;
+    kernels::CpuFeatures features;  // that float kernels may use
 
     const Tensor* input(std::size_t i) const { return i < inputs.size() ? inputs[i] : nullptr; }
     bool wants_output(std::size_t i) const { return i < node.outputs.size() && node.outputs[i] != no_value; }

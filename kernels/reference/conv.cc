@@ -59,10 +59,10 @@ void run(const ConvCall& call, int unit_begin, int unit_end, std::byte*) noexcep
 
 extern const ConvKernel conv_u8s8_reference, conv_s16s8_reference;
 const ConvKernel conv_u8s8_reference = {
-    "conv_u8s8_reference", Isa::reference, refuses<uint8_t>, weight_count, pack, scratch_bytes, units, run<uint8_t>,
+    "conv_u8s8_reference", needs::reference, refuses<uint8_t>, weight_count, pack, scratch_bytes, units, run<uint8_t>,
 };
 const ConvKernel conv_s16s8_reference = {
-    "conv_s16s8_reference", Isa::reference, refuses<int16_t>, weight_count, pack, scratch_bytes, units, run<int16_t>,
+    "conv_s16s8_reference", needs::reference, refuses<int16_t>, weight_count, pack, scratch_bytes, units, run<int16_t>,
 };
 
 }  // namespace octet::kernels

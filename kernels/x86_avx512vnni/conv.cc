@@ -132,7 +132,7 @@ void run(const ConvCall& call, int unit_begin, int unit_end, std::byte*) noexcep
 extern const ConvKernel conv_u8s8_14x32_avx512vnni, conv_s16s8_14x32_avx512vnni;
 const ConvKernel conv_u8s8_14x32_avx512vnni = {
     "conv_u8s8_14x32_avx512vnni",
-    Isa::avx512vnni,
+    needs::avx512vnni,
     refuses<ConvInput::u8>,
     packed_bytes,
     pack<int8_t>,
@@ -142,7 +142,7 @@ const ConvKernel conv_u8s8_14x32_avx512vnni = {
 };
 const ConvKernel conv_s16s8_14x32_avx512vnni = {
     "conv_s16s8_14x32_avx512vnni",
-    Isa::avx512vnni,
+    needs::avx512vnni,
     refuses<ConvInput::s16>,
     packed_bytes,
     pack<int16_t>,

@@ -211,7 +211,7 @@ void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch)
 
 extern const ConvKernel conv_narrow_u8s8_32x4_avx512vnni;
 const ConvKernel conv_narrow_u8s8_32x4_avx512vnni = {
-    "conv_narrow_u8s8_32x4_avx512vnni", Isa::avx512vnni, refuses, packed_bytes, pack, scratch_bytes, units, run,
+    "conv_narrow_u8s8_32x4_avx512vnni", needs::avx512vnni, refuses, packed_bytes, pack, scratch_bytes, units, run,
 };
 
 }  // namespace octet::kernels

@@ -3,13 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
-#include <cstdlib>
-#include <optional>
 
 #include "apps/common/dataset.h"
 #include "apps/common/image.h"
 #include "apps/common/yolop.h"
-#include "kernels/dispatch.h"
+#include "engine/lowering.h"
+#include "frontends/onnx/importer.h"
+#include "graph/passes/pass.h"
+#include "kernels/cpu.h"
 #include "tests/apps/test_files.h"
 
 namespace octet::apps {
@@ -24,32 +25,10 @@ constexpr std::size_t pictures = 1;
 constexpr std::size_t pictures = 10;
 #endif
 
-// OCTET_ISA for as long as it lives.
-class ForcedLevel {
-  public:
-    explicit ForcedLevel(kernels::Isa isa) {
-        if (const char* old = std::getenv("OCTET_ISA")) old_ = old;
-        ::setenv("OCTET_ISA", kernels::isa_name(isa), 1);
-    }
-    ForcedLevel(const ForcedLevel&) = delete;
-    ForcedLevel& operator=(const ForcedLevel&) = delete;
-    ~ForcedLevel() {
-        if (old_) {
-            ::setenv("OCTET_ISA", old_->c_str(), 1);
-        } else {
-            ::unsetenv("OCTET_ISA");
-        }
-    }
-
-  private:
-    std::optional<std::string> old_;
-};
-
-Yolop make_yolop(kernels::Isa isa, int threads) {
-    const ForcedLevel level(isa);
-    const auto plan = load_plan(int8_model).value();
-    EXPECT_EQ(plan->isa, isa);
-    return Yolop::create(plan, int8_model, {.threads = threads}).value();
+Yolop make_yolop(kernels::CpuFeatures features, int threads) {
+    Graph graph = onnx::load(int8_model).value();
+    EXPECT_TRUE(optimize(graph));
+    return Yolop::create(engine::make_plan(graph, features).value(), int8_model, {.threads = threads}).value();
 }
 
 TEST(Int8Model, ComputesInIntegersBetweenItsBorders) {
@@ -68,23 +47,24 @@ void expect_identical(const YolopResult& actual, const YolopResult& expected, co
 // One test for all levels, so that the reference runs once a picture.
 TEST(Int8Model, EveryLevelAndThreadCountGivesTheSameBytes) {
     const Dataset scenes = load_dataset(scenes_folder).value();
-    Yolop reference = make_yolop(kernels::Isa::reference, 2);
+    Yolop reference = make_yolop(kernels::needs::reference, 2);
     std::vector<std::pair<std::string, Yolop>> others;
-    for (const kernels::Isa isa : {kernels::Isa::avx2, kernels::Isa::avx512vnni}) {
-        if (!kernels::isa_available(isa)) {
-            std::printf("[  SKIPPED ] level %s, which this CPU lacks\n", kernels::isa_name(isa));
+    for (const kernels::Level& level : kernels::levels()) {
+        if (level.features == kernels::needs::reference) continue;
+        if (!kernels::available(level)) {
+            std::printf("[  SKIPPED ] level %s, which this CPU or build lacks\n", level.name);
             continue;
         }
         for (const int threads : {1, 2, 3}) {
-            others.emplace_back(std::string(kernels::isa_name(isa)) + " with " + std::to_string(threads) + " threads",
-                                make_yolop(isa, threads));
+            others.emplace_back(std::string(level.name) + " with " + std::to_string(threads) + " threads",
+                                make_yolop(level.features, threads));
         }
     }
     for (std::size_t i = 0; i < pictures; ++i) {
         const Image frame = load_image(scenes_folder + "/images/" + scenes.names[i] + ".jpg").value();
         const YolopResult expected = reference.run(frame, {}).value();
         if (i == 1) {
-            Yolop other = make_yolop(kernels::Isa::reference, 3);
+            Yolop other = make_yolop(kernels::needs::reference, 3);
             expect_identical(other.run(frame, {}).value(), expected, "reference with 3 threads");
         }
         for (auto& [name, yolop] : others) {

@@ -63,7 +63,7 @@ TEST(Yolop, OtherNetworksAreRefused) {
     const ValueId x = graph.add_input("x", DType::float32, {1, 4});
     graph.outputs = {graph.node(graph.add_node("Relu", "relu", {x}, {"y"})).outputs[0]};
     ASSERT_TRUE(infer_shapes(graph));
-    const auto plan = engine::make_plan(graph, kernels::Isa::reference);
+    const auto plan = engine::make_plan(graph, kernels::needs::reference);
     ASSERT_TRUE(plan) << plan.error().message;
     const auto yolop = Yolop::create(*plan, "other.onnx", {.threads = 1});
     ASSERT_FALSE(yolop);

@@ -19,8 +19,9 @@ namespace {
 
 using test::QuantizedGraph;
 
-std::vector<Tensor> run_plan(const Graph& graph, kernels::Isa isa, int threads, std::vector<Tensor> inputs) {
-    auto plan = make_plan(graph, isa);
+std::vector<Tensor> run_plan(const Graph& graph, kernels::CpuFeatures features, int threads,
+                             std::vector<Tensor> inputs) {
+    auto plan = make_plan(graph, features);
     EXPECT_TRUE(plan.has_value()) << plan.error().message;
     auto session = Session::create(*plan, {threads});
     EXPECT_TRUE(session.has_value());
@@ -55,7 +56,7 @@ void check(QuantizedGraph& builder, const Tensor& input, const Expectation& expe
     ASSERT_TRUE(infer_shapes(graph).has_value());
     auto reference = evaluate(graph, std::vector<Tensor>{input});
     ASSERT_TRUE(reference.has_value()) << reference.error().message;
-    auto plan = make_plan(graph, kernels::Isa::reference);
+    auto plan = make_plan(graph, kernels::needs::reference);
     ASSERT_TRUE(plan.has_value()) << plan.error().message;
     for (const std::string& prefix : expected.kernels) {
         EXPECT_TRUE(std::any_of((*plan)->steps.begin(), (*plan)->steps.end(), [&](const auto& step) {
@@ -63,17 +64,16 @@ void check(QuantizedGraph& builder, const Tensor& input, const Expectation& expe
         })) << prefix;
     }
     EXPECT_EQ((*plan)->float_steps().empty(), expected.integer_only);
-    const auto specification = run_plan(graph, kernels::Isa::reference, 1, {input});
+    const auto specification = run_plan(graph, kernels::needs::reference, 1, {input});
     for (std::size_t i = 0; i < specification.size(); ++i) {
         EXPECT_LE(steps_apart(specification[i], (*reference)[i], expected.step), expected.tolerance);
     }
-    for (kernels::Isa isa : kernels::all_isas) {
-        if (!kernels::isa_available(isa)) continue;
+    for (const kernels::Level& level : kernels::levels()) {
+        if (!kernels::available(level)) continue;
         for (int threads : {1, 2, 3}) {
-            const auto outputs = run_plan(graph, isa, threads, {input});
+            const auto outputs = run_plan(graph, level.features, threads, {input});
             for (std::size_t i = 0; i < outputs.size(); ++i) {
-                EXPECT_TRUE(identical(outputs[i], specification[i]))
-                    << kernels::isa_name(isa) << ", " << threads << " threads";
+                EXPECT_TRUE(identical(outputs[i], specification[i])) << level.name << ", " << threads << " threads";
             }
         }
     }
@@ -97,7 +97,7 @@ TEST(Lowering, ConcatIsWrittenInPlaceOnOneGrid) {
     const ValueId joined = b.quantize(b.node("Concat", {left, right}, {{"axis", std::int64_t{1}}}), 0.05F, 0);
     b.output(b.quantize(b.conv(joined, 16, 8, 3, 2, 0.05F, 0.002F), 0.1F, 100));
     check(b, b.random_tensor({1, 8, 9, 9}, 0, 12), {0.1F, 1.6, {"conv_u8s8"}});
-    auto plan = make_plan(b.graph, kernels::Isa::reference);
+    auto plan = make_plan(b.graph, kernels::needs::reference);
     for (const auto& step : (*plan)->steps) EXPECT_NE(step->kernel().rfind("concat", 0), 0U);
 }
 
@@ -137,9 +137,9 @@ ValueId upsample(QuantizedGraph& b, ValueId x, float scale, int zero_point) {
                       scale, zero_point);
 }
 
-std::vector<std::string> kernels_of(const Graph& graph, kernels::Isa isa) {
+std::vector<std::string> kernels_of(const Graph& graph, kernels::CpuFeatures features) {
     std::vector<std::string> kernels;
-    const auto plan = make_plan(graph, isa);
+    const auto plan = make_plan(graph, features);
     for (const auto& step : (*plan)->steps) kernels.push_back(step->kernel());
     return kernels;
 }
@@ -160,7 +160,7 @@ TEST(Lowering, UpsampledPartOfAConcatIsMultipliedOnce) {
         const ValueId joined = b.quantize(b.node("Concat", parts, {{"axis", std::int64_t{1}}}), 0.05F, 20);
         b.output(b.quantize(b.node("HardSwish", {b.conv(joined, 32, 24, 1, 1, 0.05F, 0.002F)}), 0.04F, 10));
         check(b, b.random_tensor({1, 8, 10, 14}, -1, 12), {0.04F, 1.6, {"conv_u8s8"}});
-        const auto kernels = kernels_of(b.graph, kernels::Isa::reference);
+        const auto kernels = kernels_of(b.graph, kernels::needs::reference);
         EXPECT_EQ(count_of(kernels, "conv"), 4);
         EXPECT_EQ(count_of(kernels, "resize") + count_of(kernels, "concat"), 0);
     }
@@ -172,10 +172,12 @@ TEST(Lowering, ThreeByThreeReadsThePixelsBeforeTheUpsampling) {
     const ValueId up = upsample(b, x, 0.05F, 9);
     b.output(b.quantize(b.node("HardSwish", {b.conv(up, 32, 24, 3, 1, 0.05F, 0.002F)}), 0.06F, 10));
     check(b, b.random_tensor({1, 32, 7, 9}, -1, 12), {0.06F, 1.01, {"conv_u8s8", "resize"}});
-    if (!kernels::isa_available(kernels::Isa::avx2)) GTEST_SKIP() << "this CPU or build lacks avx2";
-    const auto kernels = kernels_of(b.graph, kernels::Isa::avx2);
-    EXPECT_EQ(count_of(kernels, "conv_upsampled"), 1);
-    EXPECT_EQ(count_of(kernels, "resize"), 0);
+    for (const kernels::Level& level : kernels::levels()) {
+        if (!kernels::available(level) || level.features == kernels::needs::reference) continue;
+        const auto kernels = kernels_of(b.graph, level.features);
+        EXPECT_EQ(count_of(kernels, "conv_upsampled"), 1) << level.name;
+        EXPECT_EQ(count_of(kernels, "resize"), 0) << level.name;
+    }
 }
 
 // TwinLiteNet by ONNX Runtime's quantizer has such a convolution: all its weights are (nearly) zero.
@@ -269,8 +271,8 @@ TEST(Lowering, PixelsEnterExactly) {
         }
     }
     check(b, normalized, {0.1F, 1.01, {"pixels", "conv"}});
-    const auto from_float = run_plan(b.graph, kernels::Isa::reference, 1, {normalized});
-    const auto from_pixels = run_plan(b.graph, kernels::Isa::reference, 1, {raw});
+    const auto from_float = run_plan(b.graph, kernels::needs::reference, 1, {normalized});
+    const auto from_pixels = run_plan(b.graph, kernels::needs::reference, 1, {raw});
     EXPECT_TRUE(identical(from_float[0], from_pixels[0]));
 }
 
@@ -310,7 +312,7 @@ TEST(Lowering, AbsentInputsAreNotFreed) {
     b.output(b.node("Resize", {b.input({1, 2, 3, 3}), no_value, scales},
                     {{"mode", std::string("nearest")}, {"coordinate_transformation_mode", std::string("asymmetric")}}));
     ASSERT_TRUE(infer_shapes(b.graph).has_value());
-    const auto plan = make_plan(b.graph, kernels::Isa::reference);
+    const auto plan = make_plan(b.graph, kernels::needs::reference);
     ASSERT_TRUE(plan.has_value()) << plan.error().message;
     for (const auto& values : (*plan)->dead_after) {
         for (ValueId value : values) EXPECT_NE(value, no_value);

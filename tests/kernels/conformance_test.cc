@@ -106,7 +106,7 @@ std::vector<int64_t> accumulate_u8(const Case& c, int image) {
     call.epilogue.mult = no_mult.data();
     call.epilogue.output = OutputKind::s32;
     call.out_s32 = out.view();
-    const ConvKernel& kernel = select_conv(best_isa(), params, weights.data());
+    const ConvKernel& kernel = select_conv(detect(), params, weights.data());
     std::vector<std::byte> packed(kernel.packed_bytes(params, weights.data()) + buffer_alignment);
     auto* aligned = packed.data() + (buffer_alignment - reinterpret_cast<uintptr_t>(packed.data()) % buffer_alignment);
     kernel.pack(params, weights.data(), aligned);

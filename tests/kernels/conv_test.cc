@@ -128,7 +128,7 @@ void expect_equal_to_reference(const ConvKernel& kernel, const Case& c, Random& 
     const auto before_u8 = out_u8.copy();
     const auto before_s16 = out_s16.copy();
     const auto before_s32 = out_s32.copy();
-    run_kernel(select_conv(Isa::reference, p, weights.data()), call, weights, 1);
+    run_kernel(select_conv(needs::reference, p, weights.data()), call, weights, 1);
     const auto expected_u8 = out_u8.copy();
     const auto expected_s16 = out_s16.copy();
     const auto expected_s32 = out_s32.copy();
@@ -148,7 +148,7 @@ ConvParams square(int kernel, int stride, int dilation, int cin, int cout) {
 
 class Conv : public testing::TestWithParam<ConvKernel> {
   protected:
-    void SetUp() override { OCTET_SKIP_WITHOUT(GetParam().isa); }
+    void SetUp() override { OCTET_SKIP_WITHOUT(GetParam().needs); }
     Random random_{7};
     int pick(std::initializer_list<int> values) {
         return values.begin()[random_int(random_, 0, static_cast<int>(values.size()) - 1)];
@@ -416,12 +416,15 @@ INSTANTIATE_TEST_SUITE_P(kernels, Conv, testing::ValuesIn(conv_kernels().begin()
 TEST(ConvSelect, respects_level_and_refusal) {
     const std::vector<int8_t> weights(9 * 16 * 16, 1);
     ConvParams params = square(3, 1, 1, 16, 16);
-    for (const Isa isa : all_isas) EXPECT_LE(select_conv(isa, params, weights.data()).isa, isa);
-    EXPECT_STREQ(select_conv(Isa::reference, params, weights.data()).name, "conv_u8s8_reference");
+    for (const Level& level : levels()) {
+        EXPECT_TRUE(level.features.contains(select_conv(level.features, params, weights.data()).needs)) << level.name;
+    }
+    EXPECT_STREQ(select_conv(needs::reference, params, weights.data()).name, "conv_u8s8_reference");
     params.input = ConvInput::s16;
-    EXPECT_STREQ(select_conv(Isa::reference, params, weights.data()).name, "conv_s16s8_reference");
-    for (const Isa isa : all_isas)
-        EXPECT_EQ(select_conv(isa, params, weights.data()).refuses(params, weights.data()), nullptr);
+    EXPECT_STREQ(select_conv(needs::reference, params, weights.data()).name, "conv_s16s8_reference");
+    for (const Level& level : levels()) {
+        EXPECT_EQ(select_conv(level.features, params, weights.data()).refuses(params, weights.data()), nullptr);
+    }
 }
 
 }  // namespace

@@ -3,56 +3,68 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <string>
+#include <vector>
 
 #include "kernels/add.h"
 #include "kernels/conv.h"
-#include "tests/kernels/planes.h"
 
 namespace octet::kernels {
 namespace {
 
-TEST(Dispatch, forcing_a_level) {
-    EXPECT_EQ(choose_isa("reference").value(), Isa::reference);
-    EXPECT_EQ(choose_isa(nullptr).value(), best_isa());
-    EXPECT_EQ(choose_isa("").value(), best_isa());
-    const auto unknown = choose_isa("sse9");
+TEST(CpuFeatures, are_a_set) {
+    const CpuFeatures both = features::avx512vnni | features::avxvnni;
+    EXPECT_TRUE(both.contains(features::avxvnni));
+    EXPECT_TRUE(both.contains({}));
+    EXPECT_FALSE(features::avx512vnni.contains(features::avxvnni));
+    EXPECT_FALSE(CpuFeatures{}.contains(features::avx2));
+}
+
+TEST(Levels, are_names_for_different_sets) {
+    EXPECT_STREQ(levels().front().name, "reference");
+    EXPECT_EQ(levels().front().features, CpuFeatures{});
+    EXPECT_TRUE(available(levels().front()));
+    for (const Level& level : levels()) {
+        EXPECT_EQ(find_level(level.name), &level);
+        if (level.built) EXPECT_STREQ(level_name(level.features), level.name);
+        for (const Level& other : levels()) EXPECT_EQ(level.features == other.features, &level == &other);
+    }
+    EXPECT_EQ(find_level("sse9"), nullptr);
+}
+
+TEST(Levels, a_forced_one_is_taken_or_refused) {
+    EXPECT_EQ(choose_features("reference").value(), needs::reference);
+    EXPECT_EQ(choose_features(nullptr).value(), detect());
+    EXPECT_EQ(choose_features("").value(), detect());
+    const auto unknown = choose_features("sse9");
     ASSERT_FALSE(unknown.has_value());
     EXPECT_NE(unknown.error().find("sse9"), std::string::npos);
-    EXPECT_NE(unknown.error().find("avx512vnni"), std::string::npos);
-    for (const Isa isa : all_isas) {
-        const auto forced = choose_isa(isa_name(isa));
-        EXPECT_EQ(forced.has_value(), isa_available(isa));
-        if (forced) EXPECT_EQ(*forced, isa);
-        if (!forced) EXPECT_NE(forced.error().find(isa_name(isa)), std::string::npos) << forced.error();
+    for (const Level& level : levels()) {
+        EXPECT_NE(unknown.error().find(level.name), std::string::npos) << unknown.error();
+        const auto forced = choose_features(level.name);
+        EXPECT_EQ(forced.has_value(), available(level));
+        if (forced) EXPECT_EQ(*forced, level.features);
+        if (!forced) EXPECT_NE(forced.error().find(level.name), std::string::npos) << forced.error();
     }
 }
 
-TEST(Dispatch, environment_variable) {
-    const char* before = std::getenv("OCTET_ISA");
-    const std::string saved = before ? before : "";
-    setenv("OCTET_ISA", "reference", 1);
-    EXPECT_EQ(choose_isa().value(), Isa::reference);
-    if (isa_available(Isa::avx2)) {
-        setenv("OCTET_ISA", "avx2", 1);
-        EXPECT_EQ(choose_isa().value(), Isa::avx2);
-    }
-    if (before) {
-        setenv("OCTET_ISA", saved.c_str(), 1);
-    } else {
-        unsetenv("OCTET_ISA");
-    }
+// What OCTET_ISA of this process says is what the programs take.
+TEST(Levels, the_environment_names_the_default) {
+    const auto chosen = choose_features(std::getenv("OCTET_ISA"));
+    EXPECT_EQ(choose_features(), chosen);
+    EXPECT_EQ(default_features(), chosen.value_or(detect()));
 }
 
 // The level that was asked for is the level that runs, wherever the family has one.
 TEST(Dispatch, the_forced_kernel_is_the_one_selected) {
     const std::vector<int8_t> weights(64 * 64, 1);
     const ConvParams params{.cin = 64, .cout = 64};
-    for (const Isa isa : all_isas) {
-        if (!isa_available(isa)) continue;
-        EXPECT_EQ(select_conv(isa, params, weights.data()).isa, isa);
-        const std::string name = select_conv(isa, params, weights.data()).name;
-        EXPECT_TRUE(name.ends_with(isa_name(isa))) << name;
-        EXPECT_LE(select(add_kernels(), isa).isa, isa);
+    for (const Level& level : levels()) {
+        if (!available(level)) continue;
+        const ConvKernel& conv = select_conv(level.features, params, weights.data());
+        EXPECT_EQ(conv.needs, level.features);
+        EXPECT_TRUE(std::string(conv.name).ends_with(std::string("_") + level.name)) << conv.name;
+        EXPECT_TRUE(level.features.contains(select(add_kernels(), level.features).needs)) << level.name;
     }
 }
 

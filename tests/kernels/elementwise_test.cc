@@ -45,7 +45,7 @@ testing::AssertionResult same(const Function& kernel, const Function& reference,
 template <typename Function>
 class Family : public testing::TestWithParam<KernelEntry<Function>> {
   protected:
-    void SetUp() override { OCTET_SKIP_WITHOUT(this->GetParam().isa); }
+    void SetUp() override { OCTET_SKIP_WITHOUT(this->GetParam().needs); }
     int integer(int low, int high) { return random_int(random_, low, high); }
     Random random_{3};
 };

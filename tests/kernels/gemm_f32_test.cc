@@ -6,6 +6,8 @@
 #include <random>
 #include <vector>
 
+#include "tests/kernels/planes.h"
+
 namespace octet::kernels {
 namespace {
 
@@ -28,7 +30,7 @@ void expect_product(const GemmF32Call& call, const std::vector<float>& before) {
 }
 
 TEST_P(GemmF32, agrees_with_double_precision) {
-    if (!isa_available(GetParam().isa)) GTEST_SKIP() << "this CPU lacks " << isa_name(GetParam().isa);
+    OCTET_SKIP_WITHOUT(GetParam().needs);
     std::mt19937 random(1);
     std::uniform_real_distribution<float> value(-1, 1);
     std::vector<float> scratch_buffer(gemm_f32_scratch_floats + 16);

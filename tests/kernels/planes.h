@@ -14,6 +14,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "kernels/cpu.h"
 #include "kernels/tensor_view.h"
 
 namespace octet::kernels {
@@ -90,8 +91,8 @@ class Plane {
     TensorView<T> view_;
 };
 
-#define OCTET_SKIP_WITHOUT(ISA) \
-    if (!isa_available(ISA)) GTEST_SKIP() << "this CPU or build lacks " << isa_name(ISA)
+#define OCTET_SKIP_WITHOUT(NEEDS) \
+    if (!detect().contains(NEEDS)) GTEST_SKIP() << "this CPU lacks what level " << level_name(NEEDS) << " needs"
 
 // A kernel's name as a parametrized test's suffix.
 inline constexpr auto kernel_name = [](const auto& test) { return std::string(test.param.name); };

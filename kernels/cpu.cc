@@ -1,0 +1,103 @@
+#include "kernels/cpu.h"
+
+#ifdef OCTET_HAVE_X86_KERNELS
+#include <cpuid.h>
+#endif
+
+#include <cstdlib>
+
+namespace octet::kernels {
+namespace {
+
+#ifdef OCTET_HAVE_X86_KERNELS
+constexpr bool x86_built = true;
+#else
+constexpr bool x86_built = false;
+#endif
+
+constexpr Level all_levels[] = {
+    {"reference", needs::reference, true},
+    {"avx2", needs::avx2, x86_built},
+    {"avx512vnni", needs::avx512vnni, x86_built},
+};
+
+CpuFeatures find_features() {
+    CpuFeatures found;
+#ifdef OCTET_HAVE_X86_KERNELS
+    const auto add = [&](CpuFeatures feature, bool present) {
+        if (present) found = found | feature;
+    };
+    // libgcc's check includes XGETBV: whether the operating system saves the wide registers.
+    __builtin_cpu_init();
+    add(features::avx2, __builtin_cpu_supports("avx2") != 0);
+    add(features::fma, __builtin_cpu_supports("fma") != 0);
+    add(features::avx512f, __builtin_cpu_supports("avx512f") != 0);
+    add(features::avx512bw, __builtin_cpu_supports("avx512bw") != 0);
+    add(features::avx512vl, __builtin_cpu_supports("avx512vl") != 0);
+    add(features::avx512dq, __builtin_cpu_supports("avx512dq") != 0);
+    add(features::avx512vnni, __builtin_cpu_supports("avx512vnni") != 0);
+    // Not every compiler's builtin knows AVX-VNNI. Its registers are AVX2's.
+    unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+    const bool leaf = __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0;
+    add(features::avxvnni, leaf && (eax & 1U << 4) != 0 && found.contains(features::avx2));
+#endif
+    return found;
+}
+
+}  // namespace
+
+std::span<const Level> levels() {
+    return all_levels;
+}
+
+const Level* find_level(std::string_view name) {
+    for (const Level& level : all_levels) {
+        if (name == level.name) return &level;
+    }
+    return nullptr;
+}
+
+CpuFeatures detect() {
+    static const CpuFeatures found = find_features();
+    return found;
+}
+
+bool available(const Level& level) {
+    return level.built && detect().contains(level.features);
+}
+
+const char* level_name(CpuFeatures features) {
+    const char* name = all_levels[0].name;
+    for (const Level& level : all_levels) {
+        if (level.built && features.contains(level.features)) name = level.name;
+    }
+    return name;
+}
+
+tl::expected<CpuFeatures, std::string> choose_features() {
+    return choose_features(std::getenv("OCTET_ISA"));
+}
+
+tl::expected<CpuFeatures, std::string> choose_features(const char* forced) {
+    if (forced == nullptr || *forced == '\0') return detect();
+    const std::string setting = "OCTET_ISA=" + std::string(forced);
+    const Level* level = find_level(forced);
+    if (level == nullptr) {
+        std::string names;
+        for (const Level& known : all_levels) {
+            if (!names.empty()) names += &known == &std::end(all_levels)[-1] ? " or " : ", ";
+            names += known.name;
+        }
+        return tl::unexpected(setting + " is unknown; use " + names);
+    }
+    if (available(*level)) return level->features;
+    const char* why = level->built ? " is not supported by this CPU"
+                                   : " is not part of this build (OCTET_SIMD is off, or the machine is another one)";
+    return tl::unexpected(setting + why + "; the best level here is " + level_name(detect()));
+}
+
+CpuFeatures default_features() {
+    return choose_features().value_or(detect());
+}
+
+}  // namespace octet::kernels
