@@ -14,10 +14,10 @@
 #include "apps/common/host.h"
 #include "apps/common/model_options.h"
 #include "apps/common/stopwatch.h"
+#include "apps/common/yolop.h"
 #include "base/file.h"
 #include "engine/session.h"
 #include "frontends/onnx/importer.h"
-#include "graph/passes/pass.h"
 
 namespace octet::apps {
 namespace {
@@ -94,9 +94,8 @@ class Bench {
   public:
     static Result<Bench> create(const Options& options) {
         Stopwatch watch;
-        OCTET_ASSIGN(Graph graph, onnx::load(options.model, options.sizes));
-        if (auto optimized = optimize(graph); !optimized) return at(options.model, std::move(optimized).error());
-        auto session = engine::Session::create(std::move(graph), {.threads = options.threads});
+        OCTET_ASSIGN(auto executable, load_executable(options.model, options.sizes));
+        auto session = engine::Session::create(std::move(executable), {.threads = options.threads});
         if (!session) return at(options.model, std::move(session).error());
         const double load_ms = watch.lap();
         OCTET_ASSIGN(auto inputs, random_inputs(*session, options.input));
@@ -106,7 +105,7 @@ class Bench {
         for (const engine::Port& port : bench.session_.inputs()) pixels |= takes_pixels(port, options.input);
         bench.report_ = {.model = options.model,
                          .cpu = cpu_description(),
-                         .isa = kernels::level_name(bench.session_.plan().features),
+                         .isa = bench.session_.executable().level(),
                          .input = pixels ? "pixels" : "float",
                          .threads = bench.session_.threads(),
                          .warmup_runs = options.warmup,
@@ -147,16 +146,16 @@ class Bench {
         std::vector<LayerTime> layers;
         std::vector<std::vector<double>> times(static_cast<std::size_t>(runs));
         for (std::vector<double>& run : times) {
-            session_.set_observer([&](const engine::StepInfo& step) {
+            session_.set_observer({.step = [&](const engine::StepInfo& step) {
                 run.push_back(step.milliseconds);
                 if (&run == &times.front())
                     layers.push_back({.name = std::string(step.name),
                                       .kernel = std::string(step.kernel),
                                       .ms = 0,
                                       .macs = step.macs});
-            });
+            }});
             const auto ms = run_once();
-            session_.set_observer(nullptr);
+            session_.set_observer({});
             if (!ms) return tl::unexpected(ms.error());
         }
         const std::vector<double> medians = column_medians(times);

@@ -8,6 +8,7 @@
 
 #include "apps/common/cli.h"
 #include "apps/common/evaluate.h"
+#include "apps/common/float_layers.h"
 #include "apps/common/model_options.h"
 #include "apps/common/progress.h"
 #include "apps/common/table.h"
@@ -96,12 +97,13 @@ Result<Dataset> open_set(const Options& options) {
 
 Result<std::vector<ImageRecord>> evaluate_model(const Options& options, const std::string& model,
                                                 const Dataset& dataset, const Shard& shard) {
-    OCTET_ASSIGN(const auto plan, load_plan(model, options.sizes));
+    OCTET_ASSIGN(const auto executable, load_executable(model, options.sizes));
+    print_float_notice(program, model, executable->program());
     std::vector<std::int64_t> indices;
     for (auto i = shard.part; i < static_cast<std::int64_t>(dataset.names.size()); i += shard.parts)
         indices.push_back(i);
     Progress progress(program, indices.size());
-    return evaluate(plan, model, dataset, indices, options.threads, [&] { progress.step(); });
+    return evaluate(executable, model, dataset, indices, options.threads, [&] { progress.step(); });
 }
 
 Result<ExitCode> emit(const Options& options, const std::string& text) {

@@ -6,6 +6,8 @@
 
 #include "apps/common/cli.h"
 #include "apps/common/model_options.h"
+#include "engine/compile.h"
+#include "engine/program.h"
 #include "frontends/onnx/importer.h"
 #include "graph/ir/dump.h"
 #include "graph/passes/pass.h"
@@ -18,6 +20,7 @@ struct Options {
     onnx::ImportOptions sizes;
     bool raw = false;
     bool optimize = false;
+    bool plan = false;
     bool summary_only = false;
     bool json = false;
 };
@@ -76,6 +79,11 @@ std::string describe_json(const Options& options, const Graph& graph, const Summ
 
 Result<ExitCode> inspect(const Options& options) {
     OCTET_ASSIGN(Graph graph, onnx::load(options.model, options.sizes));
+    if (options.plan) {
+        OCTET_ASSIGN(const auto executable, engine::compile(std::move(graph)));
+        fmt::print("{}", engine::to_text(executable->program()));
+        return exit_ok;
+    }
     if (options.optimize) OCTET_TRY(optimize(graph));
     const Summary summary = summarize(graph);
     if (options.json) {
@@ -92,7 +100,11 @@ int inspect_main(int argc, char** argv) {
     Options options;
     app.add_option("MODEL", options.model, "The network, an ONNX file")->required();
     auto* raw = app.add_flag("--raw", options.raw, "The graph as the file has it (the default)");
-    app.add_flag("--optimize", options.optimize, "The graph after all passes")->excludes(raw);
+    auto* optimized = app.add_flag("--optimize", options.optimize, "The graph after all passes")->excludes(raw);
+    app.add_flag("--plan", options.plan,
+                 "What the engine runs: operators on integers with their grids, and why the others run in float")
+        ->excludes(raw)
+        ->excludes(optimized);
     app.add_flag("--summary", options.summary_only, "Totals only, no line for each node");
     app.add_flag("--json", options.json, "JSON instead of text");
     add_size_options(app, options.sizes);

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "apps/common/cli.h"
+#include "apps/common/float_layers.h"
 #include "apps/common/model_options.h"
 #include "apps/common/npy.h"
 #include "apps/common/stopwatch.h"
@@ -128,8 +129,9 @@ Result<void> save_outputs(const std::vector<engine::Port>& ports, const std::vec
 }
 
 Result<ExitCode> run(const Options& options) {
-    OCTET_ASSIGN(const auto plan, load_plan(options.model, options.sizes));
-    auto session = engine::Session::create(plan, {.threads = options.threads});
+    OCTET_ASSIGN(const auto executable, load_executable(options.model, options.sizes));
+    print_float_notice("octet-run", options.model, executable->program());
+    auto session = engine::Session::create(executable, {.threads = options.threads});
     if (!session) return at(options.model, std::move(session).error());
     OCTET_ASSIGN(const std::vector<Tensor> inputs, make_inputs(session->inputs(), options));
 

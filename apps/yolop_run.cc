@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/cli.h"
+#include "apps/common/float_layers.h"
 #include "apps/common/model_options.h"
 #include "apps/common/npy.h"
 #include "apps/common/overlay.h"
@@ -169,8 +170,9 @@ double shortest(float value) {
 
 Result<ExitCode> run(const Options& options) {
     OCTET_ASSIGN(const std::vector<std::string> images, collect(options.inputs));
-    OCTET_ASSIGN(const auto plan, load_plan(options.model, options.sizes));
-    OCTET_ASSIGN(Yolop yolop, Yolop::create(plan, options.model, {.threads = options.threads}));
+    OCTET_ASSIGN(const auto executable, load_executable(options.model, options.sizes));
+    print_float_notice(program, options.model, executable->program());
+    OCTET_ASSIGN(Yolop yolop, Yolop::create(executable, options.model, {.threads = options.threads}));
     // With JSON on stdout the lines would be in its way.
     std::FILE* const lines = options.json == "-" ? stderr : stdout;
 

@@ -151,7 +151,7 @@ Result<std::vector<std::uint8_t>> read_file(const std::string& path, std::size_t
     if (file.get() < 0) return fail(ErrorCode::io, "{}: cannot be opened: {}", path, std::strerror(errno));
     // One byte more than the file has shows its end. A device tells no size.
     constexpr std::size_t smallest = 4096;
-    struct stat status{};
+    struct stat status {};
     const std::size_t size = ::fstat(file.get(), &status) == 0 ? static_cast<std::size_t>(status.st_size) : 0;
     std::vector<std::uint8_t> bytes(std::max(smallest, std::min(size, limit) + 1));
     std::size_t used = 0;

@@ -46,8 +46,9 @@ ImageRecord evaluate_image(const YolopResult& result, const Sample& sample) {
     return record;
 }
 
-Result<std::vector<ImageRecord>> evaluate(const std::shared_ptr<const engine::Plan>& plan, const std::string& model,
-                                          const Dataset& dataset, const std::vector<std::int64_t>& indices, int threads,
+Result<std::vector<ImageRecord>> evaluate(const std::shared_ptr<const engine::Executable>& executable,
+                                          const std::string& model, const Dataset& dataset,
+                                          const std::vector<std::int64_t>& indices, int threads,
                                           const std::function<void()>& done) {
     const auto count = static_cast<std::int64_t>(indices.size());
     const std::int64_t wanted = std::min<std::int64_t>(threads > 0 ? threads : usable_cpus(), count);
@@ -55,7 +56,7 @@ Result<std::vector<ImageRecord>> evaluate(const std::shared_ptr<const engine::Pl
     std::vector<std::optional<Result<ImageRecord>>> records(indices.size());
     std::vector<Yolop> networks;
     for (int i = 0; i < pool.size(); ++i) {
-        OCTET_ASSIGN(Yolop yolop, Yolop::create(plan, model, {.threads = 1}));
+        OCTET_ASSIGN(Yolop yolop, Yolop::create(executable, model, {.threads = 1}));
         networks.push_back(std::move(yolop));
     }
 

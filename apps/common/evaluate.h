@@ -24,8 +24,9 @@ ImageRecord evaluate_image(const YolopResult& result, const Sample& sample);
 // The images of `dataset` at `indices` through the network of the file `model` in parallel, each by one thread, so that
 // the result does not depend on their number (0: usable_cpus()). `done` is called after each image, by one
 // thread at a time. The first image that fails, in the order of `indices`, is the error.
-Result<std::vector<ImageRecord>> evaluate(const std::shared_ptr<const engine::Plan>& plan, const std::string& model,
-                                          const Dataset& dataset, const std::vector<std::int64_t>& indices, int threads,
+Result<std::vector<ImageRecord>> evaluate(const std::shared_ptr<const engine::Executable>& executable,
+                                          const std::string& model, const Dataset& dataset,
+                                          const std::vector<std::int64_t>& indices, int threads,
                                           const std::function<void()>& done);
 
 // A part of an evaluation, as a file keeps it. The digests tell parts of different evaluations apart.

@@ -78,10 +78,10 @@ void write_header(std::string& page, const Report& report) {
     tile(page, "Size", fmt::format("{} → {}", megabytes(from.file_bytes), megabytes(to.file_bytes)),
          fmt::format("{:.1f} % of FP32", percent(to.file_bytes, from.file_bytes)));
     const ReportExecution& execution = report.execution;
-    const bool integers = execution.float_steps.empty();
-    tile(page, "Arithmetic", integers ? "integers only" : fmt::format("{} float steps", execution.float_steps.size()),
-         fmt::format("{} steps, {} of them convert inputs or outputs", execution.steps, execution.border_steps),
-         !integers);
+    const bool integers = execution.float_seams.empty();
+    tile(page, "Arithmetic",
+         integers ? "integers only" : fmt::format("{} float operators", execution.float_seams.size()),
+         fmt::format("of {} between the input and the outputs", execution.operators), !integers);
     if (!report.outputs.empty()) {
         const auto worst =
             std::min_element(report.outputs.begin(), report.outputs.end(),
@@ -92,12 +92,19 @@ void write_header(std::string& page, const Report& report) {
     page += "</div>\n<dl>\n";
     for (const auto& [name, value] : report.facts)
         page += fmt::format("<dt>{}</dt><dd>{}</dd>\n", escape_markup(name), escape_markup(value));
-    if (!integers) {
-        std::string names;
-        for (const std::string& name : execution.float_steps) names += (names.empty() ? "" : ", ") + name;
-        page += fmt::format("<dt>computed in float</dt><dd>{}</dd>\n", escape_markup(names));
-    }
+    if (!integers)
+        page += fmt::format("<dt>computed in float</dt><dd>{}</dd>\n",
+                            escape_markup(fmt::format("{}", fmt::join(execution.float_seams, ", "))));
     page += "</dl>\n";
+    if (!execution.float_layers.empty()) {
+        page += fmt::format("<h3>{} layer{} quantized in the file but run{} in float, slower</h3>\n<ul>\n",
+                            execution.float_layers.size(), execution.float_layers.size() == 1 ? " is" : "s are",
+                            execution.float_layers.size() == 1 ? "s" : "");
+        for (const engine::FloatLayer& layer : execution.float_layers)
+            page += fmt::format("<li><code>{}</code> ({}): {}</li>\n", escape_markup(layer.name),
+                                escape_markup(layer.op), escape_markup(layer.reason));
+        page += "</ul>\n";
+    }
     if (report.skipped.empty()) return;
     page += fmt::format("<h3>{} unreadable image{} skipped</h3>\n<ul>\n", report.skipped.size(),
                         report.skipped.size() == 1 ? " was" : "s were");

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "apps/common/parameter_bytes.h"
+#include "engine/program.h"
 #include "graph/quant/quantize_graph.h"
 
 namespace octet::apps {
@@ -24,9 +25,9 @@ struct ReportModel {
 
 // How the INT8 model is executed.
 struct ReportExecution {
-    int steps = 0;
-    int border_steps = 0;                  // convert the network's inputs or outputs
-    std::vector<std::string> float_steps;  // empty: integers only
+    int operators = 0;
+    std::vector<std::string> float_seams;  // names of what computes in float in the middle; empty: integers only
+    std::vector<engine::FloatLayer> float_layers;  // those of them that the file quantizes, with the reason
 };
 
 struct ReportLayer {

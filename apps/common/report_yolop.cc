@@ -112,13 +112,13 @@ bool has_demo_normalization(const quant::QuantizeOptions& options) {
 
 // Fails where the networks are no YOLOP.
 Result<void> run_networks(Report& report, const QuantizeJob& job, const CalibrationImages& images,
-                          const std::shared_ptr<const engine::Plan>& integer_plan) {
+                          const std::shared_ptr<const engine::Executable>& integers) {
     if (!has_demo_normalization(job.options))
         return fail(ErrorCode::unsupported, "this one takes pictures with another normalization");
     const engine::SessionOptions session{.threads = job.threads};
-    OCTET_ASSIGN(const auto float_plan, load_plan(job.model, job.sizes));
-    OCTET_ASSIGN(Yolop from, Yolop::create(float_plan, job.model, session));
-    OCTET_ASSIGN(Yolop to, Yolop::create(integer_plan, job.output, session));
+    OCTET_ASSIGN(const auto floats, load_executable(job.model, job.sizes));
+    OCTET_ASSIGN(Yolop from, Yolop::create(floats, job.model, session));
+    OCTET_ASSIGN(Yolop to, Yolop::create(integers, job.output, session));
     const auto available = static_cast<std::int64_t>(images.paths.size());
     const std::int64_t count = std::min(concat_images, available);
     std::vector<Tensor> det_outs;
@@ -163,12 +163,11 @@ ReportConcat describe_concat(const std::vector<Tensor>& det_outs) {
 }
 
 Result<void> add_execution(Report& report, const QuantizeJob& job, const CalibrationImages& images) {
-    OCTET_ASSIGN(const auto plan, load_plan(job.output));
-    report.execution.steps = static_cast<int>(plan->steps.size());
-    for (const auto& step : plan->steps)
-        report.execution.border_steps += step->arithmetic() == engine::Arithmetic::border ? 1 : 0;
-    report.execution.float_steps = plan->float_steps();
-    if (auto ran = run_networks(report, job, images, plan); !ran) {
+    OCTET_ASSIGN(const auto executable, load_executable(job.output));
+    report.execution.operators = static_cast<int>(executable->program().ops.size());
+    report.execution.float_seams = executable->program().float_seams();
+    report.execution.float_layers = executable->program().float_layers();
+    if (auto ran = run_networks(report, job, images, executable); !ran) {
         report.overlays.clear();
         report.not_yolop = "Left out, since it needs a YOLOP network with its normalization: " + ran.error().message;
     }

@@ -5,9 +5,6 @@
 #include <utility>
 
 #include "apps/common/stopwatch.h"
-#include "engine/lowering.h"
-#include "graph/passes/pass.h"
-#include "kernels/dispatch.h"
 
 namespace octet::apps {
 namespace {
@@ -39,19 +36,18 @@ std::string describe(const std::vector<engine::Port>& ports) {
 
 }  // namespace
 
-Result<std::shared_ptr<const engine::Plan>> load_plan(const std::string& path, const onnx::ImportOptions& options) {
-    OCTET_ASSIGN(Graph graph, onnx::load(path, options));
-    if (auto done = optimize(graph); !done) return at(path, std::move(done).error());
-    const auto features = kernels::choose_features();
-    if (!features) return fail(ErrorCode::invalid_argument, "{}", features.error());
-    auto plan = engine::make_plan(graph, *features);
-    if (!plan) return at(path, std::move(plan).error());
-    return plan;
+Result<std::shared_ptr<const engine::Executable>> load_executable(const std::string& path,
+                                                                  const onnx::ImportOptions& import,
+                                                                  const engine::CompileOptions& options) {
+    OCTET_ASSIGN(Graph graph, onnx::load(path, import));
+    auto executable = engine::compile(std::move(graph), options);
+    if (!executable) return at(path, std::move(executable).error());
+    return executable;
 }
 
-Result<Yolop> Yolop::create(std::shared_ptr<const engine::Plan> plan, const std::string& name,
+Result<Yolop> Yolop::create(std::shared_ptr<const engine::Executable> executable, const std::string& name,
                             const engine::SessionOptions& options) {
-    auto session = Session::create(std::move(plan), options);
+    auto session = Session::create(std::move(executable), options);
     if (!session) return at(name, std::move(session).error());
     Yolop yolop(std::move(*session));
     if (auto known = yolop.recognize(); !known) return at(name, std::move(known).error());

@@ -10,6 +10,7 @@
 #include "apps/common/detections.h"
 #include "apps/common/letterbox.h"
 #include "apps/common/pixels.h"
+#include "engine/compile.h"
 #include "engine/session.h"
 #include "frontends/onnx/importer.h"
 
@@ -29,13 +30,15 @@ struct YolopResult {
     YolopTimes times;
 };
 
-// Imports, optimizes and plans the network of an ONNX file. Errors name the file.
-Result<std::shared_ptr<const engine::Plan>> load_plan(const std::string& path, const onnx::ImportOptions& options = {});
+// Imports and compiles the network of an ONNX file. Errors name the file.
+Result<std::shared_ptr<const engine::Executable>> load_executable(const std::string& path,
+                                                                  const onnx::ImportOptions& import = {},
+                                                                  const engine::CompileOptions& options = {});
 
 class Yolop {
   public:
-    // Any number of Yolops may share a plan, one a thread. `name` of the model stands in errors.
-    static Result<Yolop> create(std::shared_ptr<const engine::Plan> plan, const std::string& name,
+    // Any number of Yolops may share an executable, one a thread. `name` of the model stands in errors.
+    static Result<Yolop> create(std::shared_ptr<const engine::Executable> executable, const std::string& name,
                                 const engine::SessionOptions& options);
 
     // `frame` is RGB.

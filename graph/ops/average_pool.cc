@@ -115,10 +115,9 @@ constexpr OpDef pool(std::string_view name, Result<void> (*infer)(InferContext&)
 
 }  // namespace
 
-constinit const OpDef op_average_pool =
-    pool("AveragePool", infer_average_pool, evaluate_average_pool, QuantRule::compute);
+constinit const OpDef op_average_pool = pool("AveragePool", infer_average_pool, evaluate_average_pool, QuantRule::none);
 constinit const OpDef op_global_average_pool =
-    pool("GlobalAveragePool", infer_global, evaluate_global<Average>, QuantRule::compute);
+    pool("GlobalAveragePool", infer_global, evaluate_global<Average>, QuantRule::none);
 constinit const OpDef op_global_max_pool =
     pool("GlobalMaxPool", infer_global, evaluate_global<Largest>, QuantRule::pass_through);
 

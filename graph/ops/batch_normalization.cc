@@ -54,7 +54,6 @@ constinit const OpDef op_batch_normalization = {.name = "BatchNormalization",
                                                 .min_inputs = 5,
                                                 .max_inputs = 5,
                                                 .infer = infer_batch_normalization,
-                                                .evaluate = evaluate_batch_normalization,
-                                                .quant = QuantRule::compute};
+                                                .evaluate = evaluate_batch_normalization};
 
 }  // namespace octet::ops

@@ -184,8 +184,8 @@ Result<void> evaluate_bit_shift(EvalContext& ctx) {
 }
 
 constexpr OpDef arithmetic(std::string_view name, Result<void> (*infer)(InferContext&),
-                           Result<void> (*evaluate)(EvalContext&), QuantRule quant = QuantRule::compute) {
-    return {.name = name, .min_inputs = 2, .max_inputs = 2, .infer = infer, .evaluate = evaluate, .quant = quant};
+                           Result<void> (*evaluate)(EvalContext&)) {
+    return {.name = name, .min_inputs = 2, .max_inputs = 2, .infer = infer, .evaluate = evaluate};
 }
 
 }  // namespace
@@ -195,7 +195,7 @@ constinit const OpDef op_sub = arithmetic("Sub", infer_arithmetic, evaluate_arit
 constinit const OpDef op_mul = arithmetic("Mul", infer_arithmetic, evaluate_arithmetic<Mul>);
 constinit const OpDef op_div = arithmetic("Div", infer_arithmetic, evaluate_div);
 constinit const OpDef op_pow = arithmetic("Pow", infer_pow, evaluate_pow);
-constinit const OpDef op_mod = arithmetic("Mod", infer_mod, evaluate_mod, QuantRule::none);
-constinit const OpDef op_bit_shift = arithmetic("BitShift", infer_bit_shift, evaluate_bit_shift, QuantRule::none);
+constinit const OpDef op_mod = arithmetic("Mod", infer_mod, evaluate_mod);
+constinit const OpDef op_bit_shift = arithmetic("BitShift", infer_bit_shift, evaluate_bit_shift);
 
 }  // namespace octet::ops

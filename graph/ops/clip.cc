@@ -45,6 +45,6 @@ constinit const OpDef op_clip = {.name = "Clip",
                                  .max_inputs = 3,
                                  .infer = infer_clip,
                                  .evaluate = evaluate_clip,
-                                 .quant = QuantRule::activation};
+                                 .quant = QuantRule::unary};
 
 }  // namespace octet::ops

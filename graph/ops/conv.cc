@@ -181,7 +181,6 @@ constinit const OpDef op_conv = {.name = "Conv",
                                  .max_inputs = 3,
                                  .infer = infer_conv,
                                  .evaluate = evaluate_conv,
-                                 .macs = macs_conv,
-                                 .quant = QuantRule::compute};
+                                 .macs = macs_conv};
 
 }  // namespace octet::ops

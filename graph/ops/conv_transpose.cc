@@ -164,7 +164,6 @@ constinit const OpDef op_conv_transpose = {.name = "ConvTranspose",
                                            .max_inputs = 3,
                                            .infer = infer_conv_transpose,
                                            .evaluate = evaluate_conv_transpose,
-                                           .macs = macs_conv_transpose,
-                                           .quant = QuantRule::compute};
+                                           .macs = macs_conv_transpose};
 
 }  // namespace octet::ops

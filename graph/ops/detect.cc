@@ -100,11 +100,7 @@ Result<void> evaluate_detect(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_detect = {.name = "Detect",
-                                   .min_inputs = 1,
-                                   .max_inputs = variadic,
-                                   .infer = infer_detect,
-                                   .evaluate = evaluate_detect,
-                                   .quant = QuantRule::compute};
+constinit const OpDef op_detect = {
+    .name = "Detect", .min_inputs = 1, .max_inputs = variadic, .infer = infer_detect, .evaluate = evaluate_detect};
 
 }  // namespace octet::ops

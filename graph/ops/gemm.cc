@@ -99,7 +99,6 @@ constinit const OpDef op_gemm = {.name = "Gemm",
                                  .max_inputs = 3,
                                  .infer = infer_gemm,
                                  .evaluate = evaluate_gemm,
-                                 .macs = macs_gemm,
-                                 .quant = QuantRule::compute};
+                                 .macs = macs_gemm};
 
 }  // namespace octet::ops

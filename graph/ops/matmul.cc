@@ -115,7 +115,6 @@ constinit const OpDef op_matmul = {.name = "MatMul",
                                    .max_inputs = 2,
                                    .infer = infer_matmul,
                                    .evaluate = evaluate_matmul,
-                                   .macs = macs_matmul,
-                                   .quant = QuantRule::compute};
+                                   .macs = macs_matmul};
 
 }  // namespace octet::ops

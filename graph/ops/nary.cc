@@ -64,12 +64,7 @@ Result<void> evaluate_sum(EvalContext& ctx) {
 
 constexpr OpDef nary(std::string_view name, Result<void> (*infer)(InferContext&),
                      Result<void> (*evaluate)(EvalContext&)) {
-    return {.name = name,
-            .min_inputs = 1,
-            .max_inputs = variadic,
-            .infer = infer,
-            .evaluate = evaluate,
-            .quant = QuantRule::compute};
+    return {.name = name, .min_inputs = 1, .max_inputs = variadic, .infer = infer, .evaluate = evaluate};
 }
 
 }  // namespace

@@ -193,8 +193,7 @@ constexpr OpDef normalization(std::string_view name, int min_inputs, int max_inp
             .max_inputs = max_inputs,
             .max_outputs = max_outputs,
             .infer = infer,
-            .evaluate = evaluate,
-            .quant = QuantRule::compute};
+            .evaluate = evaluate};
 }
 
 }  // namespace

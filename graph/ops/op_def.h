@@ -56,9 +56,8 @@ struct EvalContext {
 
 // What happens to an 8-bit grid (scale, zero point) on the way through an operator.
 enum class QuantRule {
-    none,          // stays as it is: shape arithmetic, outputs that are not activations
-    compute,       // has weights or reduces: inputs and output have grids of their own (Conv, MatMul, Add, Mul …)
-    activation,    // elementwise with one input: fused into its producer, so that only its output gets a grid
+    none,          // nothing that holds for the operator alone: quant/forms.h says what octet can do
+    unary,         // elementwise with one input that is no parameter: a table maps one 8-bit grid to another
     pass_through,  // output values are input values: one grid for all of them (MaxPool, Resize nearest, Reshape, Concat
                    // …)
 };

@@ -116,11 +116,7 @@ Result<void> evaluate_pad(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_pad = {.name = "Pad",
-                                .min_inputs = 2,
-                                .max_inputs = 4,
-                                .infer = infer_pad,
-                                .evaluate = evaluate_pad,
-                                .quant = QuantRule::compute};
+constinit const OpDef op_pad = {
+    .name = "Pad", .min_inputs = 2, .max_inputs = 4, .infer = infer_pad, .evaluate = evaluate_pad};
 
 }  // namespace octet::ops

@@ -33,6 +33,6 @@ constinit const OpDef op_prelu = {.name = "PRelu",
                                   .max_inputs = 2,
                                   .infer = infer_prelu,
                                   .evaluate = evaluate_prelu,
-                                  .quant = QuantRule::activation};
+                                  .quant = QuantRule::unary};
 
 }  // namespace octet::ops

@@ -170,7 +170,7 @@ Result<void> evaluate_reduce(EvalContext& ctx) {
 
 template <typename F>
 constexpr OpDef reduction(std::string_view name, Result<void> (*infer)(InferContext&) = infer_reduce,
-                          QuantRule quant = QuantRule::compute) {
+                          QuantRule quant = QuantRule::none) {
     return {
         .name = name, .min_inputs = 1, .max_inputs = 2, .infer = infer, .evaluate = evaluate_reduce<F>, .quant = quant};
 }

@@ -67,12 +67,7 @@ Result<void> evaluate_softmax(EvalContext& ctx) {
 
 template <Kind kind>
 constexpr OpDef softmax(std::string_view name) {
-    return {.name = name,
-            .min_inputs = 1,
-            .max_inputs = 1,
-            .infer = infer_softmax,
-            .evaluate = evaluate_softmax<kind>,
-            .quant = QuantRule::compute};
+    return {.name = name, .min_inputs = 1, .max_inputs = 1, .infer = infer_softmax, .evaluate = evaluate_softmax<kind>};
 }
 
 }  // namespace

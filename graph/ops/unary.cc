@@ -51,7 +51,7 @@ constexpr OpDef floating(std::string_view name) {
             .max_inputs = 1,
             .infer = infer_same_floating,
             .evaluate = evaluate_floating<F>,
-            .quant = QuantRule::activation};
+            .quant = QuantRule::unary};
 }
 
 template <typename F>
@@ -61,7 +61,7 @@ constexpr OpDef numeric(std::string_view name) {
             .max_inputs = 1,
             .infer = infer_same_numeric,
             .evaluate = evaluate_numeric<F>,
-            .quant = QuantRule::activation};
+            .quant = QuantRule::unary};
 }
 
 // ---- activations

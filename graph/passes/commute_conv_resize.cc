@@ -11,6 +11,7 @@
 #include <set>
 
 #include "graph/ops/nearest_sources.h"
+#include "graph/ops/op_list.h"
 #include "graph/passes/match.h"
 #include "graph/passes/pass.h"
 
@@ -20,8 +21,6 @@ namespace {
 using passes::all_equal;
 using passes::Uses;
 
-constexpr std::array<std::string_view, 8> activations = {"Clip",  "HardSigmoid", "HardSwish", "LeakyRelu",
-                                                         "PRelu", "Relu",        "Sigmoid",   "Tanh"};
 constexpr std::array<std::string_view, 4> arithmetic = {"Add", "Div", "Mul", "Sub"};
 
 template <std::size_t N>
@@ -87,7 +86,7 @@ std::vector<std::size_t> pixel_inputs(const Graph& graph, const Node& node) {
         }
         return pixels;
     }
-    if (one_of(activations, node.op)) {
+    if (const OpDef* op = find_op(node.op); op && op->quant == QuantRule::unary) {
         for (std::size_t k = 1; k < node.inputs.size(); ++k) {
             if (node.inputs[k] != no_value && !is_constant_over_pixels(graph, node.inputs[k])) return {};
         }

@@ -37,6 +37,10 @@ const Node* producer_of(const Graph& graph, ValueId id, std::string_view op) {
     return from != no_node && graph.node(from).op == op ? &graph.node(from) : nullptr;
 }
 
+bool is_plain_activation(std::string_view op) {
+    return op == "LeakyRelu" || op == "Relu" || op == "HardSwish";
+}
+
 bool same_shape(const Graph& graph, ValueId a, ValueId b) {
     const auto& left = graph.value(a).shape;
     return left && left == graph.value(b).shape;

@@ -41,6 +41,9 @@ std::optional<ScalarOperand> scalar_operand(const Graph& graph, const Node& node
 // The producer when it is an `op`, else nullptr.
 const Node* producer_of(const Graph& graph, ValueId id, std::string_view op);
 
+// What stands behind convolutions and has no parameters for single channels.
+bool is_plain_activation(std::string_view op);
+
 bool same_shape(const Graph& graph, ValueId a, ValueId b);  // and both known
 
 // Whether `node` pads explicitly, so that its attribute pads says all.

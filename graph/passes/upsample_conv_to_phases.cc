@@ -79,8 +79,7 @@ bool rewrite(Graph& graph, NodeId id, const passes::Uses& uses) {
     NodeId last = id;
     for (NodeId next = uses.sole_reader(graph.node(id).outputs[0]); next != no_node;
          next = uses.sole_reader(graph.node(next).outputs[0])) {
-        const std::string& op = graph.node(next).op;
-        if (op != "HardSwish" && op != "LeakyRelu" && op != "Relu") break;
+        if (!passes::is_plain_activation(graph.node(next).op)) break;
         last = next;
     }
     const auto add = [&](ValueId old, Tensor tensor) {

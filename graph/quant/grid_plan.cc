@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "graph/ops/nearest_sources.h"
-#include "graph/ops/op_list.h"
+#include "graph/quant/forms.h"
 
 namespace octet::quant {
 namespace {
@@ -66,42 +66,28 @@ class Planner {
         return id != no_value && !graph_.constant(id) && graph_.value(id).dtype == DType::float32;
     }
 
-    bool constant_input(const Node& node, std::size_t i) const {
-        return i < node.inputs.size() && graph_.constant(node.inputs[i]) != nullptr;
-    }
-
-    // The inputs that carry activations.
-    std::vector<ValueId> data_inputs(const Node& node) const {
-        if (node.op == "Concat" || node.op == "Add" || node.op == "Detect") return node.inputs;
-        return {node.inputs.begin(), node.inputs.begin() + (node.inputs.empty() ? 0 : 1)};
-    }
-
     Role role_of(const Node& node) const {
-        const OpDef* op = find_op(node.op);
-        const std::vector<ValueId> data = data_inputs(node);
-        if (!op || data.empty() || options_.keep_float.count(node.name)) return Role::float_only;
+        const std::vector<ValueId> data = activation_inputs(node);
+        if (data.empty() || node.outputs.empty() || options_.keep_float.count(node.name)) return Role::float_only;
         if (!std::all_of(data.begin(), data.end(), [&](ValueId id) { return is_float_activation(id); })) {
             return Role::float_only;
         }
-        if (node.op == "Conv") return constant_input(node, 1) ? Role::compute : Role::float_only;
-        if (node.op == "BatchNormalization") return constant_input(node, 4) ? Role::compute : Role::float_only;
-        if (node.op == "Add") {
-            return graph_.value(data[0]).shape == graph_.value(data[1]).shape ? Role::compute : Role::float_only;
-        }
-        if (node.op == "HardSwish" || node.op == "LeakyRelu" || node.op == "Relu") return Role::activation;
-        if (node.op == "PRelu") return constant_input(node, 1) ? Role::activation : Role::float_only;
-        if (node.op == "Clip") {
-            const bool variable_bounds = (node.inputs.size() > 1 && is_float_activation(node.inputs[1])) ||
-                                         (node.inputs.size() > 2 && is_float_activation(node.inputs[2]));
-            return variable_bounds ? Role::float_only : Role::activation;
-        }
+        // The reference style rounds sigmoids and boxes of the heads too, and no other operator without a fused form.
         if (!options_.fuse && (node.op == "Sigmoid" || node.op == "Detect")) return Role::compute;
-        if (op->quant != QuantRule::pass_through || node.outputs.empty()) return Role::float_only;
-        // The indices of a MaxPool, interpolation and padding with another number than 0 leave the grid.
-        if (node.op == "MaxPool" && node.outputs.size() > 1 && node.outputs[1] != no_value) return Role::float_only;
-        if (node.op == "Resize" && !copies_values(node)) return Role::float_only;
-        if (node.op == "Pad") return Role::float_only;
-        return Role::pass_through;
+        if (form_obstacle(graph_, node)) return Role::float_only;
+        switch (integer_form(node.op).kind) {
+            case FormKind::none:
+                return Role::float_only;
+            case FormKind::convolution:
+            case FormKind::normalization:
+            case FormKind::sum:
+                return Role::compute;
+            case FormKind::copy:
+                return Role::pass_through;
+            case FormKind::unary:
+                return options_.fuse || integer_form(node.op).fuses ? Role::activation : Role::float_only;
+        }
+        return Role::float_only;
     }
 
     bool integer_source(ValueId id) const {
@@ -116,7 +102,7 @@ class Planner {
             Role role = role_of(node);
             // Only computations are worth a conversion from float; the rest follows its input.
             if (role == Role::pass_through || role == Role::activation) {
-                const auto data = data_inputs(node);
+                const auto data = activation_inputs(node);
                 const bool follows =
                     std::all_of(data.begin(), data.end(), [&](ValueId v) { return integer_source(v); });
                 if (!follows) role = Role::float_only;
@@ -133,7 +119,7 @@ class Planner {
         if (producer == no_node || !only_reader(value)) return false;
         const Node& node = graph_.node(producer);
         if (role_[index(producer)] == Role::activation) return internal_[index(node.inputs[0])];
-        return node.op == "Conv" && role_[index(producer)] == Role::compute;
+        return is_convolution(node) && role_[index(producer)] == Role::compute;
     }
 
     void fuse() {
@@ -142,7 +128,8 @@ class Planner {
             if (role_[index(id)] == Role::activation) {
                 const ValueId input = node.inputs[0];
                 const NodeId producer = graph_.producer(input);
-                if (producer != no_node && graph_.node(producer).op == "Conv" && fusible(input)) {
+                if (integer_form(node.op).fuses && producer != no_node && is_convolution(graph_.node(producer)) &&
+                    fusible(input)) {
                     internal_[index(input)] = true;
                 }
             }
@@ -196,7 +183,7 @@ class Planner {
         for (const NodeId id : order_) {
             if (role_[index(id)] == Role::float_only) continue;
             const Node& node = graph_.node(id);
-            const auto data = data_inputs(node);
+            const auto data = activation_inputs(node);
             for (const ValueId input : data) gridded[index(input)] = !internal_[index(input)];
             for (const ValueId output : node.outputs) {
                 if (is_float_activation(output)) gridded[index(output)] = !internal_[index(output)];
@@ -246,13 +233,13 @@ class Planner {
             if (producer == no_node || group.kind == GridKind::pixels) return "it holds the network's input";
             const Node& node = graph_.node(producer);
             const bool after_conv = role_[index(producer)] == Role::activation && internal_[index(node.inputs[0])];
-            if (node.op != "Conv" && !after_conv && !copies_wide(node)) {
+            if (!is_convolution(node) && !after_conv && !copies_wide(node)) {
                 return named(node, "has no form that writes 16 bits");
             }
             for (const NodeId reader : consumers_[index(value)]) {
                 const Node& to = graph_.node(reader);
                 if (role_[index(reader)] == Role::float_only || copies_wide(to)) continue;
-                if (to.op != "Conv") return named(to, "has no form that reads 16 bits");
+                if (!is_convolution(to)) return named(to, "has no form that reads 16 bits");
                 const Tensor& weights = *graph_.constant(to.inputs[1]);
                 if (weights.size() / weights.shape()[0] > most_wide_products) {
                     return named(to, "adds up too many products of 16 and 8 bits for its 32-bit accumulators");
@@ -262,7 +249,12 @@ class Planner {
         return {};
     }
 
-    static bool copies_wide(const Node& node) { return node.op == "Concat" || node.op == "Resize"; }
+    static bool is_convolution(const Node& node) { return integer_form(node.op).kind == FormKind::convolution; }
+
+    static bool copies_wide(const Node& node) {
+        const IntegerForm form = integer_form(node.op);
+        return form.kind == FormKind::copy && form.wide;
+    }
 
     bool is_copy(ValueId value) const {
         const NodeId producer = graph_.producer(value);

@@ -2,15 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string_view>
+
+#include "graph/passes/match.h"
 
 namespace octet::quant {
 namespace {
-
-// Activations without parameters of their own channel.
-bool is_plain_activation(std::string_view op) {
-    return op == "LeakyRelu" || op == "Relu" || op == "HardSwish";
-}
 
 // The activation that alone reads this Concat of convolutions that nothing else reads, or no_node.
 NodeId activation_behind(const Graph& graph, const std::vector<std::vector<NodeId>>& consumers, NodeId concat) {
@@ -18,7 +14,7 @@ NodeId activation_behind(const Graph& graph, const std::vector<std::vector<NodeI
     const auto& readers = consumers[static_cast<std::size_t>(node.outputs[0])];
     if (readers.size() != 1 || graph.is_output(node.outputs[0])) return no_node;
     const NodeId activation = readers[0];
-    if (!is_plain_activation(graph.node(activation).op)) return no_node;
+    if (!passes::is_plain_activation(graph.node(activation).op)) return no_node;
     const bool all_convolutions = std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId input) {
         const NodeId producer = graph.producer(input);
         return producer != no_node && graph.node(producer).op == "Conv" &&

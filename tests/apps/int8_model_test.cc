@@ -7,9 +7,6 @@
 #include "apps/common/dataset.h"
 #include "apps/common/image.h"
 #include "apps/common/yolop.h"
-#include "engine/lowering.h"
-#include "frontends/onnx/importer.h"
-#include "graph/passes/pass.h"
 #include "kernels/cpu.h"
 #include "tests/apps/test_files.h"
 
@@ -26,16 +23,16 @@ constexpr std::size_t pictures = 10;
 #endif
 
 Yolop make_yolop(kernels::CpuFeatures features, int threads) {
-    Graph graph = onnx::load(int8_model).value();
-    EXPECT_TRUE(optimize(graph));
-    return Yolop::create(engine::make_plan(graph, features).value(), int8_model, {.threads = threads}).value();
+    const auto executable = load_executable(int8_model, {}, {.features = features}).value();
+    EXPECT_EQ(executable->level(), kernels::level_name(features));
+    return Yolop::create(executable, int8_model, {.threads = threads}).value();
 }
 
 TEST(Int8Model, ComputesInIntegersBetweenItsBorders) {
-    const auto plan = load_plan(int8_model);
-    ASSERT_TRUE(plan) << plan.error().message;
-    EXPECT_EQ((*plan)->float_steps(), std::vector<std::string>{});
-    EXPECT_EQ((*plan)->metadata.at("octet.recipe"), "best");
+    const auto executable = load_executable(int8_model);
+    ASSERT_TRUE(executable) << executable.error().message;
+    EXPECT_EQ((*executable)->program().float_seams(), std::vector<std::string>{});
+    EXPECT_EQ((*executable)->program().metadata.at("octet.recipe"), "best");
 }
 
 void expect_identical(const YolopResult& actual, const YolopResult& expected, const std::string& what) {

@@ -81,7 +81,7 @@ Report full_report() {
     report.facts = {{"recipe", "best"}};
     report.float_model = {"net.onnx", "aa", 4000, {.weights = 3000, .biases = 100, .scales = 0, .other = 20}};
     report.integer_model = {"out.onnx", "bb", 1500, {.weights = 750, .biases = 100, .scales = 150, .other = 20}};
-    report.execution = {12, 3, {}};
+    report.execution = {.operators = 12, .float_seams = {}, .float_layers = {}};
     for (int i = 0; i < 20; ++i) report.layers.push_back(layer("conv" + std::to_string(i), i + 1));
     report.outputs = {{"det_out", {.signal = 100, .noise = 1, .other = 100, .dot = 99}}};
     report.activations = SmallModel(ramp()).describe();
@@ -120,7 +120,8 @@ TEST(Report, EscapesEveryText) {
     report.float_model.path = report.integer_model.path = evil;
     report.facts = {{evil, evil}};
     report.skipped = {{evil, evil}};
-    report.execution.float_steps = {evil};
+    report.execution.float_seams = {evil};
+    report.execution.float_layers = {{evil, evil, evil}};
     for (ReportLayer& one : report.layers) one.node = one.op = evil;
     report.outputs[0].first = evil;
     report.activations = SmallModel(ramp(), evil).describe();
@@ -134,12 +135,13 @@ TEST(Report, EscapesEveryText) {
 TEST(Report, NamesTheSkippedImagesAndFloatSteps) {
     Report report = full_report();
     report.skipped = {{"cut.jpg", "truncated"}, {"b.png", "empty"}};
-    report.execution.float_steps = {"Sigmoid_4"};
+    report.execution.float_seams = {"Sigmoid_4"};
+    report.execution.float_layers = {{"Sigmoid_4", "Sigmoid", "it has no table"}};
     const std::string page = report_page(report);
     EXPECT_THAT(page, HasSubstr("2 unreadable images were skipped"));
     EXPECT_THAT(page, HasSubstr("<code>cut.jpg</code>: truncated"));
-    EXPECT_THAT(page, HasSubstr("1 float steps"));
-    EXPECT_THAT(page, HasSubstr("Sigmoid_4"));
+    EXPECT_THAT(page, HasSubstr("1 float operators"));
+    EXPECT_THAT(page, HasSubstr("<code>Sigmoid_4</code> (Sigmoid): it has no table"));
 }
 
 TEST(Report, MarksTheLeastFaithfulLayers) {

@@ -7,7 +7,6 @@
 #include "apps/common/image.h"
 #include "apps/common/npy.h"
 #include "apps/common/pixel_kernels.h"
-#include "engine/lowering.h"
 #include "graph/ops/infer.h"
 #include "tests/apps/test_files.h"
 
@@ -43,9 +42,9 @@ void expect_close(const Tensor& actual, const std::string& golden_name, float fl
 TEST(Yolop, AgreesWithTheGoldenOutputs) {
     OCTET_NEEDS_SHARED("models/yolop-640.onnx");
     const std::string model = shared_folder + "/models/yolop-640.onnx";
-    const auto plan = load_plan(model);
-    ASSERT_TRUE(plan) << plan.error().message;
-    auto yolop = Yolop::create(*plan, model, {});
+    const auto executable = load_executable(model);
+    ASSERT_TRUE(executable) << executable.error().message;
+    auto yolop = Yolop::create(*executable, model, {});
     ASSERT_TRUE(yolop) << yolop.error().message;
     for (const std::string name : {"scene-000001", "scene-000002", "scene-000003"}) {
         const auto frame = load_image(scenes_folder + "/images/" + name + ".jpg");
@@ -63,9 +62,9 @@ TEST(Yolop, OtherNetworksAreRefused) {
     const ValueId x = graph.add_input("x", DType::float32, {1, 4});
     graph.outputs = {graph.node(graph.add_node("Relu", "relu", {x}, {"y"})).outputs[0]};
     ASSERT_TRUE(infer_shapes(graph));
-    const auto plan = engine::make_plan(graph, kernels::needs::reference);
-    ASSERT_TRUE(plan) << plan.error().message;
-    const auto yolop = Yolop::create(*plan, "other.onnx", {.threads = 1});
+    const auto executable = engine::compile(graph);
+    ASSERT_TRUE(executable) << executable.error().message;
+    const auto yolop = Yolop::create(*executable, "other.onnx", {.threads = 1});
     ASSERT_FALSE(yolop);
     EXPECT_EQ(yolop.error().message,
               "other.onnx: not a YOLOP network: it takes x float32 1x4, expected one float32 1x3xHxW");

@@ -1,10 +1,10 @@
-#include "engine/arena.h"
+#include "engine/cpu/arena.h"
 
 #include <gtest/gtest.h>
 
 #include <random>
 
-namespace octet::engine {
+namespace octet::engine::cpu {
 namespace {
 
 Plane plane_of(std::size_t bytes, int first, int last) {
@@ -45,4 +45,4 @@ TEST(Arena, NothingAliveAtTheSameTimeOverlaps) {
 }
 
 }  // namespace
-}  // namespace octet::engine
+}  // namespace octet::engine::cpu

@@ -3,27 +3,13 @@
 // What the step implementations share.
 
 #include <algorithm>
-#include <cmath>
 #include <memory>
 #include <utility>
 
-#include "engine/patterns.h"
-#include "engine/plan.h"
+#include "engine/cpu/plan.h"
 #include "kernels/dispatch.h"
 
-namespace octet::engine {
-
-// Zero point in the uint8 plane that holds a tensor of this grid: int8 tensors are kept with 128 added.
-inline int plane_zero_point(const QuantGrid& grid) {
-    return grid.dtype == DType::int8 ? grid.zero_point + 128 : grid.zero_point;
-}
-
-// f of a grid 2^-f.
-inline int fraction_bits(const QuantGrid& grid) {
-    int exponent = 0;
-    std::frexp(grid.scale, &exponent);
-    return 1 - exponent;
-}
+namespace octet::engine::cpu {
 
 // Chunks for `units` of work: small enough to balance, large enough not to be all overhead.
 inline std::int64_t grain_of(std::int64_t units, const ThreadPool& pool) {
@@ -38,9 +24,9 @@ inline std::int64_t grain_of(std::int64_t units, const ThreadPool& pool) {
 template <typename Function, typename MakeCall>
 class RowStep final : public Step {
   public:
-    RowStep(std::string name, const kernels::KernelEntry<Function>& entry, Arithmetic arithmetic, int rows,
-            std::vector<PlaneRef> planes, std::vector<ValueId> tensors_read, MakeCall make_call)
-        : Step(std::move(name), entry.name, arithmetic, 0),
+    RowStep(std::string name, const kernels::KernelEntry<Function>& entry, int rows, std::vector<PlaneRef> planes,
+            std::vector<ValueId> tensors_read, MakeCall make_call)
+        : Step(std::move(name), entry.name, 0),
           run_(entry.run),
           rows_(rows),
           planes_(std::move(planes)),
@@ -66,11 +52,11 @@ class RowStep final : public Step {
 };
 
 template <typename Function, typename MakeCall>
-std::unique_ptr<Step> row_step(std::string name, const kernels::KernelEntry<Function>& entry, Arithmetic arithmetic,
-                               int rows, std::vector<PlaneRef> planes, MakeCall make_call,
+std::unique_ptr<Step> row_step(std::string name, const kernels::KernelEntry<Function>& entry, int rows,
+                               std::vector<PlaneRef> planes, MakeCall make_call,
                                std::vector<ValueId> tensors_read = {}) {
-    return std::make_unique<RowStep<Function, MakeCall>>(std::move(name), entry, arithmetic, rows, std::move(planes),
+    return std::make_unique<RowStep<Function, MakeCall>>(std::move(name), entry, rows, std::move(planes),
                                                          std::move(tensors_read), std::move(make_call));
 }
 
-}  // namespace octet::engine
+}  // namespace octet::engine::cpu

@@ -1,11 +1,11 @@
-#include "engine/arena.h"
+#include "engine/cpu/arena.h"
 
 #include <algorithm>
 #include <numeric>
 
 #include "kernels/tensor_view.h"
 
-namespace octet::engine {
+namespace octet::engine::cpu {
 
 std::size_t assign_offsets(std::vector<Plane>& planes) {
     std::vector<std::size_t> by_size(planes.size());
@@ -33,4 +33,4 @@ std::size_t assign_offsets(std::vector<Plane>& planes) {
     return arena;
 }
 
-}  // namespace octet::engine
+}  // namespace octet::engine::cpu

@@ -1,20 +1,21 @@
 #pragma once
 
-// A network ready to run: an ordered list of steps over planes of one arena and float tensors. A plan is made once
-// (engine/lowering.h), never changes, and may be shared by several sessions.
+// A program placed for this CPU: an ordered list of steps over planes of one arena and float tensors. Integers are
+// those of fixed16 (kernels/requantize.h), the same on every instruction set. Made once (lowering.h), never changed,
+// shared by any number of runners.
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/thread_pool.h"
-#include "graph/ir/graph.h"
+#include "engine/backend.h"
+#include "engine/program.h"
 #include "kernels/dispatch.h"
 #include "kernels/tensor_view.h"
 
-namespace octet::engine {
+namespace octet::engine::cpu {
 
 // Storage of one or more quantized tensors: NHWC with a halo (kernels/tensor_view.h). The inputs of a Concat are
 // channel slices of the Concat's plane, so that the Concat itself costs nothing.
@@ -66,16 +67,10 @@ struct RunState {
     }
 };
 
-enum class Arithmetic {
-    integer,
-    border,    // float on one side: the network's input is quantized, an output dequantized
-    floating,  // a float operator in the middle of the network
-};
-
 class Step {
   public:
-    Step(std::string name, std::string kernel, Arithmetic arithmetic, std::int64_t macs)
-        : name_(std::move(name)), kernel_(std::move(kernel)), arithmetic_(arithmetic), macs_(macs) {}
+    Step(std::string name, std::string kernel, std::int64_t macs)
+        : name_(std::move(name)), kernel_(std::move(kernel)), macs_(macs) {}
     virtual ~Step() = default;
 
     virtual Result<void> run(RunState& state) const = 0;
@@ -90,39 +85,37 @@ class Step {
 
     const std::string& name() const { return name_; }
     const std::string& kernel() const { return kernel_; }
-    Arithmetic arithmetic() const { return arithmetic_; }
     std::int64_t macs() const { return macs_; }
 
   private:
     std::string name_;
     std::string kernel_;
-    Arithmetic arithmetic_;
     std::int64_t macs_;
 };
 
-struct Port {
-    std::string name;
-    DType dtype = DType::float32;
-    Shape shape;
-    ValueId value = no_value;
-    bool accepts_pixels = false;  // may be given as uint8 pixels, NHWC
+// A tensor that is whole when a step is done.
+struct Completed {
+    QuantId integers = no_quant;  // in `plane`
+    PlaneRef plane;
+    ValueId tensor = no_value;
 };
 
-struct Plan {
+struct Plan final : Executable {
+    Program network;
     kernels::CpuFeatures features;  // that its kernels may use
-    std::vector<Port> inputs;
-    std::vector<Port> outputs;
-    std::map<std::string, std::string> metadata;
-    std::vector<std::unique_ptr<Step>> steps;
+    bool shows_tensors = false;
+    std::vector<std::unique_ptr<Step>> sequence;
     std::vector<Plane> planes;
-    std::vector<std::vector<ValueId>> dead_after;  // for each step the tensors that nobody reads after it
-    std::map<ValueId, Tensor> constants;           // that float steps read
-    std::size_t tensor_count = 0;
+    std::vector<std::vector<ValueId>> dead_after;      // for each step the tensors that nobody reads after it
+    std::vector<std::vector<Completed>> completed_by;  // for each step
     std::size_t arena_bytes = 0;
     std::size_t scratch_bytes = 0;  // for each thread
 
-    // Names of the steps that compute in float between the network's borders; empty: integers only.
-    std::vector<std::string> float_steps() const;
+    const Program& program() const override { return network; }
+    std::string level() const override { return kernels::level_name(features); }
+    std::vector<StepInfo> steps() const override;
+    bool observable() const override { return shows_tensors; }
+    std::unique_ptr<Runner> make_runner(ThreadPool& pool) const override;
 };
 
-}  // namespace octet::engine
+}  // namespace octet::engine::cpu

@@ -1,0 +1,29 @@
+#include "apps/common/float_layers.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+namespace octet::apps {
+
+void print_float_notice(const std::string& program, const std::string& model, const engine::Program& network) {
+    constexpr std::size_t shown = 3;
+    const std::vector<engine::FloatLayer> layers = network.float_layers();
+    if (layers.empty()) return;
+    std::string names;
+    for (std::size_t i = 0; i < layers.size() && i < shown; ++i) {
+        names += fmt::format("{}{} ({})", i == 0 ? "" : ", ", layers[i].name, layers[i].op);
+    }
+    fmt::print(stderr,
+               "{}: {} layer{} quantized in the file but run{} in float, slower: {}{}; why: octet-inspect --plan {}\n",
+               program, layers.size(), layers.size() == 1 ? " is" : "s are", layers.size() == 1 ? "s" : "", names,
+               layers.size() > shown ? ", …" : "", model);
+}
+
+Table float_layer_table(const std::vector<engine::FloatLayer>& layers) {
+    Table table{{"in float", "operator", "because"}, {}};
+    for (const engine::FloatLayer& layer : layers) table.rows.push_back({layer.name, layer.op, layer.reason});
+    return table;
+}
+
+}  // namespace octet::apps

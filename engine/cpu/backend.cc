@@ -1,0 +1,109 @@
+#include "engine/cpu/backend.h"
+
+#include <algorithm>
+
+#include "engine/cpu/arithmetic.h"
+#include "engine/cpu/lowering.h"
+#include "kernels/detect_decode.h"
+
+namespace octet::engine::cpu {
+namespace {
+
+using Why = std::optional<std::string>;
+
+bool wide(const Grid& grid) {
+    return grid.dtype == DType::int16;
+}
+
+template <typename T>
+Why error_of(const Result<T>& result) {
+    return result ? std::nullopt : Why(result.error().message);
+}
+
+// What a plane's halo holds where the convolution reads beyond the image.
+std::vector<int> padding_of(const Operand& x) {
+    return x.channel_zero_points.empty() ? std::vector<int>{unsigned_zero_point(x.grid)} : x.channel_zero_points;
+}
+
+class Judge {
+  public:
+    explicit Judge(const Program& program) : program_(program) {}
+
+    Why operator()(const ConvOp& conv) const {
+        const Grid& y = grid(conv.y);
+        if (conv.residual && (wide(y) || wide(conv.residual->grid))) return "a shortcut is added to 8 bits only";
+        // A plane has one halo.
+        for (const Op& other : program_.ops) {
+            const auto* reader = std::get_if<ConvOp>(&other.form);
+            if (reader && reader->x.id == conv.x.id && padding_of(reader->x) != padding_of(conv.x)) {
+                return fmt::format("it reads its input with another zero point than '{}' does", other.name);
+            }
+        }
+        return error_of(conv_epilogue(conv, y));
+    }
+    Why operator()(const BatchNormOp& norm) const {
+        if (wide(norm.x.grid) || wide(grid(norm.y))) return no_wide;
+        if (!norm.x.channel_zero_points.empty()) return no_pixels;
+        return error_of(integer_batchnorm(norm, grid(norm.y)));
+    }
+    Why operator()(const AddOp& add) const {
+        if (wide(add.a.grid) || wide(add.b.grid) || wide(grid(add.y))) return no_wide;
+        if (!add.a.channel_zero_points.empty() || !add.b.channel_zero_points.empty()) return no_pixels;
+        return error_of(add_params(add, grid(add.y)));
+    }
+    Why operator()(const ConcatOp& concat) const {
+        for (const Operand& x : concat.x) {
+            if (auto why = error_of(copy_params(x.grid, grid(concat.y)))) return why;
+        }
+        return std::nullopt;
+    }
+    Why operator()(const MaxPoolOp& pool) const { return wide(pool.x.grid) ? Why(no_wide) : std::nullopt; }
+    Why operator()(const DetectOp& detect) const {
+        for (const auto& anchors : detect.anchors) {
+            const bool fit = std::all_of(anchors.begin(), anchors.end(), [](double a) { return a > 0 && a < 1024; });
+            if (!fit || anchors.size() / 2 > kernels::max_detect_anchors) {
+                return fmt::format("box decode takes {} anchors of up to 1024 pixels", kernels::max_detect_anchors);
+            }
+        }
+        return std::nullopt;
+    }
+    template <typename Form>
+    Why operator()(const Form&) const {
+        return std::nullopt;
+    }
+
+  private:
+    static constexpr const char* no_wide = "it has no kernel for 16 bits";
+    static constexpr const char* no_pixels = "pixels with a zero point for each channel feed only convolutions";
+
+    const Grid& grid(QuantId id) const { return program_.values[index_of(id)].grid; }
+
+    const Program& program_;
+};
+
+}  // namespace
+
+Why CpuBackend::why_not(const QuantValue& value) const {
+    if (value.shape.size() != 4) return fmt::format("it has {} dimensions; planes have 4", value.shape.size());
+    if (value.shape[0] != 1) return fmt::format("its batch is {}; a plane holds one image", value.shape[0]);
+    switch (value.grid.dtype) {
+        case DType::uint8:
+        case DType::int8:
+            return std::nullopt;
+        case DType::int16:
+            if (value.grid.zero_point == 0 && kernels::is_power_of_two(value.grid.scale)) return std::nullopt;
+            return "16-bit tensors need a power of two as scale and zero point 0";
+        default:
+            return fmt::format("its type is {}; int8, uint8 and int16 are taken", dtype_name(value.grid.dtype));
+    }
+}
+
+Why CpuBackend::why_not(const Op& op, const Program& program) const {
+    return std::visit(Judge(program), op.form);
+}
+
+Result<std::shared_ptr<const Executable>> CpuBackend::compile(Program program) const {
+    return make_plan(std::move(program), features_, observable_);
+}
+
+}  // namespace octet::engine::cpu

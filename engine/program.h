@@ -1,0 +1,234 @@
+#pragma once
+
+// A network as integers: typed operators over named quantized tensors, made from a graph once (recognize.h) and read by
+// every backend. It says what has to be computed, and nothing of memory layouts, instruction sets or packing.
+//
+//     real = (q - zero_point) * scale          of a quantized tensor, shapes [n, c, h, w]
+//
+// Float tensors are known by the ids of the graph that the program was made from. What no integer operator computes is
+// a FloatOp: its operator's reference (graph/ops), with the reason.
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "graph/ir/graph.h"
+#include "kernels/requantize.h"
+
+namespace octet::engine {
+
+struct Grid {
+    DType dtype = DType::uint8;  // uint8, int8, int16
+    double scale = 1;
+    int zero_point = 0;
+
+    friend bool operator==(const Grid&, const Grid&) = default;
+};
+
+// Of the tensor's bytes as unsigned numbers: int8 with 128 added.
+constexpr int unsigned_zero_point(const Grid& grid) {
+    return grid.dtype == DType::int8 ? grid.zero_point + 128 : grid.zero_point;
+}
+
+enum class QuantId : std::int32_t {};  // which of Program::values
+inline constexpr QuantId no_quant{-1};
+constexpr std::size_t index_of(QuantId id) {
+    return static_cast<std::size_t>(id);
+}
+
+struct QuantValue {
+    std::string name;            // of the real-valued tensor that the file rounds
+    std::string quantized_name;  // of the integers in the file
+    Shape shape;
+    Grid grid;
+};
+
+// A quantized tensor as its consumer's DequantizeLinear reads it.
+struct Operand {
+    QuantId id = no_quant;
+    Grid grid;
+    std::vector<int> channel_zero_points;  // not empty only for pixels: a zero point for each channel, on uint8
+
+    // Both are read alike.
+    bool same_grid(const Grid& other) const { return channel_zero_points.empty() && grid == other; }
+};
+
+struct ActivationSpec {
+    kernels::Activation kind = kernels::Activation::none;
+    double alpha = 0;                   // leaky
+    std::vector<double> channel_alpha;  // prelu
+    double clip_lo = 0, clip_hi = 0;    // clip
+};
+
+// How a kernel slides over an image.
+struct Window {
+    int kernel_h = 1, kernel_w = 1;
+    int stride_h = 1, stride_w = 1;
+    int pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;
+    int dilation_h = 1, dilation_w = 1;
+
+    friend bool operator==(const Window&, const Window&) = default;
+};
+
+// y = activation(conv(x, weights) + bias) + residual
+struct ConvOp {
+    Operand x;
+    QuantId y = no_quant;
+    std::optional<Operand> residual;
+    Window window;
+    int groups = 1;
+    Tensor weights;                     // int8 [cout, cin / groups, kernel_h, kernel_w], zero point 0
+    std::vector<double> weight_scales;  // one an output channel
+    std::vector<double> bias;           // real values, one an output channel; empty: none
+    ActivationSpec activation;
+};
+
+// y = activation(x * gain[c] + bias[c])
+struct BatchNormOp {
+    Operand x;
+    QuantId y = no_quant;
+    std::vector<double> gain, bias;
+    // gain[c] = weights[c] * weight_scale where the file has int8 gains of one scale; else empty.
+    std::vector<std::int8_t> weights;
+    double weight_scale = 0;
+    ActivationSpec activation;
+};
+
+// y = activation(a + b): none, relu or leaky
+struct AddOp {
+    Operand a, b;
+    QuantId y = no_quant;
+    ActivationSpec activation;
+};
+
+// Channels one behind the other; each input is brought onto y's grid.
+struct ConcatOp {
+    std::vector<Operand> x;
+    QuantId y = no_quant;
+};
+
+// x and y have one grid.
+struct MaxPoolOp {
+    Operand x;
+    QuantId y = no_quant;
+    Window window;
+};
+
+// y[n, c, i, j] = x[n, c, source_y[i], source_x[j]]; one grid.
+struct ResizeOp {
+    Operand x;
+    QuantId y = no_quant;
+    std::vector<std::int32_t> source_y, source_x;
+    bool doubles = false;  // 2x2 copies of each pixel
+};
+
+// y = table[x] over stored bytes: unary operators in a row, evaluated in float for each of the 256 integers. The index
+// is x's byte as an unsigned number, int8 with 128 added, and so is the entry.
+struct TableOp {
+    Operand x;
+    QuantId y = no_quant;
+    std::array<std::uint8_t, 256> table{};
+};
+
+// The network's input as uint8 pixels, which may be given as such; a float image becomes x * gain[c] + offset[c], which
+// undoes the normalization, and is rounded.
+struct PixelsOp {
+    ValueId x = no_value;
+    QuantId y = no_quant;
+    std::vector<float> gain, offset;
+};
+
+// Float to integers and back. `border`: the network begins or ends here, so that integers could not be had.
+struct QuantizeOp {
+    ValueId x = no_value;
+    QuantId y = no_quant;
+    bool border = false;
+};
+struct DequantizeOp {
+    Operand x;
+    ValueId y = no_value;
+    bool border = false;
+};
+
+// Of int16 logits, the result to float; with block > 1 through a DepthToSpace of that block size, mode CRD.
+struct SigmoidOp {
+    Operand x;
+    ValueId y = no_value;
+    int block = 1;
+    bool border = false;
+};
+
+// YOLO box decode of int16 logits (graph/ops/op_list.h: Detect), the result to float.
+struct DetectOp {
+    std::vector<Operand> levels;
+    std::vector<int> strides;                  // pixels, one a level
+    std::vector<std::vector<double>> anchors;  // width and height of each in pixels, a list a level
+    int classes = 0;
+    double box_scale = 1;
+    ValueId y = no_value;
+    bool border = false;
+};
+
+struct FloatOp {
+    Node node;
+    std::string reason;
+    bool quantized = false;  // in the file it stands between integers
+};
+
+struct Op {
+    std::string name;                // of the node that it computes
+    std::vector<std::string> nodes;  // all that it computes, in order: "Conv_3", "Relu_4", "Add_9"
+    std::int64_t macs = 0;
+    std::variant<ConvOp, BatchNormOp, AddOp, ConcatOp, MaxPoolOp, ResizeOp, TableOp, PixelsOp, QuantizeOp, DequantizeOp,
+                 SigmoidOp, DetectOp, FloatOp>
+        form;
+};
+
+// "Conv", "Table" …; of a FloatOp its operator.
+std::string kind_of(const Op& op);
+std::vector<Operand*> operands(Op& op);
+std::vector<const Operand*> operands(const Op& op);
+QuantId written(const Op& op);                       // no_quant: none
+std::vector<ValueId> tensors_read(const Op& op);     // float tensors; no_value where a FloatOp's input is omitted
+std::vector<ValueId> tensors_written(const Op& op);  // the same
+
+struct Port {
+    std::string name;
+    DType dtype = DType::float32;
+    Shape shape;
+    ValueId value = no_value;
+    bool accepts_pixels = false;  // may be given as uint8 pixels [1, h, w, c]
+};
+
+struct FloatTensor {
+    std::string name;
+    DType dtype = DType::float32;
+    Shape shape;
+};
+
+struct FloatLayer {
+    std::string name, op, reason;
+};
+
+struct Program {
+    std::vector<Port> inputs, outputs;
+    std::map<std::string, std::string> metadata;
+    std::vector<QuantValue> values;
+    std::vector<FloatTensor> tensors;     // by ValueId; empty where the graph has none
+    std::map<ValueId, Tensor> constants;  // that float operators read, or that are outputs
+    std::vector<Op> ops;                  // in order of execution
+
+    // The operators that stand between integers in the file but run in float.
+    std::vector<FloatLayer> float_layers() const;
+    // Names of all that computes in float between the network's borders; empty: integers only.
+    std::vector<std::string> float_seams() const;
+};
+
+// One line an operator, for people: what it computes, with grids and shapes, and why where it runs in float.
+std::string to_text(const Program& program);
+
+}  // namespace octet::engine

@@ -1,0 +1,125 @@
+#include "graph/quant/forms.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "graph/ops/op_list.h"
+
+namespace octet::quant {
+namespace {
+
+constexpr std::pair<std::string_view, IntegerForm> forms[] = {
+    {"Add", {FormKind::sum}},
+    {"BatchNormalization", {FormKind::normalization}},
+    {"Clip", {FormKind::unary, true}},
+    {"Concat", {FormKind::copy, false, true}},
+    {"Conv", {FormKind::convolution, false, true}},
+    {"HardSwish", {FormKind::unary, true}},
+    {"LeakyRelu", {FormKind::unary, true}},
+    {"PRelu", {FormKind::unary, true}},
+    {"Relu", {FormKind::unary, true}},
+    {"Resize", {FormKind::copy, false, true}},
+};
+
+bool omitted(const Node& node, std::size_t input) {
+    return input >= node.inputs.size() || node.inputs[input] == no_value;
+}
+
+bool all_ones(const Node& node, const char* attribute) {
+    const auto values = node.attributes.integers(attribute, {});
+    return std::all_of(values.begin(), values.end(), [](std::int64_t v) { return v == 1; });
+}
+
+std::optional<std::string> unless(bool holds, const char* obstacle) {
+    return holds ? std::nullopt : std::optional<std::string>(obstacle);
+}
+
+}  // namespace
+
+IntegerForm integer_form(std::string_view op) {
+    const auto found = std::find_if(std::begin(forms), std::end(forms), [&](const auto& f) { return f.first == op; });
+    if (found != std::end(forms)) return found->second;
+    const OpDef* def = find_op(op);
+    if (!def) return {};
+    if (def->quant == QuantRule::unary) return {FormKind::unary};
+    if (def->quant == QuantRule::pass_through) return {FormKind::copy};
+    return {};
+}
+
+std::vector<ValueId> activation_inputs(const Node& node) {
+    if (node.op == "Concat" || node.op == "Add" || node.op == "Detect") return node.inputs;
+    return {node.inputs.begin(), node.inputs.begin() + (node.inputs.empty() ? 0 : 1)};
+}
+
+std::optional<std::vector<double>> constant_values(const Graph& graph, ValueId value) {
+    const auto widen = [](const std::vector<float>& values) {
+        return std::vector<double>(values.begin(), values.end());
+    };
+    if (const Tensor* tensor = graph.constant(value)) return widen(tensor->to_float());
+    const NodeId producer = graph.producer(value);
+    if (producer == no_node || graph.node(producer).op != "DequantizeLinear") return std::nullopt;
+    const Node& node = graph.node(producer);
+    const Tensor* values = graph.constant(node.inputs[0]);
+    const Tensor* scales = graph.constant(node.inputs[1]);
+    if (!values || !scales || (values->rank() > 1 && scales->size() != 1)) return std::nullopt;
+    const auto scale = scales->to_float();
+    std::vector<double> zero(1, 0.0);
+    if (!omitted(node, 2)) {
+        const Tensor* zero_points = graph.constant(node.inputs[2]);
+        if (!zero_points) return std::nullopt;
+        zero = widen(zero_points->to_float());
+    }
+    // In double: an int32 bias does not fit a float.
+    std::vector<double> out;
+    const auto integers = values->to_int64();
+    if ((scale.size() != 1 && scale.size() != integers.size()) ||
+        (zero.size() != 1 && zero.size() != integers.size())) {
+        return std::nullopt;
+    }
+    for (std::size_t i = 0; i < integers.size(); ++i) {
+        out.push_back((static_cast<double>(integers[i]) - zero[zero.size() == 1 ? 0 : i]) *
+                      static_cast<double>(scale[scale.size() == 1 ? 0 : i]));
+    }
+    return out;
+}
+
+std::optional<std::string> form_obstacle(const Graph& graph, const Node& node) {
+    const auto is_constant = [&](std::size_t input) {
+        return !omitted(node, input) && constant_values(graph, node.inputs[input]).has_value();
+    };
+    if (node.op == "Conv") {
+        const NodeId made_by = omitted(node, 1) ? no_node : graph.producer(node.inputs[1]);
+        const bool dequantized = made_by != no_node && graph.node(made_by).op == "DequantizeLinear" &&
+                                 graph.constant(graph.node(made_by).inputs[0]);
+        return unless(dequantized || (!omitted(node, 1) && graph.constant(node.inputs[1])),
+                      "its weights are not constant");
+    }
+    if (node.op == "BatchNormalization") {
+        for (std::size_t i = 1; i < 5; ++i) {
+            if (!is_constant(i)) return "its parameters are not constant";
+        }
+        return std::nullopt;
+    }
+    if (node.op == "Add") {
+        return unless(graph.value(node.inputs[0]).shape == graph.value(node.inputs[1]).shape,
+                      "its inputs differ in shape");
+    }
+    if (node.op == "PRelu") return unless(is_constant(1), "its slopes are not constant");
+    if (node.op == "Clip") {
+        return unless((omitted(node, 1) || is_constant(1)) && (omitted(node, 2) || is_constant(2)),
+                      "its bounds are not constant");
+    }
+    if (node.op == "MaxPool") {
+        if (node.outputs.size() > 1 && node.outputs[1] != no_value) return "it gives indices too";
+        return unless(all_ones(node, "dilations"), "it is dilated");
+    }
+    if (node.op == "Resize") {
+        return unless(node.attributes.text("mode", "nearest") == "nearest",
+                      "it interpolates: its values leave the grid");
+    }
+    if (node.op == "Pad") return "it brings in values that may not be on the grid";
+    return std::nullopt;
+}
+
+}  // namespace octet::quant
