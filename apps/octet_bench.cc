@@ -11,6 +11,7 @@
 
 #include "apps/common/bench_report.h"
 #include "apps/common/cli.h"
+#include "apps/common/float_layers.h"
 #include "apps/common/host.h"
 #include "apps/common/model_options.h"
 #include "apps/common/stopwatch.h"
@@ -110,6 +111,7 @@ class Bench {
                          .threads = bench.session_.threads(),
                          .warmup_runs = options.warmup,
                          .load_ms = load_ms};
+        bench.report_.float_layers = bench.session_.executable().program().float_layers();
         OCTET_ASSIGN(bench.report_.first_run_ms, bench.run_once());
         if (const auto warm = bench.latencies(options.warmup); !warm) return tl::unexpected(warm.error());
         return bench;
@@ -211,6 +213,8 @@ void print_report(const BenchReport& report, bool layers) {
                summary.p99_ms, summary.min_ms);
     fmt::print("peak memory  {:9.1f} MB\n", report.peak_memory_mb);
     if (layers) fmt::print("\n{}\n{}", layer_table(report.layers).text(), kernel_table(report.layers).text());
+    if (!report.float_layers.empty())
+        fmt::print("\nquantized in the file, but run in float:\n{}", float_layer_table(report.float_layers).text());
 }
 
 void warn_when_noisy(const BenchReport& report) {

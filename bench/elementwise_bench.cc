@@ -64,13 +64,15 @@ void measure(benchmark::State& state, const KernelEntry<Function>& entry, const 
 void register_u8_families() {
     add_family(add_kernels(), "64x160x160", [](const auto& entry, benchmark::State& state) {
         const Plane<uint8_t> a(160, 160, 64), b(160, 160, 64), out(160, 160, 64);
-        const AddParams params = make_add({0.02, 3}, {0.03, 9}, {0.04, 5}).value();
+        const AddParams params =
+            make_add({DType::uint8, 0.02f, 3}, {DType::uint8, 0.03f, 9}, {DType::uint8, 0.04f, 5}).value();
         measure(state, entry, AddCall{a.view.as_const(), b.view.as_const(), params, out.view}, 160,
                 3.0 * 160 * 160 * 64);
     });
     add_family(concat_kernels(), "64x160x160", [](const auto& entry, benchmark::State& state) {
         const Plane<uint8_t> in(160, 160, 64), out(160, 160, 128);
-        const RequantizeCopyParams params = make_requantize_copy({0.02, 3}, {0.03, 9}).value();
+        const RequantizeCopyParams params =
+            make_requantize_copy({DType::uint8, 0.02f, 3}, {DType::uint8, 0.03f, 9}).value();
         const U8View slice = view_of(const_cast<uint8_t*>(out.memory.data()), out.layout, 64, 64);
         measure(state, entry, ConcatCall{in.view.as_const(), params, slice}, 160, 2.0 * 160 * 160 * 64);
     });

@@ -1,9 +1,11 @@
 # Flags and helpers shared by every target.
 
 add_library(octet_flags INTERFACE)
-target_include_directories(octet_flags INTERFACE ${CMAKE_SOURCE_DIR})
-target_compile_options(octet_flags INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
-    $<$<BOOL:${OCTET_WERROR}>:-Werror>)
+target_include_directories(octet_flags INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/octet>)
+# Warnings are for this project's files, not for those of a project that uses its targets.
+target_compile_options(octet_flags INTERFACE
+    "$<BUILD_INTERFACE:-Wall;-Wextra;-Wshadow;-Wconversion;-Wno-sign-conversion;$<$<BOOL:${OCTET_WERROR}>:-Werror>>")
 if(OCTET_SANITIZE)
     target_compile_options(octet_flags INTERFACE -fsanitize=${OCTET_SANITIZE} -fno-omit-frame-pointer
         -fno-sanitize-recover=all)

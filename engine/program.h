@@ -3,10 +3,9 @@
 // A network as integers: typed operators over named quantized tensors, made from a graph once (recognize.h) and read by
 // every backend. It says what has to be computed, and nothing of memory layouts, instruction sets or packing.
 //
-//     real = (q - zero_point) * scale          of a quantized tensor, shapes [n, c, h, w]
-//
-// Float tensors are known by the ids of the graph that the program was made from. What no integer operator computes is
-// a FloatOp: its operator's reference (graph/ops), with the reason.
+// Quantized tensors have shapes [n, c, h, w] and a grid. Float tensors are known by the ids of the graph that the
+// program was made from. What no integer operator computes is a FloatOp: its operator's reference (graph/ops), with the
+// reason.
 
 #include <array>
 #include <cstdint>
@@ -16,23 +15,11 @@
 #include <variant>
 #include <vector>
 
+#include "base/grid.h"
 #include "graph/ir/graph.h"
 #include "kernels/requantize.h"
 
 namespace octet::engine {
-
-struct Grid {
-    DType dtype = DType::uint8;  // uint8, int8, int16
-    double scale = 1;
-    int zero_point = 0;
-
-    friend bool operator==(const Grid&, const Grid&) = default;
-};
-
-// Of the tensor's bytes as unsigned numbers: int8 with 128 added.
-constexpr int unsigned_zero_point(const Grid& grid) {
-    return grid.dtype == DType::int8 ? grid.zero_point + 128 : grid.zero_point;
-}
 
 enum class QuantId : std::int32_t {};  // which of Program::values
 inline constexpr QuantId no_quant{-1};

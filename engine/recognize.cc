@@ -32,7 +32,7 @@ std::optional<Grid> per_tensor_grid(const Graph& graph, const Node& node, DType 
     if (!scale || !is_scalar(*scale)) return std::nullopt;
     Grid grid;
     grid.dtype = fallback;
-    grid.scale = static_cast<double>(scale->to_float()[0]);
+    grid.scale = scale->to_float()[0];
     if (node.inputs.size() > 2 && node.inputs[2] != no_value) {
         const Tensor* zero_point = graph.constant(node.inputs[2]);
         if (!zero_point || !is_scalar(*zero_point)) return std::nullopt;
@@ -182,7 +182,7 @@ class Recognizer {
         }
         const auto scale = scales->to_float();
         if (!std::all_of(scale.begin(), scale.end(), [&](float s) { return s == scale[0]; })) return std::nullopt;
-        Operand operand{id, {DType::uint8, static_cast<double>(scale[0]), 0}, {}};
+        Operand operand{id, {DType::uint8, scale[0], 0}, {}};
         for (std::int64_t zero_point : zero_points->to_int64())
             operand.channel_zero_points.push_back(static_cast<int>(zero_point));
         return operand;
@@ -540,7 +540,7 @@ class Recognizer {
         Tensor value(DType::float32, {1, 1, 16, 16});
         for (int i = 0; i < 256; ++i) {
             value.mutable_data<float>()[static_cast<std::size_t>(i)] =
-                static_cast<float>(i - unsigned_zero_point(in)) * static_cast<float>(in.scale);
+                static_cast<float>(i - unsigned_zero_point(in)) * in.scale;
         }
         for (const Node* node : chain) {
             std::vector<const Tensor*> arguments;
@@ -555,7 +555,7 @@ class Recognizer {
         const auto real = value.data<float>();
         for (std::size_t i = 0; i < 256; ++i) {
             table.table[i] = static_cast<std::uint8_t>(
-                kernels::quantize_linear(real[i], static_cast<float>(grid.scale), unsigned_zero_point(grid), 0, 255));
+                kernels::quantize_linear(real[i], grid.scale, unsigned_zero_point(grid), 0, 255));
         }
         return true;
     }

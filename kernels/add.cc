@@ -23,8 +23,9 @@ int16_t rounding_offset(int zero_point, int shift) {
 
 }  // namespace
 
-tl::expected<AddParams, std::string> make_add(Grid a, Grid b, Grid y, Activation activation, double alpha) {
-    const double ratio_a = a.scale / y.scale, ratio_b = b.scale / y.scale;
+tl::expected<AddParams, std::string> make_add(const Grid& a, const Grid& b, const Grid& y, Activation activation,
+                                              double alpha) {
+    const double ratio_a = double{a.scale} / double{y.scale}, ratio_b = double{b.scale} / double{y.scale};
     if (!valid(ratio_a) || !valid(ratio_b)) {
         return tl::unexpected<std::string>(
             "add: an input's scale is not positive or 128 times the output's scale or more");
@@ -35,31 +36,31 @@ tl::expected<AddParams, std::string> make_add(Grid a, Grid b, Grid y, Activation
     AddParams params;
     int shift = 0;
     while (shift < 7 && multiplier(ratio_a, shift + 1) <= 32767 && multiplier(ratio_b, shift + 1) <= 32767) ++shift;
-    params.a_zero_point = static_cast<uint8_t>(a.zero_point);
-    params.b_zero_point = static_cast<uint8_t>(b.zero_point);
+    params.a_zero_point = static_cast<uint8_t>(unsigned_zero_point(a));
+    params.b_zero_point = static_cast<uint8_t>(unsigned_zero_point(b));
     params.a_mult = static_cast<int16_t>(multiplier(ratio_a, shift));
     params.b_mult = static_cast<int16_t>(multiplier(ratio_b, shift));
     params.leaky = activation == Activation::leaky;
     params.alpha = static_cast<int16_t>(std::round(alpha * 32768));
     params.shift = shift;
-    params.offset = rounding_offset(y.zero_point, shift);
-    if (activation == Activation::relu) params.out_min = static_cast<uint8_t>(y.zero_point);
+    params.offset = rounding_offset(unsigned_zero_point(y), shift);
+    if (activation == Activation::relu) params.out_min = static_cast<uint8_t>(unsigned_zero_point(y));
     return params;
 }
 
-tl::expected<RequantizeCopyParams, std::string> make_requantize_copy(Grid x, Grid y) {
+tl::expected<RequantizeCopyParams, std::string> make_requantize_copy(const Grid& x, const Grid& y) {
     RequantizeCopyParams params;
-    params.plain = x.scale == y.scale && x.zero_point == y.zero_point;
+    params.plain = x.scale == y.scale && unsigned_zero_point(x) == unsigned_zero_point(y);
     if (params.plain) return params;
-    const double ratio = x.scale / y.scale;
+    const double ratio = double{x.scale} / double{y.scale};
     if (!valid(ratio)) {
         return tl::unexpected<std::string>(
             "concat: an input's scale is not positive or 128 times the output's scale or more");
     }
     while (params.shift < 7 && multiplier(ratio, params.shift + 1) <= 32767) ++params.shift;
-    params.in_zero_point = static_cast<uint8_t>(x.zero_point);
+    params.in_zero_point = static_cast<uint8_t>(unsigned_zero_point(x));
     params.mult = static_cast<int16_t>(multiplier(ratio, params.shift));
-    params.offset = rounding_offset(y.zero_point, params.shift);
+    params.offset = rounding_offset(unsigned_zero_point(y), params.shift);
     return params;
 }
 

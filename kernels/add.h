@@ -8,6 +8,7 @@
 #include <string>
 #include <tl/expected.hpp>
 
+#include "base/grid.h"
 #include "kernels/dispatch.h"
 #include "kernels/requantize.h"
 #include "kernels/tensor_view.h"
@@ -24,13 +25,9 @@ struct AddParams {
     uint8_t out_min = 0, out_max = 255;
 };
 
-struct Grid {
-    double scale = 0;
-    int zero_point = 0;
-};
 // Fails when an input's scale is 128 times the output's or more.
-tl::expected<AddParams, std::string> make_add(Grid a, Grid b, Grid y, Activation activation = Activation::none,
-                                              double alpha = 0);
+tl::expected<AddParams, std::string> make_add(const Grid& a, const Grid& b, const Grid& y,
+                                              Activation activation = Activation::none, double alpha = 0);
 
 struct AddCall {
     ConstU8View a{}, b{};

@@ -23,7 +23,7 @@ struct RequantizeCopyParams {
 };
 
 // Fails when x's scale is 128 times y's or more.
-tl::expected<RequantizeCopyParams, std::string> make_requantize_copy(Grid x, Grid y);
+tl::expected<RequantizeCopyParams, std::string> make_requantize_copy(const Grid& x, const Grid& y);
 
 struct ConcatCall {
     ConstU8View in{};

@@ -35,8 +35,8 @@ Range derive_range(const Fixed16Spec& spec) {
     Range range{(spec.out_min - spec.out_zero_point) * spec.out_scale,
                 (spec.out_max - spec.out_zero_point) * spec.out_scale};
     if (spec.residual) {
-        const double low = -spec.residual->zero_point * spec.residual->scale;
-        const double high = (255 - spec.residual->zero_point) * spec.residual->scale;
+        const double low = -unsigned_zero_point(*spec.residual) * double{spec.residual->scale};
+        const double high = (255 - unsigned_zero_point(*spec.residual)) * double{spec.residual->scale};
         range = {range.min - high, range.max - low};
     }
     switch (spec.activation) {
@@ -189,7 +189,7 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
 
     // out_shift: the largest for which both multipliers fit in 15 bits.
     const double ratio = u_scale / spec.out_scale;
-    const double residual_ratio = spec.residual ? spec.residual->scale / spec.out_scale / 128 : 0;
+    const double residual_ratio = spec.residual ? double{spec.residual->scale} / spec.out_scale / 128 : 0;
     const auto fits = [](double r, int k) { return std::round(r * std::ldexp(1.0, 15 + k)) <= 32767; };
     if (!fits(ratio, 0)) {
         return fail("output scale " + number(spec.out_scale) + " is finer than the pre-activation grid 2^" +
@@ -205,7 +205,7 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
     params.out_max = static_cast<uint8_t>(spec.out_max);
     if (spec.residual) {
         params.residual_mult = static_cast<int16_t>(std::round(residual_ratio * std::ldexp(1.0, 15 + k)));
-        params.residual_zero_point = static_cast<uint8_t>(spec.residual->zero_point);
+        params.residual_zero_point = static_cast<uint8_t>(unsigned_zero_point(*spec.residual));
     }
     return storage;
 }

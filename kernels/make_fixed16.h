@@ -9,6 +9,7 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "base/grid.h"
 #include "kernels/requantize.h"
 
 namespace octet::kernels {
@@ -34,11 +35,7 @@ struct Fixed16Spec {
     int out_zero_point = 0;
     int out_min = 0, out_max = 255;
 
-    struct Residual {
-        double scale = 0;
-        int zero_point = 0;
-    };
-    std::optional<Residual> residual{};  // added behind the activation, u8 only
+    std::optional<Grid> residual{};  // added behind the activation, u8 only
 
     int max_f = 24;  // finest grid 2^-f that p may get (sigmoid.h takes at most 12)
 };

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # Fails if a source file includes what its folder may not: scripts/check_includes.sh [ROOT]
 #
-#   base, kernels -> nothing             engine -> graph, kernels, base
+#   base          -> nothing             engine -> graph, kernels, base
+#   kernels       -> base
 #   graph         -> kernels, base       apps, tests, bench -> everything
 #   frontends     -> graph, base
+#
+#   engine/cpu and other backends -> engine; of engine/ itself compile.cc alone -> backends
 #
 # Instruction-set folders of kernels/ see intrinsics, <cstdint> and kernel headers only; protobuf is seen by
 # frontends/onnx and its tests; quoted includes are paths from the root; headers begin with #pragma once.
@@ -20,7 +23,7 @@ fi
 awk '
     BEGIN {
         may["base"] = "base"
-        may["kernels"] = "kernels"
+        may["kernels"] = "kernels base"
         may["graph"] = "graph kernels base"
         may["frontends"] = "frontends graph base"
         may["engine"] = "engine graph kernels base"
@@ -58,6 +61,8 @@ awk '
             if (FILENAME !~ sees_protobuf) complain("\"" target "\": only frontends/onnx and its tests may see protobuf")
         } else if (!exists(target)) {
             complain("\"" target "\" is not a path from the root of the tree")
+        } else if (top == "engine" && part[2] != "cpu" && target ~ /^engine\/cpu\// && FILENAME != "engine/compile.cc") {
+            complain("a backend is known to engine/compile.cc only: \"" target "\"")
         } else if (top in may && index(" " may[top] " ", " " target_part[1] " ") == 0) {
             complain(top "/ must not include " target_part[1] "/: \"" target "\"")
         }

@@ -235,7 +235,10 @@ std::string to_json(const BenchReport& report, const BenchReport* old) {
               {"noisy", summary.noisy()},
               {"peak_memory_mb", report.peak_memory_mb},
               {"latencies_ms", report.latencies_ms},
-              {"layers", Json::array()}};
+              {"layers", Json::array()},
+              {"float_layers", Json::array()}};
+    for (const engine::FloatLayer& layer : report.float_layers)
+        json["float_layers"].push_back({{"name", layer.name}, {"operator", layer.op}, {"reason", layer.reason}});
     for (const LayerTime& layer : report.layers) {
         json["layers"].push_back({{"name", layer.name},
                                   {"kernel", layer.kernel},

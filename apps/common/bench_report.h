@@ -11,6 +11,7 @@
 #include "apps/common/statistics.h"
 #include "apps/common/table.h"
 #include "base/result.h"
+#include "engine/program.h"
 
 namespace octet::apps {
 
@@ -36,8 +37,9 @@ struct BenchReport {
     double load_ms = 0;   // file to session: import, passes, plan, packed weights
     double first_run_ms = 0;
     std::vector<double> latencies_ms = {};
-    double peak_memory_mb = 0;           // 10⁶ bytes
-    std::vector<LayerTime> layers = {};  // in the order of the plan; empty when they were not measured
+    double peak_memory_mb = 0;                          // 10⁶ bytes
+    std::vector<LayerTime> layers = {};                 // in the order of the plan; empty when they were not measured
+    std::vector<engine::FloatLayer> float_layers = {};  // quantized in the file, run in float, and why
 
     LatencySummary summary() const { return summarize_latencies(latencies_ms); }
 };

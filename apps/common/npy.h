@@ -11,7 +11,7 @@
 
 namespace octet::apps {
 
-// C order and little-endian or one-byte elements of the types of graph/ir/dtype.h. Everything else, and a file that is
+// C order and little-endian or one-byte elements of the types of base/dtype.h. Everything else, and a file that is
 // longer or shorter than its header says, is an error that names the file.
 Result<Tensor> load_npy(const std::string& path);
 

@@ -46,11 +46,11 @@ std::string kind_name(quant::GridKind kind) {
     return "activation";
 }
 
-int bits_of(const quant::Grid& grid) {
+int bits_of(const Grid& grid) {
     return quant::grid_max(grid.dtype) - quant::grid_min(grid.dtype) > 255 ? 16 : 8;
 }
 
-std::string range_text(const quant::Grid& grid) {
+std::string range_text(const Grid& grid) {
     const quant::Range range = quant::reach(grid);
     return fmt::format("{:.4g} … {:.4g}", range.lo, range.hi);
 }
@@ -229,8 +229,8 @@ void write_candidates(std::string& page, const ReportActivation& activation) {
     page +=
         "<table><thead><tr><th class=\"text\">Method</th><th>Range</th><th>Step</th><th>Outside</th><th>SQNR "
         "[dB]</th></tr></thead><tbody>\n";
-    const auto row = [&](std::string_view name, std::string_view css, const quant::Grid& grid, double outside,
-                         double sqnr, bool emphasised) {
+    const auto row = [&](std::string_view name, std::string_view css, const Grid& grid, double outside, double sqnr,
+                         bool emphasised) {
         page += fmt::format(
             "<tr{}><td class=\"text\"><i class=\"key {}\"></i>{}</td><td>{}</td><td>{:.4g}</td><td>{:.3g} %"
             "</td><td>{:.1f}</td></tr>\n",

@@ -34,7 +34,7 @@ struct ReportLayer {
     std::string node;
     std::string op;  // the chain that ends in it, "Conv+HardSwish"
     quant::GridKind kind = quant::GridKind::activation;
-    quant::Grid grid;
+    Grid grid;
     quant::Fidelity alone;
     quant::Fidelity accumulated;
 };
@@ -42,7 +42,7 @@ struct ReportLayer {
 // What a method for the range would give for a grid.
 struct ReportCandidate {
     quant::Method method = quant::Method::minmax;
-    quant::Grid grid;
+    Grid grid;
     double sqnr_db = 0;      // of rounding and saturating, from the histogram
     double outside_pct = 0;  // of the values saturate
 };
@@ -59,7 +59,7 @@ struct ReportActivation {
     quant::Method method = quant::Method::mse;  // that chose the range
     std::vector<std::string> sources;
     quant::GridKind kind = quant::GridKind::activation;
-    quant::Grid grid;
+    Grid grid;
     double sqnr_db = 0;  // of the grid, from the histogram
     double outside_pct = 0;
     quant::Extent extent;
@@ -73,7 +73,7 @@ struct ReportActivation {
 
 // det_out's coordinates and probabilities as one 8-bit tensor.
 struct ReportConcatForm {
-    quant::Grid grid;
+    Grid grid;
     double pixels_per_step = 0;             // of coordinates
     std::array<double, 256> coordinates{};  // how many lie on each level
     std::array<double, 256> scores{};

@@ -54,7 +54,7 @@ struct GridQuality {
     double outside_pct = 0;
 };
 
-GridQuality quality(std::span<const quant::Member> members, const quant::Grid& grid) {
+GridQuality quality(std::span<const quant::Member> members, const Grid& grid) {
     quant::Fidelity fidelity;
     std::uint64_t outside = 0, total = 0;
     const quant::Range reach = quant::reach(grid);
@@ -77,8 +77,8 @@ void fill_candidates(ReportActivation& activation, std::span<const quant::Member
          {quant::Method::minmax, quant::Method::percentile, quant::Method::entropy, quant::Method::mse}) {
         options.method = method;
         const quant::Range range = quant::choose_range(members, options);
-        const quant::Grid grid = options.symmetric ? quant::symmetric_grid(range, options.dtype)
-                                                   : quant::asymmetric_grid(range, options.dtype);
+        const Grid grid = options.symmetric ? quant::symmetric_grid(range, options.dtype)
+                                            : quant::asymmetric_grid(range, options.dtype);
         const auto [sqnr_db, outside_pct] = quality(members, grid);
         activation.candidates.push_back({method, grid, sqnr_db, outside_pct});
     }

@@ -7,10 +7,6 @@
 namespace octet::engine::cpu {
 namespace {
 
-kernels::Grid kernel_grid(const Grid& grid) {
-    return {grid.scale, unsigned_zero_point(grid)};
-}
-
 // What convolution and batch normalization have in common; refers to the arrays of the caller.
 kernels::Fixed16Spec spec_of(const Grid& y, const ActivationSpec& activation) {
     kernels::Fixed16Spec spec;
@@ -19,7 +15,7 @@ kernels::Fixed16Spec spec_of(const Grid& y, const ActivationSpec& activation) {
     spec.prelu_alpha = activation.channel_alpha;
     spec.clip_lo = activation.clip_lo;
     spec.clip_hi = activation.clip_hi;
-    spec.out_scale = y.scale;
+    spec.out_scale = static_cast<double>(y.scale);
     if (y.dtype == DType::int16) {
         spec.output = kernels::OutputKind::s16;
         spec.max_f = 12;
@@ -63,7 +59,7 @@ Result<kernels::Fixed16Storage> conv_epilogue(const ConvOp& conv, const Grid& y)
     std::vector<std::int32_t> zero_point_sum(cout);  // sum of weight * zero point of its input channel
     std::vector<std::int64_t> abs_sum(cout);
     for (std::size_t o = 0; o < cout; ++o) {
-        acc_scale[o] = conv.x.grid.scale * conv.weight_scales[o];
+        acc_scale[o] = static_cast<double>(conv.x.grid.scale) * conv.weight_scales[o];
         const std::size_t first_input = o / couts_per_group * group_cin;
         std::int64_t sum = 0;
         for (std::size_t i = 0; i < group_cin; ++i) {
@@ -89,9 +85,9 @@ Result<kernels::Fixed16Storage> conv_epilogue(const ConvOp& conv, const Grid& y)
     spec.in_zero_point = 1;  // weight_sum holds the zero points already
     spec.weight_abs_sum = abs_sum;
     if (conv.x.grid.dtype == DType::int16) spec.in_max = 32768;
-    if (conv.residual) spec.residual = {conv.residual->grid.scale, unsigned_zero_point(conv.residual->grid)};
+    if (conv.residual) spec.residual = conv.residual->grid;
     OCTET_ASSIGN(auto storage, storage_of(spec));
-    if (y.dtype == DType::int16 && storage.s16_scale() != y.scale) {
+    if (y.dtype == DType::int16 && storage.s16_scale() != static_cast<double>(y.scale)) {
         return fail(ErrorCode::unsupported, "its accumulators allow a 16-bit output in steps of {:.3g}, not {:.3g}",
                     storage.s16_scale(), y.scale);
     }
@@ -109,7 +105,7 @@ Result<IntegerBatchNorm> integer_batchnorm(const BatchNormOp& norm, const Grid& 
         weight_scale = largest > 0 ? largest / 32767 : 1;
         for (double g : norm.gain) result.weights.push_back(static_cast<std::int16_t>(std::lround(g / weight_scale)));
     }
-    const std::vector<double> acc_scale(result.weights.size(), norm.x.grid.scale * weight_scale);
+    const std::vector<double> acc_scale(result.weights.size(), static_cast<double>(norm.x.grid.scale) * weight_scale);
     const std::vector<std::int32_t> weight_sum(result.weights.begin(), result.weights.end());
     std::vector<std::int64_t> abs_sum;
     for (std::int16_t w : result.weights) abs_sum.push_back(std::abs(int{w}));
@@ -128,14 +124,13 @@ Result<IntegerBatchNorm> integer_batchnorm(const BatchNormOp& norm, const Grid& 
 }
 
 Result<kernels::AddParams> add_params(const AddOp& add, const Grid& y) {
-    auto params = kernels::make_add(kernel_grid(add.a.grid), kernel_grid(add.b.grid), kernel_grid(y),
-                                    add.activation.kind, add.activation.alpha);
+    auto params = kernels::make_add(add.a.grid, add.b.grid, y, add.activation.kind, add.activation.alpha);
     if (!params) return fail(ErrorCode::unsupported, "{}", params.error());
     return *params;
 }
 
 Result<kernels::RequantizeCopyParams> copy_params(const Grid& x, const Grid& y) {
-    auto params = kernels::make_requantize_copy(kernel_grid(x), kernel_grid(y));
+    auto params = kernels::make_requantize_copy(x, y);
     if (!params) return fail(ErrorCode::unsupported, "{}", params.error());
     return *params;
 }

@@ -91,7 +91,8 @@ Why CpuBackend::why_not(const QuantValue& value) const {
         case DType::int8:
             return std::nullopt;
         case DType::int16:
-            if (value.grid.zero_point == 0 && kernels::is_power_of_two(value.grid.scale)) return std::nullopt;
+            if (value.grid.zero_point == 0 && kernels::is_power_of_two(static_cast<double>(value.grid.scale)))
+                return std::nullopt;
             return "16-bit tensors need a power of two as scale and zero point 0";
         default:
             return fmt::format("its type is {}; int8, uint8 and int16 are taken", dtype_name(value.grid.dtype));

@@ -18,8 +18,8 @@ using kernels::CpuFeatures;
 // Float to int16: only behind float operators, so plain code.
 class QuantizeWideStep final : public Step {
   public:
-    QuantizeWideStep(std::string name, ValueId in, double scale, PlaneRef out)
-        : Step(std::move(name), "quantize_f32_s16", 0), in_(in), scale_(static_cast<float>(scale)), out_(out) {}
+    QuantizeWideStep(std::string name, ValueId in, float scale, PlaneRef out)
+        : Step(std::move(name), "quantize_f32_s16", 0), in_(in), scale_(scale), out_(out) {}
 
     Result<void> run(RunState& state) const override {
         const auto values = state.tensors[static_cast<std::size_t>(in_)].data<float>();
@@ -218,7 +218,7 @@ StepResult make_quantize_step(CpuFeatures features, const std::string& name, Val
     return row_step(name, kernels::select(kernels::quantize_kernels(), features), static_cast<int>(shape[2]), {out},
                     [=](const RunState& state) {
                         return kernels::QuantizeCall{state.tensors[static_cast<std::size_t>(in)].data<float>().data(),
-                                                     static_cast<float>(grid.scale), unsigned_zero_point(grid),
+                                                     grid.scale, unsigned_zero_point(grid),
                                                      state.view<std::uint8_t>(out)};
                     },
                     {in});
@@ -234,7 +234,7 @@ StepResult make_dequantize_step(CpuFeatures features, const std::string& name, c
                         } else {
                             call.in_u8 = state.view<std::uint8_t>(in).as_const();
                         }
-                        call.scale = static_cast<float>(grid.scale);
+                        call.scale = grid.scale;
                         call.zero_point = unsigned_zero_point(grid);
                         call.out = state.output<float>(out, shape);
                         return call;

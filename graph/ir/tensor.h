@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/dtype.h"
 #include "base/result.h"
-#include "graph/ir/dtype.h"
 #include "graph/ir/shape.h"
 
 namespace octet {

@@ -7,7 +7,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "graph/ir/dtype.h"
+#include "base/dtype.h"
 #include "graph/ir/shape.h"
 #include "graph/ops/op_def.h"
 

@@ -18,7 +18,7 @@ namespace octet::ops {
 namespace {
 
 // Which scale belongs to element [outer, i, inner] around the axis.
-struct Grid {
+struct GridView {
     AxisView view;
     std::int64_t groups = 1, block = 1;
     bool blocked = false;
@@ -28,10 +28,10 @@ struct Grid {
     }
 };
 
-Result<Grid> make_grid(const Node& node, const Shape& x, const Shape& scale) {
+Result<GridView> make_grid(const Node& node, const Shape& x, const Shape& scale) {
     const std::int64_t block = node.attributes.integer("block_size", 0);
     if (scale.empty() || (scale.size() == 1 && scale[0] == 1 && block == 0)) {
-        return Grid{{1, product(x, 0, x.size()), 1}, 1, 1, false};
+        return GridView{{1, product(x, 0, x.size()), 1}, 1, 1, false};
     }
     OCTET_ASSIGN(const std::int64_t axis,
                  normalize_axis(node.attributes.integer("axis", 1), static_cast<std::int64_t>(x.size())));
@@ -41,7 +41,7 @@ Result<Grid> make_grid(const Node& node, const Shape& x, const Shape& scale) {
             return fail(ErrorCode::invalid_model, "scale is {}, but dimension {} of {} has {} elements",
                         to_string(scale), axis, to_string(x), x[a]);
         }
-        return Grid{around(x, axis), x[a], 1, false};
+        return GridView{around(x, axis), x[a], 1, false};
     }
     if (block < 0 || block > max_elements) return fail(ErrorCode::invalid_model, "attribute block_size is {}", block);
     Shape wanted = x;
@@ -50,7 +50,7 @@ Result<Grid> make_grid(const Node& node, const Shape& x, const Shape& scale) {
         return fail(ErrorCode::invalid_model, "scale is {}, but blocks of {} need {}", to_string(scale), block,
                     to_string(wanted));
     }
-    return Grid{around(x, axis), wanted[a], block, true};
+    return GridView{around(x, axis), wanted[a], block, true};
 }
 
 template <typename F>
@@ -107,7 +107,7 @@ Result<void> infer_dequantize(InferContext& ctx) {
 
 // convert(begin, end, k) over runs of elements that share scale number k.
 template <typename F>
-void for_each_run(const ParallelFor& parallel_for, const Grid& grid, F&& convert) {
+void for_each_run(const ParallelFor& parallel_for, const GridView& grid, F&& convert) {
     const AxisView& view = grid.view;
     const std::int64_t rows = view.outer * view.extent;
     if (grid.groups == 1 && !grid.blocked) {
@@ -150,7 +150,7 @@ Q quantized(float x, float scale, Q zero_point) {
 Result<void> evaluate_quantize(EvalContext& ctx) {
     const Tensor x = ctx.inputs[0]->cast(DType::float32);
     const std::vector<float> scales = ctx.inputs[1]->to_float();
-    OCTET_ASSIGN(const Grid grid, make_grid(ctx.node, x.shape(), ctx.inputs[1]->shape()));
+    OCTET_ASSIGN(const GridView grid, make_grid(ctx.node, x.shape(), ctx.inputs[1]->shape()));
     Tensor& y = ctx.make_output();
     dispatch_quantized(y.dtype(), [&]<typename Q>() {
         const Q* zero_points = ctx.input(2) ? elements<Q>(*ctx.input(2)) : nullptr;
@@ -168,7 +168,7 @@ Result<void> evaluate_quantize(EvalContext& ctx) {
 Result<void> evaluate_dequantize(EvalContext& ctx) {
     const Tensor& x = *ctx.inputs[0];
     const std::vector<float> scales = ctx.inputs[1]->to_float();
-    OCTET_ASSIGN(const Grid grid, make_grid(ctx.node, x.shape(), ctx.inputs[1]->shape()));
+    OCTET_ASSIGN(const GridView grid, make_grid(ctx.node, x.shape(), ctx.inputs[1]->shape()));
     Tensor y(DType::float32, x.shape());
     dispatch_quantized(x.dtype(), [&]<typename Q>() {
         // The difference of two 32-bit integers needs more.

@@ -1,8 +1,8 @@
 #pragma once
 
-// Quantization grids: which real numbers an integer stands for.
+// Making quantization grids (base/grid.h) of int8, uint8, int16 and uint16, and rounding onto them:
 //
-//   real = scale · (q − zero_point),   q = saturate(round_half_even(real / scale) + zero_point)
+//   q = saturate(round_half_even(real / scale) + zero_point)
 //
 // saturate() clamps to the range of the integer type. Every range is widened to hold 0, so that padding and the zeros
 // of a rectifier are exact.
@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <span>
 
-#include "graph/ir/dtype.h"
+#include "base/grid.h"
 #include "graph/ir/tensor.h"
 
 namespace octet::quant {
@@ -20,13 +20,6 @@ struct Range {
     float lo = 0;
     float hi = 0;
     bool operator==(const Range&) const = default;
-};
-
-struct Grid {
-    DType dtype = DType::uint8;  // int8, uint8, int16, uint16
-    float scale = 1;
-    std::int32_t zero_point = 0;
-    bool operator==(const Grid&) const = default;
 };
 
 std::int32_t grid_min(DType dtype);

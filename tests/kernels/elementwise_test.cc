@@ -70,6 +70,11 @@ TEST_P(BatchNorm, equals_reference) {
     }
 }
 
+Grid random_grid(Random& random, float lowest_scale, float highest_scale) {
+    std::uniform_real_distribution<float> scale(lowest_scale, highest_scale);
+    return {DType::uint8, scale(random), random_int(random, 0, 255)};
+}
+
 OCTET_FAMILY(Add, AddFunction, add_kernels);
 TEST_P(Add, equals_reference) {
     for (const int c : channel_counts) {
@@ -78,11 +83,10 @@ TEST_P(Add, equals_reference) {
             const Plane<uint8_t> a(h, w, c, 0, random_slice(random_), random_);
             const Plane<uint8_t> b(h, w, c, 1, random_slice(random_), random_);
             Plane<uint8_t> out(h, w, c, 0, random_slice(random_), random_);
-            const double low = round % 2 == 0 ? 0.01 : 0.5;
-            std::uniform_real_distribution<double> scale(low, 1.0);
+            const float low = round % 2 == 0 ? 0.01f : 0.5f;
+            const auto grid = [&] { return random_grid(random_, low, 1); };
             const Activation activations[] = {Activation::none, Activation::relu, Activation::leaky};
-            const auto params = make_add({scale(random_), integer(0, 255)}, {scale(random_), integer(0, 255)},
-                                         {scale(random_), integer(0, 255)}, activations[integer(0, 2)], 0.1);
+            const auto params = make_add(grid(), grid(), grid(), activations[integer(0, 2)], 0.1);
             ASSERT_TRUE(params.has_value()) << params.error();
             const AddCall call{a.read(), b.read(), *params, out.view()};
             ASSERT_TRUE(same(*GetParam().run, add_u8_reference, call, out)) << c << " channels";
@@ -92,22 +96,22 @@ TEST_P(Add, equals_reference) {
 
 TEST(MakeAdd, is_within_its_error_bound) {
     Random random(5);
-    std::uniform_real_distribution<double> scale(0.005, 0.1);
     for (int round = 0; round < 200; ++round) {
-        const Grid a{scale(random), random_int(random, 0, 255)}, b{scale(random), random_int(random, 0, 255)};
-        const Grid y{scale(random), random_int(random, 0, 255)};
+        const Grid a = random_grid(random, 0.005f, 0.1f), b = random_grid(random, 0.005f, 0.1f);
+        const Grid y = random_grid(random, 0.005f, 0.1f);
         const AddParams params = make_add(a, b, y).value();
         for (int i = 0; i < 500; ++i) {
             const auto xa = static_cast<uint8_t>(random()), xb = static_cast<uint8_t>(random());
-            const double real_a = (xa - a.zero_point) * a.scale / y.scale,
-                         real_b = (xb - b.zero_point) * b.scale / y.scale;
+            const double real_a = (xa - a.zero_point) * double{a.scale} / double{y.scale},
+                         real_b = (xb - b.zero_point) * double{b.scale} / double{y.scale};
             const double exact = std::clamp(real_a + real_b + y.zero_point, 0.0, 255.0);
             const double relative = std::abs(real_a) / (2 * params.a_mult) + std::abs(real_b) / (2 * params.b_mult);
             ASSERT_LE(std::abs(add_u8(xa, xb, params) - exact), 0.5 + std::ldexp(1.0, -params.shift) + relative + 1e-9);
         }
     }
-    EXPECT_FALSE(make_add({130, 0}, {1, 0}, {1, 0}).has_value());
-    EXPECT_FALSE(make_add({1, 0}, {0, 0}, {1, 0}).has_value());
+    const auto of_scale = [](float scale) { return Grid{DType::uint8, scale, 0}; };
+    EXPECT_FALSE(make_add(of_scale(130), of_scale(1), of_scale(1)).has_value());
+    EXPECT_FALSE(make_add(of_scale(1), of_scale(0), of_scale(1)).has_value());
 }
 
 OCTET_FAMILY(Concat, ConcatFunction, concat_kernels);
@@ -117,9 +121,8 @@ TEST_P(Concat, equals_reference) {
             const int h = integer(1, 3), w = integer(1, 9);
             const Plane<uint8_t> in(h, w, c, 0, random_slice(random_), random_);
             Plane<uint8_t> out(h, w, c, 1, random_slice(random_), random_);
-            std::uniform_real_distribution<double> scale(0.1, 1.0);
-            const Grid grid{scale(random_), integer(0, 255)};
-            const auto params = make_requantize_copy(round == 0 ? grid : Grid{scale(random_), integer(0, 255)}, grid);
+            const Grid grid = random_grid(random_, 0.1f, 1);
+            const auto params = make_requantize_copy(round == 0 ? grid : random_grid(random_, 0.1f, 1), grid);
             ASSERT_TRUE(params.has_value()) << params.error();
             EXPECT_EQ(params->plain, round == 0);
             const ConcatCall call{in.read(), *params, out.view()};

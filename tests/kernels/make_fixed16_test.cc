@@ -57,7 +57,7 @@ TEST(MakeFixed16, error_stays_within_the_bound) {
                 spec.out_scale = uniform(0.01, 0.05);
                 spec.out_zero_point =
                     activation == Activation::hardswish ? static_cast<int>(0.375 / spec.out_scale) + 1 : 100;
-                if (with_residual) spec.residual = {uniform(0.01, 0.05), 90};
+                if (with_residual) spec.residual = {DType::uint8, static_cast<float>(uniform(0.01, 0.05)), 90};
                 const auto storage = make_fixed16(spec);
                 ASSERT_TRUE(storage.has_value()) << storage.error();
                 const Fixed16 e = storage->view();
@@ -69,7 +69,7 @@ TEST(MakeFixed16, error_stays_within_the_bound) {
                     const double pre = (acc + bias[c] - 17 * weight_sum[c]) * acc_scale[c];
                     const double alpha = activation == Activation::prelu ? slopes[c] : 0.1;
                     const double own = activate(activation, pre, alpha) / spec.out_scale;
-                    const double other = with_residual ? (x - 90) * spec.residual->scale / spec.out_scale : 0;
+                    const double other = with_residual ? (x - 90) * double{spec.residual->scale} / spec.out_scale : 0;
                     const double exact = std::clamp(own + other + spec.out_zero_point, 0.0, 255.0);
                     const int y = with_residual ? fixed16_u8(acc, c, e, x) : fixed16_u8(acc, c, e);
                     const double extra =

@@ -1,4 +1,4 @@
-#include "graph/ir/dtype.h"
+#include "base/dtype.h"
 
 namespace octet {
 

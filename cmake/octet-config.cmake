@@ -1,0 +1,6 @@
+include(CMakeFindDependencyMacro)
+find_dependency(Threads)
+find_dependency(fmt)
+find_dependency(tl-expected)
+find_dependency(Protobuf)
+include(${CMAKE_CURRENT_LIST_DIR}/octet.cmake)
