@@ -114,6 +114,7 @@ class Stages {
 };
 
 void print_skipped(const CalibrationImages& images) {
+    if (!images.passed_over.empty()) fmt::print(stderr, "{}\n", images.passed_over);
     for (const auto& [path, reason] : images.skipped) fmt::print(stderr, "skipped {}\n", reason);
     if (!images.skipped.empty()) {
         fmt::print(stderr, "{} of {} images were unreadable and skipped\n", images.skipped.size(),

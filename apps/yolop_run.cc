@@ -8,6 +8,7 @@
 
 #include "apps/common/cli.h"
 #include "apps/common/float_layers.h"
+#include "apps/common/image_files.h"
 #include "apps/common/model_options.h"
 #include "apps/common/npy.h"
 #include "apps/common/overlay.h"
@@ -67,15 +68,9 @@ Result<std::vector<std::string>> collect(const std::vector<std::string>& inputs)
             images.push_back(input);
             continue;
         }
-        std::vector<std::string> found;
-        for (fs::directory_iterator entry(input, error), end; !error && entry != end; entry.increment(error)) {
-            const std::string path = entry->path().string();
-            if (is_image_name(path) && !path.ends_with(picture_suffix)) found.push_back(path);
-        }
-        if (error) return fail(ErrorCode::io, "{}: cannot be read: {}", input, error.message());
-        if (found.empty()) return fail(ErrorCode::io, "{}: no JPEG, PNG or BMP file in this folder", input);
-        std::sort(found.begin(), found.end());
-        images.insert(images.end(), found.begin(), found.end());
+        OCTET_ASSIGN(const ImageFolder found, list_images(input, picture_suffix));
+        if (!found.passed_over.empty()) print_error(program, found.passed_over);
+        images.insert(images.end(), found.images.begin(), found.images.end());
     }
     std::map<std::string, std::string> by_stem;
     for (const std::string& image : images) {

@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "apps/common/evaluate.h"
+#include "apps/common/image_files.h"
 #include "apps/common/letterbox.h"
 #include "base/file.h"
 
@@ -15,31 +16,21 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t largest_image_file = std::size_t{256} << 20;
 
-Result<std::vector<std::string>> image_files(const std::string& path) {
+Result<ImageFolder> image_files(const std::string& path) {
     std::error_code error;
-    if (fs::is_regular_file(path, error)) return std::vector<std::string>{path};
-    const fs::path folder =
-        fs::is_directory(fs::path(path) / "images", error) ? fs::path(path) / "images" : fs::path(path);
-    std::vector<std::string> files;
-    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-        if (is_image_name(it->path().string())) files.push_back(it->path().string());
-    }
-    if (error)
-        return fail(ErrorCode::io, "{}: cannot be read as a folder of images: {}", folder.string(), error.message());
-    if (files.empty()) {
-        return fail(ErrorCode::invalid_argument, "{}: holds no images (.jpg, .jpeg, .png, .bmp) to calibrate on",
-                    folder.string());
-    }
-    std::sort(files.begin(), files.end());
-    return files;
+    if (fs::is_regular_file(path, error)) return ImageFolder{{path}, {}};
+    const fs::path subfolder = fs::path(path) / "images";
+    return list_images(fs::is_directory(subfolder, error) ? subfolder.string() : path);
 }
 
 }  // namespace
 
 Result<CalibrationImages> find_calibration_images(const std::string& path, std::int64_t limit,
                                                   const std::function<void(std::int64_t, std::int64_t)>& progress) {
-    OCTET_ASSIGN(const std::vector<std::string> files, image_files(path));
+    OCTET_ASSIGN(const ImageFolder folder, image_files(path));
+    const std::vector<std::string>& files = folder.images;
     CalibrationImages images;
+    images.passed_over = folder.passed_over;
     std::vector<std::pair<std::string, std::string>> readable;  // digest, path
     for (std::size_t i = 0; i < files.size(); ++i) {
         const auto read = [&]() -> Result<void> {

@@ -19,6 +19,7 @@ struct CalibrationImages {
     std::vector<std::string> paths;  // readable images, sorted by their digests: their names and order do not matter
     std::string digest;              // of all of them
     std::vector<std::pair<std::string, std::string>> skipped;  // path; why, with the path
+    std::string passed_over;                                   // of ImageFolder
 };
 
 // The image files of a folder, or of its subfolder images/ when it has one; a single image file is a set of one. Each

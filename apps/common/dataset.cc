@@ -1,9 +1,9 @@
 #include "apps/common/dataset.h"
 
-#include <filesystem>
 #include <set>
 #include <sstream>
 
+#include "apps/common/image_files.h"
 #include "base/file.h"
 
 namespace octet::apps {
@@ -47,8 +47,8 @@ Result<Sample> load_sample(const Dataset& dataset, const std::string& name) {
         return fmt::format("{}/{}/{}{}", dataset.folder, kind, name, extension);
     };
     Sample sample;
-    const std::string png = path_of("images", ".png");
-    OCTET_ASSIGN(sample.frame, load_image(std::filesystem::exists(png) ? png : path_of("images", ".jpg")));
+    OCTET_ASSIGN(const std::string frame, find_image(dataset.folder + "/images", name));
+    OCTET_ASSIGN(sample.frame, load_image(frame));
     const std::string boxes = path_of("boxes", ".txt");
     OCTET_ASSIGN(const std::string text, read_text(boxes));
     OCTET_ASSIGN(sample.vehicles, parse_boxes(text, boxes));

@@ -3,7 +3,7 @@
 // A labelled set of frames in a folder. Labels belong to the upright frame, the one that viewers and annotation tools
 // show: where a frame has an EXIF orientation, boxes and sizes are those of the turned picture.
 //   list.txt             a NAME a line
-//   images/NAME.jpg      (or .png)
+//   images/NAME.jpg      or another extension of image_files.h
 //   boxes/NAME.txt       a vehicle a line: x1 y1 x2 y2 in frame pixels
 //   drivable/NAME.png    > 0: drivable area; the frame's size
 //   lane/NAME.png        > 0: lane line; the frame's size

@@ -8,13 +8,11 @@
 #include <stb/stb_image_write.h>
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <optional>
 
+#include "apps/common/image_files.h"
 #include "apps/common/jpeg.h"
 #include "apps/common/orientation.h"
 #include "base/file.h"
@@ -110,6 +108,8 @@ Result<Image> decode_image(Bytes bytes, const std::string& name, int channels) {
     if (is_jpeg(bytes)) return decode_jpeg(bytes, name, channels);
     const bool bmp = starts_with(bytes, {'B', 'M'});
     const bool png = starts_with(bytes, {0x89, 'P', 'N', 'G'});
+    if (const auto format = other_format(bytes); !bmp && !png && !format.empty())
+        return fail(ErrorCode::unsupported, "{}: {}; {}", name, format, read_formats);
     if (!bmp && !png) return fail(ErrorCode::io, "{}: not a JPEG, PNG or BMP image", name);
 
     const auto size = size_of(bytes, png);
@@ -151,13 +151,6 @@ Result<std::string> encode_jpeg(const Image& image, int quality) {
                                 quality))
         return fail(ErrorCode::io, "a {}x{} picture cannot be encoded as JPEG", image.width, image.height);
     return std::string(bytes.begin(), bytes.end());
-}
-
-bool is_image_name(const std::string& path) {
-    static constexpr std::array<std::string_view, 4> extensions = {".jpg", ".jpeg", ".png", ".bmp"};
-    std::string extension = std::filesystem::path(path).extension().string();
-    for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
 }
 
 }  // namespace octet::apps

@@ -36,7 +36,7 @@ Result<void> check_image_size(const std::string& name, std::int64_t width, std::
 
 // A JPEG, PNG or BMP file as RGB (grey is repeated, alpha is dropped, 16 bits become 8, inks become the light that they
 // leave), upright: the EXIF orientation of a JPEG or PNG is applied, as viewers and OpenCV do. Errors name the file:
-// unreadable, empty, truncated, no image, too large.
+// unreadable, empty, truncated, of another format, too large.
 Result<Image> load_image(const std::string& path);
 // The same as one grey channel (label masks).
 Result<Image> load_grey(const std::string& path);
@@ -48,8 +48,5 @@ Result<void> save_png(const Image& image, const std::string& path);
 
 // The bytes of a JPEG file, for display; quality 1 … 100.
 Result<std::string> encode_jpeg(const Image& image, int quality);
-
-// True for the extensions that load_image() reads: .jpg .jpeg .png .bmp in any case.
-bool is_image_name(const std::string& path);
 
 }  // namespace octet::apps

@@ -153,7 +153,23 @@ TEST_F(Quantize, UnreadableImagesAreSkippedCountedAndNamed) {
     std::filesystem::remove_all(images_);
     expect_error(quantize(model), {images_ + ": cannot be read"});
     std::filesystem::create_directory(images_);
-    expect_error(quantize(model), {images_ + ": holds no images"});
+    expect_error(quantize(model), {images_ + ": no JPEG, PNG or BMP file in this folder"});
+}
+
+TEST_F(Quantize, PicturesOfOtherFormatsAreNamed) {
+    const std::string model = save("good.onnx", good_);
+    for (const std::string name : {"d.webp", "b.TIF", "c.tif", "e.webp", "notes.txt"})
+        ASSERT_TRUE(write_file(images_ + "/" + name, std::string_view("RIFF....WEBPVP8 ")));
+    const auto result = quantize(model);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_EQ(result.err, images_ +
+                              ": 4 pictures that are not JPEG, PNG or BMP are passed over (2 .tif, 2 .webp): b.TIF, "
+                              "c.tif, d.webp, …\n");
+    std::filesystem::remove(out_ / "int8.onnx");
+    std::filesystem::remove(images_ + "/a.png");
+    expect_error(quantize(model), {"4 pictures that are not JPEG, PNG or BMP are passed over", "no other is there"});
+    expect_error(run_program_text("octet-quantize " + model + " " + images_ + "/d.webp -o " + (out_ / "int8.onnx")),
+                 {images_ + "/d.webp: a WebP picture; JPEG, PNG and BMP are read"});
 }
 
 TEST_F(Quantize, ForeignCachesAreRefused) {

@@ -100,7 +100,7 @@ TEST(Image, EmptyFile) {
 
 TEST(Image, NoImage) {
     EXPECT_EQ(error_of({'h', 'e', 'l', 'l', 'o'}), "some.file: not a JPEG, PNG or BMP image");
-    EXPECT_EQ(error_of({'G', 'I', 'F', '8', '9', 'a'}), "some.file: not a JPEG, PNG or BMP image");
+    EXPECT_EQ(error_of({'G', 'I', 'F', '8', '9', 'a'}), "some.file: a GIF picture; JPEG, PNG and BMP are read");
 }
 
 TEST(Image, HugeHeaderIsRefusedBeforeDecoding) {

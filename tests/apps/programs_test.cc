@@ -168,6 +168,18 @@ TEST_F(Programs, YolopRunTakesAFolderAndNotItsOwnPictures) {
     EXPECT_FALSE(std::filesystem::exists(in + "/red.yolop.yolop.png"));
 }
 
+TEST_F(Programs, YolopRunNamesPicturesOfOtherFormats) {
+    ASSERT_TRUE(write_file(folder_ / "in/blue.webp", std::string_view("RIFF....WEBPVP8 ")));
+    const auto result = run_program_text(yolop(folder_ / "in"));
+    EXPECT_EQ(result.exit_code, 0);
+    EXPECT_THAT(result.out, HasSubstr("red.png: 1 vehicle"));
+    EXPECT_THAT(result.err,
+                HasSubstr("in: 1 picture that is not JPEG, PNG or BMP is passed over (1 .webp): blue.webp\n"));
+    const auto named = run_program_text(yolop(folder_ / "in/blue.webp"));
+    EXPECT_EQ(named.exit_code, 3);
+    EXPECT_THAT(named.err, HasSubstr("in/blue.webp: a WebP picture; JPEG, PNG and BMP are read\n"));
+}
+
 TEST_F(Programs, YolopRunGoesOnBehindABadImage) {
     const auto bytes = read_file(scenes_folder + "/images/scene-000001.jpg", 1 << 24);
     ASSERT_TRUE(write_file(folder_ / "cut.jpg", std::span(*bytes).first(bytes->size() / 2)));
@@ -314,6 +326,8 @@ TEST_F(Programs, OctetEvalNamesWhatIsWrongWithASet) {
     EXPECT_THAT(message(), HasSubstr("'../a' is not a file name"));
     ASSERT_TRUE(write_file(set + "/list.txt", std::string_view("a\n")));
     EXPECT_THAT(message(), HasSubstr("set/images/a.jpg: cannot be opened"));
+    ASSERT_TRUE(write_file(set + "/images/a.webp", std::string_view()));
+    EXPECT_THAT(message(), HasSubstr("set/images/a.webp: a picture of a format that is not read"));
     ASSERT_TRUE(save_png(red_image(8, 8), set + "/images/a.png"));
     ASSERT_TRUE(write_file(set + "/boxes/a.txt", std::string_view("1 2 3\n")));
     EXPECT_THAT(message(), HasSubstr("set/boxes/a.txt:1: '1 2 3' is not 'x1 y1 x2 y2'"));
