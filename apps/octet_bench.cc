@@ -290,6 +290,11 @@ int bench_main(int argc, char** argv) {
     app.add_flag("--json", options.json, "The report as JSON");
     app.add_flag("--serve", options.serve,
                  "Load, warm up, then for every line on stdin, a number of runs, answer their latencies as JSON");
+    app.footer(
+        "Examples:\n"
+        "  octet-bench -m model.onnx --threads 1 --layers\n"
+        "  octet-bench -m model.onnx --threads 1 --json > before.json\n"
+        "  octet-bench -m model.onnx --threads 1 --compare before.json");
     return run_program(app, argc, argv, [&] { return bench(options); });
 }
 

@@ -85,7 +85,11 @@ void declare(CLI::App& app, Options& options) {
         ->capture_default_str();
     merge->excludes(shard)->excludes(compare);
     compare->excludes(shard);
-    app.footer("Results do not depend on --threads, nor on how the set was split for --shard and --merge.");
+    app.footer(
+        "Results do not depend on --threads, nor on how the set was split for --shard and --merge.\n\n"
+        "Examples:\n"
+        "  octet-eval -m model.onnx set\n"
+        "  octet-eval --compare model.onnx model-int8.onnx set --limit 100");
 }
 
 Result<Dataset> open_set(const Options& options) {

@@ -108,6 +108,10 @@ int inspect_main(int argc, char** argv) {
     app.add_flag("--summary", options.summary_only, "Totals only, no line for each node");
     app.add_flag("--json", options.json, "JSON instead of text");
     add_size_options(app, options.sizes);
+    app.footer(
+        "Examples:\n"
+        "  octet-inspect --summary model.onnx\n"
+        "  octet-inspect --optimize --json dynamic.onnx --shape images=1x3x320x320");
     return run_program(app, argc, argv, [&] { return inspect(options); });
 }
 

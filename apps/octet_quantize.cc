@@ -71,6 +71,10 @@ void add_options(CLI::App& app, Arguments& arguments) {
         ->capture_default_str();
     add_size_options(app, job.sizes);
     add_threads_option(app, job.threads);
+    app.footer(
+        "Examples:\n"
+        "  octet-quantize model.onnx pictures -o model-int8.onnx --report report.html\n"
+        "  octet-quantize dynamic.onnx pictures -o int8-320.onnx --shape images=1x3x320x320");
     app.callback([&job] {
         if (!job.report.empty() && (job.report == job.output || job.report == job.model || job.report == job.cache))
             throw CLI::ValidationError("--report", job.report + " is another file of this run");

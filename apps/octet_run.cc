@@ -44,7 +44,10 @@ void declare(CLI::App& app, Options& options) {
         ->capture_default_str();
     app.footer(
         "Random floats are uniform in [-1, 1), 8- and 16-bit integers take their whole range, wider ones 0 to 9.\n"
-        "The same seed gives the same numbers on every machine.");
+        "The same seed gives the same numbers on every machine.\n\n"
+        "Examples:\n"
+        "  octet-run model.onnx --input images=input.npy --npy outputs\n"
+        "  octet-run dynamic.onnx --dim H=320 --dim W=320 --runs 10");
 }
 
 // In [0, 1) with 24 bits; std's distributions differ between libraries.

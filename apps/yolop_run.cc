@@ -54,7 +54,10 @@ void declare(CLI::App& app, Options& options) {
                    "NAME.lane_line_seg.npy");
     app.footer(
         "Writes NAME.yolop.png for each image NAME.*, by default into the current folder.\n"
-        "Exit code 3 when an image failed; the others are done nevertheless.");
+        "Exit code 3 when an image failed; the others are done nevertheless.\n\n"
+        "Examples:\n"
+        "  yolop-run street.png\n"
+        "  yolop-run pictures -o drawn --masks --json results.json");
 }
 
 // The images that the arguments name: files as they are, of a folder those with an image's extension but the pictures

@@ -16,10 +16,10 @@ struct ProgramResult {
     std::string out, err;
 };
 
-// Runs "program arguments" of build/bin by the shell, behind shell commands that end in ";".
-inline ProgramResult run_program_text(const std::string& command, const std::string& before = "") {
+// What the shell makes of a line.
+inline ProgramResult run_shell(const std::string& command) {
     const TemporaryFolder folder;
-    const std::string line = before + std::string(OCTET_BINARY_DIR) + "/bin/" + command + " 2>" + (folder / "stderr");
+    const std::string line = "{ " + command + "\n} 2>" + (folder / "stderr");
     ProgramResult result;
     std::FILE* pipe = ::popen(line.c_str(), "r");
     std::array<char, 4096> buffer;
@@ -30,6 +30,11 @@ inline ProgramResult run_program_text(const std::string& command, const std::str
     const auto err = read_file(folder / "stderr", 1 << 24);
     if (err) result.err.assign(err->begin(), err->end());
     return result;
+}
+
+// Runs "program arguments" of build/bin by the shell, behind shell commands that end in ";".
+inline ProgramResult run_program_text(const std::string& command, const std::string& before = "") {
+    return run_shell(before + OCTET_BINARY_DIR + "/bin/" + command);
 }
 
 }  // namespace octet::apps
