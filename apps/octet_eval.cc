@@ -189,8 +189,10 @@ Result<ExitCode> run_evaluation(const Options& options) {
     if (options.shard.empty()) return emit(options, format_metrics(summarize(std::move(records)), options.json));
 
     OCTET_ASSIGN(const auto model_bytes, read_file(options.model, max_model_file));
+    OCTET_ASSIGN(const Graph graph, onnx::load(options.model, options.sizes));
     return emit(options, to_json(PartialEvaluation{.model = options.model,
                                                    .model_digest = digest(model_bytes),
+                                                   .input = to_string(*graph.value(graph.inputs[0]).shape),
                                                    .set_digest = digest(dataset.names),
                                                    .set_images = static_cast<std::int64_t>(dataset.names.size()),
                                                    .records = std::move(records)}));

@@ -33,6 +33,7 @@ Result<std::vector<ImageRecord>> evaluate(const std::shared_ptr<const engine::Ex
 struct PartialEvaluation {
     std::string model;         // path, for people
     std::string model_digest;  // of the file's bytes
+    std::string input;         // shape of the network's input, which the file may leave open
     std::string set_digest;    // of the names of the whole evaluation
     std::int64_t set_images = 0;
     std::vector<ImageRecord> records;

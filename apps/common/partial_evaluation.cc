@@ -6,7 +6,8 @@
 
 #include "apps/common/evaluate.h"
 
-// {"octet_partial_evaluation": 1, "model": …, "model_digest": …, "set_digest": …, "set_images": 150, "images":
+// {"octet_partial_evaluation": 2, "model": …, "model_digest": …, "input": "1x3x640x640", "set_digest": …, "set_images":
+// 150, "images":
 //  [{"index": 0, "name": …, "truth_boxes": 9, "detections": [[score, correct], …],
 //    "drivable_px": [true positive, false positive, false negative, true negative], "lane_px": […]}, …]}
 
@@ -15,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int format_version = 1;
+constexpr int format_version = 2;
 
 constexpr std::uint64_t fnv_offset = 0xcbf29ce484222325, fnv_prime = 0x100000001b3;
 
@@ -73,9 +74,13 @@ std::string to_json(const PartialEvaluation& partial) {
                           {"drivable_px", to_json(record.drivable)},
                           {"lane_px", to_json(record.lane)}});
     }
-    const json whole = {{"octet_partial_evaluation", format_version}, {"model", partial.model},
-                        {"model_digest", partial.model_digest},       {"set_digest", partial.set_digest},
-                        {"set_images", partial.set_images},           {"images", std::move(images)}};
+    const json whole = {{"octet_partial_evaluation", format_version},
+                        {"model", partial.model},
+                        {"model_digest", partial.model_digest},
+                        {"input", partial.input},
+                        {"set_digest", partial.set_digest},
+                        {"set_images", partial.set_images},
+                        {"images", std::move(images)}};
     return whole.dump() + "\n";
 }
 
@@ -87,6 +92,7 @@ Result<PartialEvaluation> parse_partial(const std::string& text, const std::stri
         PartialEvaluation partial;
         partial.model = whole.at("model").get<std::string>();
         partial.model_digest = whole.at("model_digest").get<std::string>();
+        partial.input = whole.at("input").get<std::string>();
         partial.set_digest = whole.at("set_digest").get<std::string>();
         partial.set_images = whole.at("set_images").get<std::int64_t>();
         for (const json& image : whole.at("images")) partial.records.push_back(record_from(image));
@@ -106,6 +112,9 @@ Result<std::vector<ImageRecord>> merge(const std::vector<PartialEvaluation>& par
         if (part.model_digest != first.model_digest)
             return fail(ErrorCode::invalid_argument, "{}: made with another model than {} ({} and {})", part_names[i],
                         part_names[0], part.model, first.model);
+        if (part.input != first.input)
+            return fail(ErrorCode::invalid_argument, "{}: made with the input {}, {} with {}", part_names[i],
+                        part.input, part_names[0], first.input);
         if (part.set_digest != first.set_digest || part.set_images != first.set_images)
             return fail(ErrorCode::invalid_argument, "{}: made on another set than {}", part_names[i], part_names[0]);
         for (const ImageRecord& record : part.records) {

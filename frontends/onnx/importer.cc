@@ -44,7 +44,7 @@ class Importer {
         for (std::size_t i = 0; i < nodes_.size(); ++i) OCTET_TRY(add_node(i));
         OCTET_TRY(add_outputs());
         OCTET_TRY(verify(graph_));
-        OCTET_TRY(infer_shapes(graph_));
+        if (auto inferred = infer_shapes(graph_); !inferred) return misfit(std::move(inferred).error());
         return std::move(graph_);
     }
 
@@ -56,6 +56,16 @@ class Importer {
             opset_ = static_cast<int>(import.version());
         }
         return {};
+    }
+
+    // Many files with open dimensions were made for one size all the same: it is in constants of theirs.
+    tl::unexpected<Error> misfit(Error error) const {
+        if (options_.dimensions.empty() && options_.input_shapes.empty()) return tl::unexpected(std::move(error));
+        std::string shapes;
+        for (const auto& [name, shape] : input_shapes_)
+            shapes += fmt::format("{}{}={}", shapes.empty() ? "" : ", ", name, to_string(shape));
+        error.message += fmt::format("; the network may be made for other sizes than {}", shapes);
+        return tl::unexpected(std::move(error));
     }
 
     Result<void> declare(const std::string& name, ValueId id) {

@@ -57,23 +57,23 @@ std::vector<const Input*> tensor_inputs(const onnx_schema::GraphProto& graph) {
 // A misspelt name in the options would otherwise do nothing.
 Result<void> check_names(const std::vector<const Input*>& inputs, const ImportOptions& options) {
     std::set<std::string> names, symbols;
+    std::vector<std::string> texts;
     for (const Input* input : inputs) {
         names.insert(input->name());
+        texts.push_back(
+            fmt::format("'{}' {}", input->name(), has_shape(*input) ? text_of(shape_in_file(*input)) : "…"));
         for (const Dimension& dimension : shape_in_file(*input).dim())
             if (is_open(dimension) && !dimension.dim_param().empty()) symbols.insert(dimension.dim_param());
     }
-    const auto list = [](const std::set<std::string>& known) {
-        return known.empty() ? "none" : fmt::format("'{}'", fmt::join(known, "', '"));
-    };
     for (const auto& [name, shape] : options.input_shapes)
         if (names.count(name) == 0)
-            return fail(ErrorCode::invalid_argument, "a shape is given for input '{}', but the inputs are: {}", name,
-                        list(names));
-    for (const auto& [name, value] : options.dimensions)
+            return fail(ErrorCode::invalid_argument, "a shape is given for '{}', but the inputs are: {}", name,
+                        fmt::join(texts, ", "));
+    for (const auto& [name, size] : options.dimensions)
         if (symbols.count(name) == 0)
             return fail(ErrorCode::invalid_argument,
-                        "a size is given for dimension '{}', but the open dimensions with a name are: {}", name,
-                        list(symbols));
+                        "a size is given for '{}', but no open dimension has this name; the inputs are: {}", name,
+                        fmt::join(texts, ", "));
     return {};
 }
 

@@ -109,6 +109,14 @@ TEST_F(Programs, EveryProgramTakesSizesOfOpenDimensions) {
         EXPECT_EQ(open.exit_code, 3);
         EXPECT_THAT(open.err, HasSubstr("1x3x?x?; add --shape images=1x3xHEIGHTxWIDTH")) << command;
     }
+    // Parts of an evaluation at two sizes do not make one.
+    const std::string part = "octet-eval " + scenes_folder + " --limit 2 -m " + named + " --shape images=1x3x32x";
+    expect_ok(part + "64 --shard 0/2 -o " + out_ + "/a.json");
+    expect_ok(part + "96 --shard 1/2 -o " + out_ + "/b.json");
+    const auto merged = run_program_text("octet-eval --merge " + out_ + "/a.json " + out_ + "/b.json");
+    EXPECT_EQ(merged.exit_code, 3);
+    EXPECT_THAT(merged.err, HasSubstr("b.json: made with the input 1x3x32x96, "));
+
     const auto whole = json::parse(
         run_program_text("yolop-run --json - -o " + out_ + " -m " + named + " --dim H=32 --dim W=64 " + image_).out);
     EXPECT_EQ(whole.at("input_width_px"), 64);

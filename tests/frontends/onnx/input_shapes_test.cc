@@ -81,13 +81,14 @@ TEST(InputShapes, WhatStaysOpenIsSaidWithTheOptionsToAdd) {
 TEST(InputShapes, NamesThatTheModelLacksAreRefused) {
     const ModelBuilder builder = model({{"x", "Nx3xH"}, {"y", "2"}});
     EXPECT_EQ(shapes(builder, by_name({{"h", 5}})),
-              "a size is given for dimension 'h', but the open dimensions with a name are: 'H', 'N'");
+              "a size is given for 'h', but no open dimension has this name; the inputs are: 'x' Nx3xH, 'y' 2");
     EXPECT_EQ(shapes(model({{"x", "1x?"}}), by_name({{"", 5}})),
-              "a size is given for dimension '', but the open dimensions with a name are: none");
-    EXPECT_EQ(shapes(builder, by_shape({{"z", {1}}})), "a shape is given for input 'z', but the inputs are: 'x', 'y'");
+              "a size is given for '', but no open dimension has this name; the inputs are: 'x' 1x?");
+    EXPECT_EQ(shapes(builder, by_shape({{"z", {1}}})),
+              "a shape is given for 'z', but the inputs are: 'x' Nx3xH, 'y' 2");
     ModelBuilder with_weight = model({{"x", "1"}, {"w", "2"}});
     with_weight.floats("w", {2}, {1, 2});
-    EXPECT_EQ(shapes(with_weight, by_shape({{"w", {2}}})), "a shape is given for input 'w', but the inputs are: 'x'");
+    EXPECT_EQ(shapes(with_weight, by_shape({{"w", {2}}})), "a shape is given for 'w', but the inputs are: 'x' 1");
 }
 
 TEST(InputShapes, SizesThatContradictTheFileOrEachOtherAreRefused) {
@@ -111,6 +112,18 @@ TEST(InputShapes, SizesThatContradictTheFileOrEachOtherAreRefused) {
     const auto graph = huge.parse(by_name({{"H", 1 << 20}, {"W", 1 << 20}}));
     ASSERT_FALSE(graph);
     EXPECT_THAT(graph.error().message, HasSubstr("test.onnx: input 'x': shape 1x1048576x1048576 has more than"));
+}
+
+TEST(InputShapes, ANetworkForOtherSizesIsRefusedWithTheSizesGiven) {
+    ModelBuilder builder = model({{"x", "1xH"}});
+    builder.output("y");
+    builder.integers("shape", {2}, {2, 8});
+    builder.node("Reshape", {"x", "shape"}, {"y"}, "fold");
+    EXPECT_TRUE(builder.parse(by_name({{"H", 16}})));
+    const auto graph = builder.parse(by_name({{"H", 12}}));
+    ASSERT_FALSE(graph);
+    EXPECT_THAT(graph.error().message, HasSubstr("test.onnx: node 'fold' (Reshape): "));
+    EXPECT_THAT(graph.error().message, HasSubstr("; the network may be made for other sizes than x=1x12"));
 }
 
 }  // namespace
