@@ -395,6 +395,10 @@ class Recognizer {
         const Node* node = producer(at);
         if (!node) return std::nullopt;
         const bool conv = node->op == "Conv";
+        if (residual && graph_.value(node->outputs[0]).shape != shape(result)) {
+            why = fmt::format("{}: the shortcut added to it is larger", named(*node));
+            return std::nullopt;
+        }
         if (!conv && (node->op != "BatchNormalization" || residual)) return std::nullopt;
         if (!(conv ? match_conv(*node, op, why) : match_batchnorm(*node, op, why))) {
             why = fmt::format("{}: {}", named(*node), why);
@@ -579,7 +583,7 @@ class Recognizer {
             op.nodes.insert(op.nodes.begin(), node->name);
             at = node->inputs[0];
         }
-        if (!is_input(at) || graph_.value(at).dtype != DType::float32) return std::nullopt;
+        if (!is_input(at) || graph_.value(at).dtype != DType::float32 || shape(at) != shape(value)) return std::nullopt;
         pixels.x = at;
         return op;
     }

@@ -110,7 +110,7 @@ enum class Activation : uint8_t {
     relu,       // max(p, 0)
     leaky,      // max(p, mulhrs(p, alpha)), alpha in Q15
     prelu,      // the same with an alpha per channel
-    clip,       // min(max(p, lo), hi)
+    clip,       // min(max(p, lo), hi): hi everywhere where lo is larger
     hardswish,  // g = clamp(sat_add(p, 3 << f), 0, 6 << f) << (12 - f); mulhrs(p, g): p * relu6(p + 3) / 8 on the grid
                 // 2^-f. The missing factor 4/3 is part of out_mult. Needs 0 <= f <= 12.
 };
@@ -170,8 +170,10 @@ OCTET_INLINE int16_t fixed16_activate(int16_t p, int c, const Fixed16& e) {
             const int16_t q = mulhrs16(p, e.activation == Activation::prelu ? e.prelu_alpha[c] : e.alpha);
             return p > q ? p : q;
         }
-        case Activation::clip:
-            return p < e.clip_lo ? e.clip_lo : p > e.clip_hi ? e.clip_hi : p;
+        case Activation::clip: {
+            const int16_t raised = p < e.clip_lo ? e.clip_lo : p;
+            return raised > e.clip_hi ? e.clip_hi : raised;
+        }
         case Activation::hardswish: {
             const int16_t three = static_cast<int16_t>(3 << e.f);
             const int16_t six = static_cast<int16_t>(6 << e.f);

@@ -211,8 +211,14 @@ class Importer {
 
     Result<void> add_node(std::size_t i) {
         Node& node = nodes_[i];
+        const std::string in_file = ops::describe(node);
+        const std::size_t first = graph_.node_count();
         auto added = translate(*protos_[i], node);
-        if (!added) return at(ops::describe(node), std::move(added).error());
+        if (!added) return at(in_file, std::move(added).error());
+        for (std::size_t k = first; k < graph_.node_count(); ++k) {
+            Node& made = graph_.node(static_cast<NodeId>(k));
+            if (ops::describe(made) != in_file) made.stands_for = in_file;
+        }
         return {};
     }
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "frontends/onnx/tensor_codec.h"
+#include "graph/ops/check.h"
 
 namespace octet::onnx {
 namespace {
@@ -27,15 +29,12 @@ class Expansion {
     }
 
     // The float value of the tensor at input i, whose scale and zero point are the inputs i+1 and i+2.
-    ValueId dequantized(std::size_t i, std::int64_t axis = 1) { return dequantized(i, i + 1, i + 2, axis); }
-    ValueId dequantized(std::size_t tensor, std::size_t scale, std::size_t zero_point, std::int64_t axis = 1) {
-        return dequantized_value(input(tensor), input(scale), input(zero_point), axis);
+    ValueId dequantized(std::size_t i, std::int64_t axis = 1) {
+        return dequantized_value(input(i), input(i + 1), input(i + 2), axis);
     }
     ValueId dequantized_value(ValueId tensor, ValueId scale, ValueId zero_point, std::int64_t axis) {
-        std::vector<ValueId> inputs = {tensor, scale};
-        if (zero_point != no_value) inputs.push_back(zero_point);
-        Attributes attributes;
-        if (!is_known_single(scale)) attributes.set("axis", axis);
+        std::vector<ValueId> inputs = on_grid(tensor, scale, zero_point);
+        Attributes attributes = along(inputs[1], axis);
         return builder_.node("DequantizeLinear", node_.name + "_dequantize", std::move(inputs), std::move(attributes));
     }
     // The tensor minus its zero point: one for all, or one for each slice along `axis`.
@@ -51,8 +50,8 @@ class Expansion {
         return dequantized_value(input(tensor), scale, input(zero_point), axis);
     }
 
-    // bias int32 -> float, with the scale x_scale * w_scale that the specification gives it.
-    Result<ValueId> dequantized_bias(std::size_t bias, std::size_t x_scale, std::size_t w_scale) {
+    // bias int32 -> float, with the scale factor * x_scale * w_scale that the specification gives it.
+    Result<ValueId> dequantized_bias(std::size_t bias, std::size_t x_scale, std::size_t w_scale, float factor = 1) {
         const Tensor* xs = constant(x_scale);
         const Tensor* ws = constant(w_scale);
         if (!xs || !ws || xs->size() != 1 || xs->dtype() != DType::float32 || ws->dtype() != DType::float32) {
@@ -61,9 +60,9 @@ class Expansion {
         }
         Tensor scale(DType::float32, ws->shape());
         auto out = scale.mutable_data<float>();
-        for (std::size_t i = 0; i < out.size(); ++i) out[i] = xs->data<float>()[0] * ws->data<float>()[i];
+        for (std::size_t i = 0; i < out.size(); ++i) out[i] = factor * (xs->data<float>()[0] * ws->data<float>()[i]);
         return dequantized_value(input(bias), builder_.constant(node_.name + "_bias_scale", std::move(scale)), no_value,
-                                 0);
+                                 -1);
     }
 
     ValueId add(const std::string& op, std::vector<ValueId> inputs, Attributes attributes = {}) {
@@ -73,16 +72,73 @@ class Expansion {
     void finish(const std::string& op, std::vector<ValueId> inputs, Attributes attributes = {}) {
         builder_.graph().add_node_onto(op, node_.name, std::move(inputs), node_.outputs, std::move(attributes));
     }
-    void finish_quantized(ValueId value, std::size_t scale, std::size_t zero_point) {
-        std::vector<ValueId> inputs = {value, input(scale)};
-        if (input(zero_point) != no_value) inputs.push_back(input(zero_point));
-        finish("QuantizeLinear", std::move(inputs));
+    // Without a zero point it is 0, and the output has the type of input `like`.
+    Result<void> finish_quantized(ValueId value, std::size_t scale, std::size_t zero_point, std::size_t like,
+                                  std::int64_t axis = 1) {
+        ValueId zero = input(zero_point);
+        if (zero == no_value) {
+            const DType type = quantized_type(input(like));
+            if (type != DType::uint8 && type != DType::int8) {
+                return fail(ErrorCode::unsupported,
+                            "its output has no zero point, and the type of its input is not known");
+            }
+            zero = builder_.constant(node_.name + "_zero_point", Tensor(type, {}));
+        }
+        std::vector<ValueId> inputs = on_grid(value, input(scale), zero);
+        Attributes attributes = along(inputs[1], axis);
+        finish("QuantizeLinear", std::move(inputs), std::move(attributes));
+        return {};
     }
 
   private:
     bool is_known_single(ValueId id) const {
         const Tensor* tensor = builder_.graph().constant(id);
         return tensor && tensor->size() == 1;
+    }
+
+    // The inputs of a QuantizeLinear or DequantizeLinear. These operators give a scale and a zero point each for
+    // itself as one value or a vector; there both have one shape.
+    std::vector<ValueId> on_grid(ValueId tensor, ValueId scale, ValueId zero_point) {
+        if (zero_point == no_value) return {tensor, scale};
+        const Tensor* s = builder_.graph().constant(scale);
+        const Tensor* z = builder_.graph().constant(zero_point);
+        if (s && z && s->size() != z->size()) {
+            if (z->size() == 1) {
+                zero_point = builder_.constant(node_.name + "_zero_points", repeated(*z, s->shape()));
+            } else if (s->size() == 1) {
+                scale = builder_.constant(node_.name + "_scales", repeated(*s, z->shape()));
+            }
+        }
+        return {tensor, scale, zero_point};
+    }
+    static Tensor repeated(const Tensor& one, const Shape& shape) {
+        Tensor all(one.dtype(), shape);
+        std::byte* to = all.mutable_raw();
+        for (std::int64_t i = 0; i < all.size(); ++i, to += one.bytes()) std::memcpy(to, one.raw(), one.bytes());
+        return all;
+    }
+
+    Attributes along(ValueId scale, std::int64_t axis) const {
+        return is_known_single(scale) ? Attributes{} : Attributes{{"axis", axis}};
+    }
+
+    // The type of a value before shape inference: what its QuantizeLinear says, perhaps behind operators that only move
+    // values. Float where that does not tell.
+    DType quantized_type(ValueId id) const {
+        const Graph& graph = builder_.graph();
+        NodeId from = graph.producer(id);
+        // What a file claims may go in circles.
+        for (std::size_t steps = graph.node_count(); from != no_node && steps > 0; --steps) {
+            const Node& node = graph.node(from);
+            const bool quantizes = node.op == "QuantizeLinear";
+            const std::int64_t declared = node.attributes.integer(quantizes ? "output_dtype" : "to", 0);
+            if (declared != 0) return ops::dtype_from_onnx(declared).value_or(DType::float32);
+            if (quantizes && node.inputs.size() < 3) return DType::uint8;
+            if (node.inputs.empty()) return DType::float32;
+            id = node.inputs[quantizes ? 2 : 0];
+            from = graph.producer(id);
+        }
+        return id == no_value ? DType::float32 : graph.value(id).dtype;
     }
 
     const Node& node_;
@@ -97,32 +153,29 @@ Result<void> expand_conv(Expansion& e) {
         OCTET_ASSIGN(const ValueId bias, e.dequantized_bias(8, 1, 4));
         inputs.push_back(bias);
     }
-    e.finish_quantized(e.add("Conv", std::move(inputs), e.node().attributes), 6, 7);
-    return {};
+    return e.finish_quantized(e.add("Conv", std::move(inputs), e.node().attributes), 6, 7, 0);
 }
 
-// a, as, az, b, bs, bz, ys, yz; vectors of scales belong to the rows of a and to the columns of b.
+// a, as, az, b, bs, bz, ys, yz; vectors of scales belong to the rows of a and y and to the columns of b.
 Result<void> expand_matmul(Expansion& e) {
     OCTET_TRY(e.require_inputs(8, 8));
-    e.finish_quantized(e.add("MatMul", {e.dequantized(0, -2), e.dequantized(3, -1)}), 6, 7);
-    return {};
+    return e.finish_quantized(e.add("MatMul", {e.dequantized(0, -2), e.dequantized(3, -1)}), 6, 7, 0, -2);
 }
 
-// a, as, az, b, bs, bz, [c], ys, [yz]; without ys the output is float.
+// a, as, az, b, bs, bz, [c], [ys, yz]; the scale of c is alpha * as * bs, without yz the output is float.
 Result<void> expand_gemm(Expansion& e) {
     OCTET_TRY(e.require_inputs(6, 9));
     const bool transposed = e.node().attributes.integer("transB", 0) != 0;
     std::vector<ValueId> inputs = {e.dequantized(0), e.dequantized(3, transposed ? 0 : 1)};
     if (e.input(6) != no_value) {
-        OCTET_ASSIGN(const ValueId bias, e.dequantized_bias(6, 1, 4));
+        OCTET_ASSIGN(const ValueId bias, e.dequantized_bias(6, 1, 4, e.node().attributes.real("alpha", 1)));
         inputs.push_back(bias);
     }
-    if (e.input(7) == no_value) {
+    if (e.input(8) == no_value) {
         e.finish("Gemm", std::move(inputs), e.node().attributes);
         return {};
     }
-    e.finish_quantized(e.add("Gemm", std::move(inputs), e.node().attributes), 7, 8);
-    return {};
+    return e.finish_quantized(e.add("Gemm", std::move(inputs), e.node().attributes), 7, 8, 0);
 }
 
 // x, w, [xz], [wz] -> int32. The sums are computed in float32: exact up to 2^24.
@@ -142,8 +195,7 @@ Result<void> expand_matmul_integer(Expansion& e) {
 // a, as, az, b, bs, bz, ys, [yz]
 Result<void> expand_binary(Expansion& e, const std::string& op) {
     OCTET_TRY(e.require_inputs(7, 8));
-    e.finish_quantized(e.add(op, {e.dequantized(0), e.dequantized(3)}), 6, 7);
-    return {};
+    return e.finish_quantized(e.add(op, {e.dequantized(0), e.dequantized(3)}), 6, 7, 0);
 }
 Result<void> expand_add(Expansion& e) {
     return expand_binary(e, "Add");
@@ -159,8 +211,7 @@ Result<void> expand_concat(Expansion& e) {
     }
     std::vector<ValueId> parts;
     for (std::size_t i = 2; i < e.input_count(); i += 3) parts.push_back(e.dequantized(i));
-    e.finish_quantized(e.add("Concat", std::move(parts), e.node().attributes), 0, 1);
-    return {};
+    return e.finish_quantized(e.add("Concat", std::move(parts), e.node().attributes), 0, 1, 2);
 }
 
 // x, xs, xz, ys, [yz]
@@ -172,8 +223,7 @@ Result<void> expand_unary(Expansion& e, const std::string& op) {
     }
     attributes.erase("channels_last");
     attributes.erase("opset");
-    e.finish_quantized(e.add(op, {e.dequantized(0)}, std::move(attributes)), 3, 4);
-    return {};
+    return e.finish_quantized(e.add(op, {e.dequantized(0)}, std::move(attributes)), 3, 4, 0);
 }
 Result<void> expand_leaky_relu(Expansion& e) {
     return expand_unary(e, "LeakyRelu");

@@ -42,6 +42,7 @@ struct Node {
     std::vector<ValueId> outputs;  // no_value where an optional output is not asked for
     Attributes attributes;
     bool removed = false;
+    std::string stands_for = {};  // "node 'c' (QLinearConv)" of the model file when this is one of those it became
 };
 
 class Graph {

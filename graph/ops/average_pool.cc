@@ -9,11 +9,6 @@
 namespace octet::ops {
 namespace {
 
-Result<Window> pool_window(const Node& node, const Shape& x) {
-    OCTET_ASSIGN(const Shape kernel, pool_kernel(node, x));
-    return make_window(node, x, kernel);
-}
-
 Result<void> infer_average_pool(InferContext& ctx) {
     OCTET_TRY(expect_floating(ctx, 0));
     const Shape& x = ctx.inputs[0]->shape;
@@ -108,17 +103,23 @@ struct Largest {
     }
 };
 
-constexpr OpDef pool(std::string_view name, Result<void> (*infer)(InferContext&),
-                     Result<void> (*evaluate)(EvalContext&), QuantRule quant) {
-    return {.name = name, .min_inputs = 1, .max_inputs = 1, .infer = infer, .evaluate = evaluate, .quant = quant};
+constexpr OpDef global_pool(std::string_view name, Result<void> (*evaluate)(EvalContext&), QuantRule quant) {
+    return {
+        .name = name, .min_inputs = 1, .max_inputs = 1, .infer = infer_global, .evaluate = evaluate, .quant = quant};
 }
 
 }  // namespace
 
-constinit const OpDef op_average_pool = pool("AveragePool", infer_average_pool, evaluate_average_pool, QuantRule::none);
+constinit const OpDef op_average_pool = {.name = "AveragePool",
+                                         .min_inputs = 1,
+                                         .max_inputs = 1,
+                                         .infer = infer_average_pool,
+                                         .resolve = resolve_pool,
+                                         .evaluate = evaluate_average_pool,
+                                         .quant = QuantRule::none};
 constinit const OpDef op_global_average_pool =
-    pool("GlobalAveragePool", infer_global, evaluate_global<Average>, QuantRule::none);
+    global_pool("GlobalAveragePool", evaluate_global<Average>, QuantRule::none);
 constinit const OpDef op_global_max_pool =
-    pool("GlobalMaxPool", infer_global, evaluate_global<Largest>, QuantRule::pass_through);
+    global_pool("GlobalMaxPool", evaluate_global<Largest>, QuantRule::pass_through);
 
 }  // namespace octet::ops

@@ -5,7 +5,7 @@
 namespace octet::ops {
 
 std::string describe(const Node& node) {
-    return fmt::format("node '{}' ({})", node.name, node.op);
+    return node.stands_for.empty() ? fmt::format("node '{}' ({})", node.name, node.op) : node.stands_for;
 }
 
 namespace {

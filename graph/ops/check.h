@@ -11,7 +11,7 @@
 
 namespace octet::ops {
 
-// "node 'conv1' (Conv)".
+// "node 'conv1' (Conv)", as the model file has it.
 std::string describe(const Node& node);
 
 // Checks the numbers of inputs and outputs, runs the operator's infer() and checks the outputs' sizes. Errors name the

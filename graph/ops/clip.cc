@@ -1,4 +1,4 @@
-// y = min(max(x, low), high); either bound may be omitted.
+// y = min(max(x, low), high), which is high where low is larger; either bound may be omitted.
 
 #include <limits>
 

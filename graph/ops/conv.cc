@@ -55,6 +55,11 @@ Result<void> infer_conv(InferContext& ctx) {
     return {};
 }
 
+void resolve_conv(Node& node, std::span<const TensorType* const> inputs) {
+    const Shape& x = inputs[0]->shape;
+    if (const auto window = conv_window(node, x, inputs[1]->shape)) write_window(*window, x.size() - 2, node);
+}
+
 // One row of the column matrix: what one tap of one channel reads for output positions [begin, end).
 void gather_row(const Window& w, const float* channel, const Extent& tap, std::int64_t begin, std::int64_t end,
                 float* row) {
@@ -180,6 +185,7 @@ constinit const OpDef op_conv = {.name = "Conv",
                                  .min_inputs = 2,
                                  .max_inputs = 3,
                                  .infer = infer_conv,
+                                 .resolve = resolve_conv,
                                  .evaluate = evaluate_conv,
                                  .macs = macs_conv};
 

@@ -86,6 +86,22 @@ Result<void> infer_conv_transpose(InferContext& ctx) {
     return {};
 }
 
+// The output's size is what pads and output_padding leave of it, output_shape is gone, too.
+void resolve_conv_transpose(Node& node, std::span<const TensorType* const> inputs) {
+    const Shape& x = inputs[0]->shape;
+    const auto window = mirrored_window(node, x, inputs[1]->shape);
+    if (!window) return;
+    std::vector<std::int64_t> output_padding;
+    for (std::size_t d = 5 - x.size(); d < 3; ++d) {
+        const std::int64_t reach =
+            window->stride[d] * (window->out[d] - 1) + window->dilation[d] * (window->kernel[d] - 1) + 1;
+        output_padding.push_back(window->in[d] + window->pad_begin[d] + window->pad_end[d] - reach);
+    }
+    node.attributes.erase("output_shape");
+    node.attributes.set("output_padding", std::move(output_padding));
+    write_window(*window, x.size() - 2, node);
+}
+
 // Adds the columns of one output channel, [taps, positions], to its plane.
 void scatter_columns(const Window& w, const float* columns, float* plane) {
     for (std::int64_t tap = 0; tap < w.taps(); ++tap) {
@@ -163,6 +179,7 @@ constinit const OpDef op_conv_transpose = {.name = "ConvTranspose",
                                            .min_inputs = 2,
                                            .max_inputs = 3,
                                            .infer = infer_conv_transpose,
+                                           .resolve = resolve_conv_transpose,
                                            .evaluate = evaluate_conv_transpose,
                                            .macs = macs_conv_transpose};
 

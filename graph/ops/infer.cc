@@ -57,20 +57,21 @@ class Inference {
     }
 
   private:
-    Result<void> infer_node(const Node& node) {
+    Result<void> infer_node(Node& node) {
         std::vector<const TensorType*> inputs;
         std::vector<const Tensor*> constants;
         for (ValueId id : node.inputs) {
             const auto i = static_cast<std::size_t>(id);
             if (id != no_value && !types_[i]) {
-                return fail(ErrorCode::invalid_model, "node '{}' ({}): the type of its input '{}' is not known",
-                            node.name, node.op, graph_.value(id).name);
+                return fail(ErrorCode::invalid_model, "{}: the type of its input '{}' is not known",
+                            ops::describe(node), graph_.value(id).name);
             }
             inputs.push_back(id == no_value ? nullptr : &*types_[i]);
             constants.push_back(id == no_value ? nullptr : known_[i]);
         }
         std::vector<std::optional<Tensor>> known;
         OCTET_ASSIGN(auto outputs, ops::infer_node(node, inputs, constants, known));
+        if (const OpDef* op = find_op(node.op); op->resolve) op->resolve(node, inputs);
         OCTET_TRY(fold(node, constants, outputs, known));
         for (std::size_t k = 0; k < node.outputs.size(); ++k) {
             if (node.outputs[k] == no_value) continue;

@@ -14,8 +14,7 @@ Result<void> infer_max_pool(InferContext& ctx) {
     if (!is_floating(x.dtype) && !is_byte(x.dtype)) {
         return fail(ErrorCode::unsupported, "input 0 is {}, but has to be floating or 8-bit", dtype_name(x.dtype));
     }
-    OCTET_ASSIGN(const Shape kernel, pool_kernel(ctx.node, x.shape));
-    OCTET_ASSIGN(const Window window, make_window(ctx.node, x.shape, kernel));
+    OCTET_ASSIGN(const Window window, pool_window(ctx.node, x.shape));
     ctx.outputs[0] = {x.dtype, window.output_shape(x.shape, x.shape[1])};
     if (ctx.outputs.size() > 1) ctx.outputs[1] = {DType::int64, ctx.outputs[0].shape};
     return {};
@@ -65,8 +64,7 @@ void pool_plane(const Window& w, const T* in, T* out, std::int64_t* indices, std
 
 Result<void> evaluate_max_pool(EvalContext& ctx) {
     const Tensor& x = *ctx.inputs[0];
-    OCTET_ASSIGN(const Shape kernel, pool_kernel(ctx.node, x.shape()));
-    OCTET_ASSIGN(const Window window, make_window(ctx.node, x.shape(), kernel));
+    OCTET_ASSIGN(const Window window, pool_window(ctx.node, x.shape()));
     Tensor& y = ctx.make_output();
     std::int64_t* indices = ctx.wants_output(1) ? ctx.make_output(1).mutable_data<std::int64_t>().data() : nullptr;
     const bool column_major = ctx.node.attributes.integer("storage_order", 0) != 0;
@@ -88,6 +86,7 @@ constinit const OpDef op_max_pool = {.name = "MaxPool",
                                      .max_inputs = 1,
                                      .max_outputs = 2,
                                      .infer = infer_max_pool,
+                                     .resolve = resolve_pool,
                                      .evaluate = evaluate_max_pool,
                                      .quant = QuantRule::pass_through};
 

@@ -70,6 +70,10 @@ struct OpDef {
     int max_outputs = 1;
     // Output dtypes and shapes. Also the place where attributes and input shapes are checked: evaluate() relies on it.
     Result<void> (*infer)(InferContext&) = nullptr;
+    // Rewrites attributes whose meaning depends on the input shapes (auto_pad) to what they come to, once infer() has
+    // accepted the node; nullptr: there are none. Whoever reads the node later, float and integer code alike, finds it
+    // in one form.
+    void (*resolve)(Node& node, std::span<const TensorType* const> inputs) = nullptr;
     // The float (or integer, for shape arithmetic) reference.
     Result<void> (*evaluate)(EvalContext&) = nullptr;
     // Multiply-accumulates of the node; nullptr: none.

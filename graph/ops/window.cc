@@ -84,13 +84,33 @@ Result<Window> make_window(const Node& node, const Shape& input, const Shape& ke
     return w;
 }
 
-Result<Shape> pool_kernel(const Node& node, const Shape& input) {
+void write_window(const Window& window, std::size_t rank, Node& node) {
+    const auto spatial = [&](const Extent& extent) {
+        return std::vector<std::int64_t>(extent.end() - static_cast<std::ptrdiff_t>(rank), extent.end());
+    };
+    node.attributes.set("kernel_shape", spatial(window.kernel));
+    node.attributes.set("strides", spatial(window.stride));
+    node.attributes.set("dilations", spatial(window.dilation));
+    std::vector<std::int64_t> pads = spatial(window.pad_begin);
+    const std::vector<std::int64_t> ends = spatial(window.pad_end);
+    pads.insert(pads.end(), ends.begin(), ends.end());
+    node.attributes.set("pads", std::move(pads));
+    node.attributes.erase("auto_pad");
+}
+
+Result<Window> pool_window(const Node& node, const Shape& input) {
     if (input.size() < 3) {
         return fail(ErrorCode::invalid_model, "input 0 has shape {}, but has to be [N, C, …]", to_string(input));
     }
     if (!node.attributes.has("kernel_shape"))
         return fail(ErrorCode::invalid_model, "attribute kernel_shape is missing");
-    return integers_in(node, "kernel_shape", input.size() - 2, 1, 1, max_parameter);
+    OCTET_ASSIGN(const Shape kernel, integers_in(node, "kernel_shape", input.size() - 2, 1, 1, max_parameter));
+    return make_window(node, input, kernel);
+}
+
+void resolve_pool(Node& node, std::span<const TensorType* const> inputs) {
+    const Shape& x = inputs[0]->shape;
+    if (const auto window = pool_window(node, x)) write_window(*window, x.size() - 2, node);
 }
 
 }  // namespace octet::ops

@@ -32,7 +32,13 @@ struct Window {
 // `input`, which is [N, C, …].
 Result<Window> make_window(const Node& node, const Shape& input, const Shape& kernel);
 
-// The attributes kernel_shape of a pooling of `input`.
-Result<Shape> pool_kernel(const Node& node, const Shape& input);
+// Writes the window into the node's attributes: kernel_shape, strides, dilations and pads say all, auto_pad is gone.
+// `rank` is the number of spatial dimensions.
+void write_window(const Window& window, std::size_t rank, Node& node);
+
+// The window of a pooling of `input`, whose kernel is the attribute kernel_shape.
+Result<Window> pool_window(const Node& node, const Shape& input);
+// OpDef::resolve of poolings.
+void resolve_pool(Node& node, std::span<const TensorType* const> inputs);
 
 }  // namespace octet::ops

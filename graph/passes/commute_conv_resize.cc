@@ -60,7 +60,7 @@ bool is_constant_over_pixels(const Graph& graph, ValueId id) {
 }
 
 bool is_pointwise_conv(const Graph& graph, const Node& node) {
-    if (node.op != "Conv" || !passes::explicit_padding(node)) return false;
+    if (node.op != "Conv") return false;
     const auto& weights = graph.value(node.inputs[1]).shape;
     return weights && weights->size() == 4 && (*weights)[2] == 1 && (*weights)[3] == 1 &&
            all_equal(passes::integers_or(node, "strides", 2, 1), 1) &&

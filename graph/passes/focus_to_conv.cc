@@ -34,7 +34,7 @@ Tensor widened(const Tensor& weights) {
 
 bool rewrite(Graph& graph, NodeId id, const passes::Uses& uses) {
     const Node& node = graph.node(id);
-    if (node.op != "Conv" || node.attributes.integer("group", 1) != 1 || !passes::explicit_padding(node)) return false;
+    if (node.op != "Conv" || node.attributes.integer("group", 1) != 1) return false;
     const Tensor* weights = graph.constant(node.inputs[1]);
     if (!weights || weights->dtype() != DType::float32 || weights->rank() != 4 || weights->shape()[1] % 4 != 0) {
         return false;

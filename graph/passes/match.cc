@@ -46,10 +46,6 @@ bool same_shape(const Graph& graph, ValueId a, ValueId b) {
     return left && left == graph.value(b).shape;
 }
 
-bool explicit_padding(const Node& node) {
-    return node.attributes.text("auto_pad", "NOTSET") == "NOTSET";
-}
-
 std::vector<std::int64_t> integers_or(const Node& node, const std::string& name, std::size_t count,
                                       std::int64_t fallback) {
     return node.attributes.integers(name, std::vector<std::int64_t>(count, fallback));

@@ -46,8 +46,6 @@ bool is_plain_activation(std::string_view op);
 
 bool same_shape(const Graph& graph, ValueId a, ValueId b);  // and both known
 
-// Whether `node` pads explicitly, so that its attribute pads says all.
-bool explicit_padding(const Node& node);
 // The integers attribute, or `count` times `fallback` where it is absent.
 std::vector<std::int64_t> integers_or(const Node& node, const std::string& name, std::size_t count,
                                       std::int64_t fallback);

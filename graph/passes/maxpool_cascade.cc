@@ -14,7 +14,7 @@ using passes::all_equal;
 
 // The kernel of a MaxPool over two odd, equal sides with stride 1 that keeps the size; 0 for anything else.
 std::int64_t same_size_kernel(const Node& node) {
-    if (node.op != "MaxPool" || node.outputs.size() != 1 || !passes::explicit_padding(node)) return 0;
+    if (node.op != "MaxPool" || node.outputs.size() != 1) return 0;
     const auto kernel = node.attributes.integers("kernel_shape");
     if (kernel.size() != 2 || kernel[0] != kernel[1] || kernel[0] % 2 == 0) return 0;
     const bool plain = all_equal(passes::integers_or(node, "strides", 2, 1), 1) &&

@@ -57,7 +57,7 @@ Tensor phase_bias(const Tensor& bias) {
 }
 
 bool is_same_size_3x3(const Graph& graph, const Node& node) {
-    if (node.op != "Conv" || node.attributes.integer("group", 1) != 1 || !passes::explicit_padding(node)) return false;
+    if (node.op != "Conv" || node.attributes.integer("group", 1) != 1) return false;
     const Tensor* weights = graph.constant(node.inputs[1]);
     if (!weights || weights->dtype() != DType::float32 || weights->rank() != 4) return false;
     const Shape& s = weights->shape();

@@ -112,7 +112,13 @@ std::optional<std::string> form_obstacle(const Graph& graph, const Node& node) {
     }
     if (node.op == "MaxPool") {
         if (node.outputs.size() > 1 && node.outputs[1] != no_value) return "it gives indices too";
-        return unless(all_ones(node, "dilations"), "it is dilated");
+        if (!all_ones(node, "dilations")) return "it is dilated";
+        const auto kernel = node.attributes.integers("kernel_shape");
+        const auto pads = node.attributes.integers("pads");
+        for (std::size_t i = 0; i < pads.size(); ++i) {
+            if (pads[i] >= kernel[i % kernel.size()]) return "some of its windows lie in the padding alone";
+        }
+        return std::nullopt;
     }
     if (node.op == "Resize") {
         return unless(node.attributes.text("mode", "nearest") == "nearest",

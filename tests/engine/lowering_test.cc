@@ -295,6 +295,75 @@ TEST(Lowering, WideActivationsStayOnIntegers) {
           {0.25F, 1.5, {"conv_u8s8", "conv_u8s8", "resize_nearest", "conv_s16s8"}});
 }
 
+TEST(Lowering, AutomaticPadding) {
+    for (const char* auto_pad : {"VALID", "SAME_UPPER", "SAME_LOWER"}) {
+        QuantizedGraph b;
+        const ValueId x = b.quantize(b.input({1, 8, 8, 11}), 0.05F, 100);
+        const ValueId convolved = b.conv(x, 8, 8, 3, 2, 0.05F, 0.002F);
+        Attributes& attributes = b.graph.node(b.graph.producer(convolved)).attributes;
+        attributes.erase("pads");
+        attributes.set("auto_pad", std::string(auto_pad));
+        const ValueId y = b.quantize(convolved, 0.1F, 120);
+        b.output(b.quantize(b.node("MaxPool", {y},
+                                   {{"kernel_shape", std::vector<std::int64_t>{2, 3}},
+                                    {"strides", std::vector<std::int64_t>{1, 2}},
+                                    {"auto_pad", std::string(auto_pad)}}),
+                            0.1F, 120));
+        check(b, b.random_tensor({1, 8, 8, 11}, -5, 7), {0.1F, 1.01, {"conv_u8s8", "maxpool"}});
+    }
+}
+
+// A window that lies in the padding alone has no largest pixel.
+TEST(Lowering, PoolingWithMorePaddingThanKernelRunsInFloat) {
+    QuantizedGraph b;
+    const ValueId x = b.quantize(b.input({1, 8, 5, 5}), 0.05F, 100);
+    b.output(b.quantize(
+        b.node("MaxPool", {x},
+               {{"kernel_shape", std::vector<std::int64_t>{2, 2}}, {"pads", std::vector<std::int64_t>{0, 2, 0, 0}}}),
+        0.05F, 100));
+    check(b, b.random_tensor({1, 8, 5, 5}, -5, 7), {0.05F, 0.01, {"MaxPool_float"}, false});
+}
+
+TEST(Lowering, ClipWhoseBoundsCrossGivesTheUpperOne) {
+    QuantizedGraph b;
+    const ValueId x = b.quantize(b.input({1, 8, 5, 9}), 0.05F, 100);
+    const ValueId clipped = b.node("Clip", {b.conv(x, 8, 40, 3, 1, 0.05F, 0.002F), b.constant(Tensor::scalar(2.0F)),
+                                            b.constant(Tensor::scalar(-1.0F))});
+    b.output(b.quantize(clipped, 0.1F, 120));
+    const Tensor input = b.random_tensor({1, 8, 5, 9}, -5, 7);
+    check(b, input, {0.1F, 1.01, {"conv_u8s8"}});
+    const auto outputs = run_plan(b.graph, kernels::Isa::reference, 1, {input});
+    for (float y : outputs[0].data<float>()) EXPECT_EQ(y, -1.0F);
+}
+
+TEST(Lowering, ShortcutThatGivesTheSumItsSizeRunsInFloat) {
+    QuantizedGraph b;
+    const ValueId x = b.quantize(b.input({1, 8, 6, 5}), 0.05F, 100);
+    const ValueId row = b.node("MaxPool", {x}, {{"kernel_shape", std::vector<std::int64_t>{6, 5}}});
+    const ValueId gate = b.conv(b.quantize(row, 0.05F, 100), 8, 8, 1, 1, 0.05F, 0.002F);
+    b.output(b.quantize(b.node("Add", {gate, x}), 0.1F, 120));
+    check(b, b.random_tensor({1, 8, 6, 5}, -5, 7), {0.1F, 1.01, {"Add_float"}, false});
+}
+
+// Scaled by the DequantizeLinear.
+TEST(Lowering, WideTensorsReadOnAnotherGridRunInFloat) {
+    QuantizedGraph b;
+    const ValueId x = b.quantize(b.input({1, 8, 6, 5}), 0.05F, 100);
+    const ValueId wide = b.quantize(b.conv(x, 8, 8, 1, 1, 0.05F, 0.002F), 1.0F / 256, 0, DType::int16);
+    Node& dequantize = b.graph.node(b.graph.producer(wide));
+    dequantize.inputs[1] = b.constant(Tensor::scalar(1.0F / 128));
+    b.output(b.quantize(b.conv(wide, 8, 8, 1, 1, 1.0F / 128, 0.002F), 0.2F, 120));
+    check(b, b.random_tensor({1, 8, 6, 5}, -5, 7), {0.2F, 1.01, {"Conv_float"}, false});
+}
+
+TEST(Lowering, PixelsThatTheNormalizationRepeatsRunInFloat) {
+    QuantizedGraph b;
+    const ValueId scaled =
+        b.node("Mul", {b.input({1, 1, 4, 6}), b.constant(Tensor::from<float>({1, 3, 1, 1}, {50, 60, 70}))});
+    b.output(b.quantize(scaled, 1, 0));
+    check(b, b.random_tensor({1, 1, 4, 6}, 0, 3), {1, 0.01, {"Mul_float"}, false});
+}
+
 TEST(Lowering, FloatOperatorInTheMiddleIsReported) {
     QuantizedGraph b;
     const ValueId x = b.quantize(b.input({1, 8, 6, 6}), 0.05F, 100);

@@ -37,8 +37,9 @@ class RandomFixed16 {
         params.activation = activation;
         params.f = random_int(random, 0, 12);
         params.alpha = alpha_[0];
-        params.clip_lo = static_cast<int16_t>(random_int(random, -20000, 0));
-        params.clip_hi = static_cast<int16_t>(random_int(random, 0, 20000));
+        // Now and then the lower bound is the larger one.
+        params.clip_lo = static_cast<int16_t>(random_int(random, -20000, 5000));
+        params.clip_hi = static_cast<int16_t>(random_int(random, -5000, 20000));
         params.out_mult = static_cast<int16_t>(random_int(random, 0, 3) == 0 ? 32767 : random_int(random, 0, 32767));
         params.out_shift = random_int(random, 0, 7);
         const int zero_point = random_int(random, 0, 255);

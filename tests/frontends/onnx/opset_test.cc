@@ -143,6 +143,29 @@ TEST(Opset, refusals) {
     for (const int opset : {6, 7, 11, 17, 21, 25}) EXPECT_TRUE(check_opset(opset).has_value()) << opset;
 }
 
+// A message about a node that an operator of the file became is about the file's node.
+TEST(Opset, errors_name_nodes_of_the_file) {
+    const auto message = [](ModelBuilder& builder) {
+        const auto graph = builder.parse();
+        return graph ? "no error" : graph.error().message;
+    };
+    ModelBuilder softmax(11);
+    softmax.input("x", {2, 3}).output("y");
+    attribute(softmax.node("Softmax", {"x"}, {"y"}, "n"), "axis", std::int64_t{5});
+    EXPECT_THAT(message(softmax), HasSubstr("node 'n' (Softmax): "));
+
+    ModelBuilder relu6(10);
+    relu6.input("x", {2, 3}, testing::int32).output("y");
+    attribute(relu6.node("Clip", {"x"}, {"y"}, "n"), "max", 6.0F);
+    EXPECT_THAT(message(relu6), HasSubstr("node 'n' (Clip): "));
+
+    ModelBuilder integer(13);
+    integer.input("x", {1, 2, 4, 4}, testing::uint8).output("y");
+    integer.small("w", {1, 3, 1, 1}, {1, 2, 3}, testing::int8);
+    integer.node("ConvInteger", {"x", "w"}, {"y"}, "n");
+    EXPECT_THAT(message(integer), HasSubstr("node 'n' (ConvInteger): "));
+}
+
 // ---- what files of each opset compute
 
 // One node, whose input x is given 0, 1, 2 … − `below`.

@@ -151,5 +151,124 @@ TEST(QOperator, activations_of_onnx_runtime) {
               (std::vector<std::int64_t>{-9, 23}));
 }
 
+// alpha is part of the bias' scale.
+TEST(QOperator, gemm_with_alpha) {
+    for (const bool quantized : {true, false}) {
+        ModelBuilder builder(13);
+        builder.input("a", {1, 2}, testing::uint8).output("y");
+        grid(builder, "a", 0.5F, 2);
+        builder.small("b", {2, 2}, {1, 2, 3, 4}, testing::int8);
+        builder.floats("b_scale", {2}, {1.0F, 2.0F});
+        builder.small("b_zero", {2}, {0, 0}, testing::int8);
+        builder.small("c", {1, 2}, {8, -8}, testing::int32);
+        grid(builder, "y", 0.5F, 10);
+        std::vector<std::string> inputs = {"a", "a_scale", "a_zero", "b", "b_scale", "b_zero", "c"};
+        // A scale without a zero point asks for a float output.
+        inputs.push_back("y_scale");
+        if (quantized) inputs.push_back("y_zero");
+        auto& node = builder.node("QGemm", inputs, {"y"});
+        node.set_domain("com.microsoft");
+        auto* alpha = node.add_attribute();
+        alpha->set_name("alpha");
+        alpha->set_type(1);
+        alpha->set_f(0.5F);
+        // a = 1, 2; b = 1 4, 3 8; 0.5 * a*b = 3.5, 10; c = 8 * 0.5*0.5*1, -8 * 0.5*0.5*2 = 2, -4
+        const std::string ops = "DequantizeLinear DequantizeLinear DequantizeLinear Gemm";
+        const Tensor a = Tensor::from<std::uint8_t>({1, 2}, {4, 6});
+        if (quantized) {
+            EXPECT_EQ(run(builder, {a}, ops + " QuantizeLinear"), (std::vector<std::int64_t>{21, 22}));
+        } else {
+            const auto graph = builder.parse();
+            ASSERT_TRUE(graph.has_value()) << graph.error().message;
+            EXPECT_EQ(operators(*graph), ops);
+            EXPECT_TRUE(
+                identical(evaluate(*graph, std::vector<Tensor>{a})->at(0), Tensor::from<float>({1, 2}, {5.5F, 6})));
+        }
+    }
+}
+
+TEST(QOperator, output_without_zero_point_has_the_type_of_the_input) {
+    for (const auto& [op, inputs] : std::vector<std::pair<std::string, std::vector<std::string>>>{
+             {"QLinearLeakyRelu", {"x_scale", "x_zero", "y_scale"}},
+             {"QLinearLeakyRelu", {"x_scale", "", "y_scale"}},
+             {"QLinearSigmoid", {"x_scale", "x_zero", "y_scale", ""}},
+             {"QLinearAdd", {"x_scale", "x_zero", "x", "x_scale", "x_zero", "y_scale"}},
+             {"QLinearMul", {"x_scale", "x_zero", "x", "x_scale", "x_zero", "y_scale"}},
+             {"QLinearSoftmax", {"x_scale", "x_zero", "y_scale"}},
+             {"QLinearAveragePool", {"x_scale", "x_zero", "y_scale"}}}) {
+        for (const int type : {testing::uint8, testing::int8}) {
+            for (const bool moved : {false, true}) {
+                ModelBuilder builder(13);
+                builder.input("given", {1, 1, 1, 2}, type).output("y");
+                // An operator between hides the type that the input declares.
+                if (moved) builder.node("Identity", {"given"}, {"x"});
+                grid(builder, "x", 0.5F, 0, type);
+                builder.floats("y_scale", {}, {0.25F});
+                std::vector<std::string> all = {moved ? "x" : "given"};
+                for (const std::string& input : inputs) all.push_back(input == "x" ? all[0] : input);
+                auto& node = builder.node(op, all, {"y"}, "n");
+                node.set_domain("com.microsoft");
+                if (op == "QLinearSoftmax") attribute(node, "opset", std::int64_t{13});
+                if (op == "QLinearAveragePool") attribute(node, "kernel_shape", std::vector<std::int64_t>{1, 1});
+                const auto graph = builder.parse();
+                ASSERT_TRUE(graph.has_value()) << op << ": " << graph.error().message;
+                EXPECT_EQ(graph->value(graph->outputs[0]).dtype, type == testing::int8 ? DType::int8 : DType::uint8)
+                    << op;
+            }
+        }
+    }
+}
+
+TEST(QOperator, scales_in_a_vector_and_one_zero_point) {
+    ModelBuilder builder(13);
+    builder.input("x", {1, 1, 1, 2}, testing::uint8).output("y");
+    grid(builder, "x", 0.5F, 2);
+    builder.small("w", {2, 1, 1, 1}, {13, 6}, testing::uint8);
+    builder.floats("w_scale", {2}, {1.0F, 0.25F});
+    builder.small("w_zero", {}, {10}, testing::uint8);
+    grid(builder, "y", 1.0F, 10);
+    builder.node("QLinearConv", {"x", "x_scale", "x_zero", "w", "w_scale", "w_zero", "y_scale", "y_zero"}, {"y"});
+    // x = 1, 3; w = 3, -1
+    EXPECT_EQ(run(builder, {Tensor::from<std::uint8_t>({1, 1, 1, 2}, {4, 8})},
+                  "DequantizeLinear DequantizeLinear Conv QuantizeLinear"),
+              (std::vector<std::int64_t>{13, 19, 9, 7}));
+
+    ModelBuilder product(13);
+    product.input("a", {2, 1}, testing::uint8).output("y");
+    product.floats("a_scale", {2}, {0.5F, 1.0F});
+    product.small("a_zero", {}, {2}, testing::uint8);
+    product.small("b", {1, 2}, {3, -4}, testing::int8);
+    product.floats("b_scale", {2}, {1.0F, 0.25F});
+    product.small("b_zero", {1}, {0}, testing::int8);
+    product.floats("y_scale", {2}, {1.0F, 0.5F});
+    product.small("y_zero", {}, {10}, testing::uint8);
+    product.node("QLinearMatMul", {"a", "a_scale", "a_zero", "b", "b_scale", "b_zero", "y_scale", "y_zero"}, {"y"});
+    // a = 1, 6 (rows); b = 3, -1 (columns); y = 3 -1 on 1, 18 -6 on 0.5
+    EXPECT_EQ(run(product, {Tensor::from<std::uint8_t>({2, 1}, {4, 8})},
+                  "DequantizeLinear DequantizeLinear MatMul QuantizeLinear"),
+              (std::vector<std::int64_t>{13, 9, 46, 0}));
+}
+
+// Behind a QuantizeLinear, so that integer kernels take it.
+TEST(QOperator, automatic_padding) {
+    ModelBuilder builder(13);
+    builder.input("x", {1, 1, 1, 4}, testing::uint8).output("y");
+    grid(builder, "x", 1.0F, 0);
+    builder.small("w", {1, 1, 1, 2}, {1, 3}, testing::int8);
+    grid(builder, "w", 1.0F, 0, testing::int8);
+    grid(builder, "y", 1.0F, 0);
+    for (const auto& [auto_pad, expected] : std::vector<std::pair<std::string, std::vector<std::int64_t>>>{
+             {"SAME_UPPER", {7, 11, 15, 4}}, {"SAME_LOWER", {3, 7, 11, 15}}, {"VALID", {7, 11, 15}}}) {
+        builder.graph().clear_node();
+        auto& node = builder.node("QLinearConv",
+                                  {"x", "x_scale", "x_zero", "w", "w_scale", "w_zero", "y_scale", "y_zero"}, {"y"});
+        attribute(node, "auto_pad", auto_pad);
+        EXPECT_EQ(run(builder, {Tensor::from<std::uint8_t>({1, 1, 1, 4}, {1, 2, 3, 4})},
+                      "DequantizeLinear DequantizeLinear Conv QuantizeLinear"),
+                  expected)
+            << auto_pad;
+    }
+}
+
 }  // namespace
 }  // namespace octet::onnx

@@ -79,7 +79,7 @@ TEST(Dump, one_line_a_node) {
               "  input   x[float32 1x2x4x4]\n"
               "  output  c[float32 1x3x4x4]\n"
               "    0  Conv     conv  (x[float32 1x2x4x4], w[float32 3x2x1x1 constant])  ->  a[float32 1x3x4x4]"
-              "  {strides=[1, 1]}  6 parameters  0.00 MMAC\n"
+              "  {dilations=[1, 1], kernel_shape=[1, 1], pads=[0, 0, 0, 0], strides=[1, 1]}  6 parameters  0.00 MMAC\n"
               "    1  Sigmoid  sigmoid  (a[float32 1x3x4x4])  ->  b[float32 1x3x4x4]\n"
               "    2  Add      add  (a[float32 1x3x4x4], b[float32 1x3x4x4])  ->  c[float32 1x3x4x4]\n");
 }

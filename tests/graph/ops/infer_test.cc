@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "graph/ops/evaluator.h"
 #include "graph/ops/op_list.h"
 
 namespace octet {
@@ -103,6 +104,52 @@ TEST(Infer, ChecksConvolutions) {
     EXPECT_EQ(infer_one("Conv", {x, {4, 8, 3, 3}, {5}}),
               "node 'n' (Conv): input 2 has shape 5, but 4 elements are required");
     EXPECT_EQ(infer_one("Conv", {x}), "node 'n' (Conv): has 1 inputs; Conv takes 2 to 3");
+}
+
+// What the attributes say afterwards is what they said before, in pads alone.
+TEST(Infer, ResolvesAutomaticPadding) {
+    const auto ramp = [](const Shape& shape) {
+        Tensor tensor(DType::float32, shape);
+        float next = -40;
+        for (float& v : tensor.mutable_data<float>()) v = next++ * 0.25F;
+        return tensor;
+    };
+    for (const std::string op : {"Conv", "ConvTranspose", "MaxPool", "AveragePool"}) {
+        const bool has_weight = op == "Conv" || op == "ConvTranspose";
+        ASSERT_NE(find_op(op)->resolve, nullptr);
+        for (const char* auto_pad : {"NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"}) {
+            for (const std::int64_t size : {4, 7}) {
+                for (const std::int64_t stride : {1, 2, 3}) {
+                    SCOPED_TRACE(fmt::format("{} {} of {} by {}", op, auto_pad, size, stride));
+                    Graph graph;
+                    const Tensor x = ramp({1, 2, size, size + 1}), w = ramp({2, 2, 3, 2});
+                    std::vector<ValueId> inputs = {graph.add_input("x", DType::float32, x.shape())};
+                    std::vector<const Tensor*> arguments = {&x};
+                    Attributes attributes = {{"auto_pad", std::string(auto_pad)}, {"strides", Ints{stride, stride}}};
+                    if (has_weight) {
+                        inputs.push_back(graph.add_constant("w", w));
+                        arguments.push_back(&w);
+                    } else {
+                        attributes.set("kernel_shape", Ints{3, 2});
+                        attributes.set("ceil_mode", std::int64_t{1});
+                        if (op == "AveragePool") attributes.set("count_include_pad", std::int64_t{1});
+                    }
+                    if (op == "ConvTranspose" && stride == 3) attributes.set("output_shape", Ints{3 * size, 3 * size});
+                    const NodeId node = graph.add_node(op, "n", inputs, {"y"}, std::move(attributes));
+                    graph.outputs = graph.node(node).outputs;
+                    const auto before = evaluate_node(graph.node(node), arguments);
+                    ASSERT_TRUE(infer_shapes(graph).has_value());
+                    const Attributes& resolved = graph.node(node).attributes;
+                    EXPECT_FALSE(resolved.has("auto_pad") || resolved.has("output_shape"));
+                    EXPECT_EQ(resolved.integers("kernel_shape"), (Ints{3, 2}));
+                    EXPECT_EQ(resolved.integers("pads").size(), 4U);
+                    const auto after = evaluate_node(graph.node(node), arguments);
+                    ASSERT_TRUE(before && after);
+                    EXPECT_TRUE(identical((*before)[0], (*after)[0]));
+                }
+            }
+        }
+    }
 }
 
 TEST(Infer, DoesNotOverflowOnHostileNumbers) {
