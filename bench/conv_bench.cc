@@ -98,16 +98,16 @@ void conv_layer(benchmark::State& state, const ConvKernel& kernel, const Layer& 
 }
 
 const int registered = [] {
-    for (const ConvKernel& kernel : conv_kernels()) {
-        if (!detect().contains(kernel.needs)) continue;
+    for (const ConvKernel* kernel : conv_kernels()) {
+        if (!detect().contains(kernel->needs)) continue;
         for (const Layer& layer : yolop_layers) {
-            const std::string name = std::string(kernel.name) + "/" + std::to_string(layer.kernel) + "x" +
+            const std::string name = std::string(kernel->name) + "/" + std::to_string(layer.kernel) + "x" +
                                      std::to_string(layer.kernel) + "s" + std::to_string(layer.stride) + "_" +
                                      std::to_string(layer.cin) + "to" + std::to_string(layer.cout) + "_" +
                                      std::to_string(layer.in_size) + (layer.upsampled ? "_upsampled" : "") +
                                      (layer.hardswish ? "_hardswish" : "");
-            benchmark::RegisterBenchmark(name.c_str(), [&kernel, &layer](benchmark::State& state) {
-                conv_layer(state, kernel, layer);
+            benchmark::RegisterBenchmark(name.c_str(), [kernel, &layer](benchmark::State& state) {
+                conv_layer(state, *kernel, layer);
             })->Unit(benchmark::kMicrosecond);
         }
     }

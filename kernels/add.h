@@ -47,7 +47,6 @@ OCTET_INLINE uint8_t add_u8(uint8_t a, uint8_t b, const AddParams& params) {
 }
 
 using AddFunction = void(const AddCall& call, int row_begin, int row_end) noexcept;
-AddFunction add_u8_reference, add_u8_avx2, add_u8_avx512vnni;
 
 KernelList<AddFunction> add_kernels();
 

@@ -17,7 +17,6 @@ struct BatchNormCall {
 };
 
 using BatchNormFunction = void(const BatchNormCall& call, int row_begin, int row_end) noexcept;
-BatchNormFunction batchnorm_u8_reference, batchnorm_u8_avx2, batchnorm_u8_avx512vnni;
 
 KernelList<BatchNormFunction> batchnorm_kernels();
 

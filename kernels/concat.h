@@ -39,7 +39,6 @@ OCTET_INLINE uint8_t requantize_copy_u8(uint8_t x, const RequantizeCopyParams& p
 }
 
 using ConcatFunction = void(const ConcatCall& call, int row_begin, int row_end) noexcept;
-ConcatFunction concat_u8_reference, concat_u8_avx2;
 
 KernelList<ConcatFunction> concat_kernels();
 

@@ -4,36 +4,12 @@
 
 namespace octet::kernels {
 
-extern const ConvKernel conv_u8s8_reference, conv_s16s8_reference, conv_u8s8_8x8_avx2, conv_s16s8_5x16_avx2,
-    conv_winograd_u8s8_6x16_avx2, conv_upsampled_u8s8_6x16_avx2, conv_upsampled_u8s8_14x32_avx512vnni,
-    conv_u8s8_14x32_avx512vnni, conv_s16s8_14x32_avx512vnni, conv_winograd_u8s8_14x32_avx512vnni,
-    conv_narrow_u8s8_32x4_avx512vnni;
-
-std::span<const ConvKernel> conv_kernels() {
-    static const ConvKernel kernels[] = {
-#ifdef OCTET_HAVE_X86_KERNELS
-        conv_winograd_u8s8_14x32_avx512vnni,
-        conv_upsampled_u8s8_14x32_avx512vnni,
-        conv_narrow_u8s8_32x4_avx512vnni,
-        conv_u8s8_14x32_avx512vnni,
-        conv_s16s8_14x32_avx512vnni,
-        conv_winograd_u8s8_6x16_avx2,
-        conv_upsampled_u8s8_6x16_avx2,
-        conv_u8s8_8x8_avx2,
-        conv_s16s8_5x16_avx2,
-#endif
-        conv_u8s8_reference,
-        conv_s16s8_reference,
-    };
-    return kernels;
-}
-
 const ConvKernel& select_conv(CpuFeatures features, const ConvParams& params, const int8_t* weights) {
     const auto kernels = conv_kernels();
-    for (const ConvKernel& kernel : kernels) {
-        if (features.contains(kernel.needs) && kernel.refuses(params, weights) == nullptr) return kernel;
+    for (const ConvKernel* kernel : kernels) {
+        if (features.contains(kernel->needs) && kernel->refuses(params, weights) == nullptr) return *kernel;
     }
-    return kernels.back();
+    return *kernels.back();
 }
 
 int conv_halo(const ConvParams& params, int in_h, int in_w, int out_h, int out_w) {

@@ -25,7 +25,7 @@ namespace octet::kernels {
 
 enum class ConvInput : uint8_t { u8, s16 };
 
-constexpr int conv_input_bytes(ConvInput input) {
+OCTET_INLINE constexpr int conv_input_bytes(ConvInput input) {
     return input == ConvInput::s16 ? 2 : 1;
 }
 
@@ -67,6 +67,7 @@ struct ConvCall {
 struct ConvKernel {
     const char* name;
     CpuFeatures needs;
+    ConvInput input;
     // nullptr, or why this kernel cannot compute this convolution exactly. weights:
     // [cout][kernel_h][kernel_w][cin/groups].
     const char* (*refuses)(const ConvParams& params, const int8_t* weights);
@@ -79,7 +80,7 @@ struct ConvKernel {
 };
 
 // Fast to reference.
-std::span<const ConvKernel> conv_kernels();
+std::span<const ConvKernel* const> conv_kernels();
 // The first that these features run and that does not refuse.
 const ConvKernel& select_conv(CpuFeatures features, const ConvParams& params, const int8_t* weights);
 

@@ -227,7 +227,8 @@ template <typename Form, int lanes>
 constexpr ConvKernel transformed_kernel(const char* name, CpuFeatures needs, decltype(ConvKernel::refuses) refuses,
                                         decltype(ConvKernel::run) run) {
     using Kernel = TransformedKernel<Form, lanes>;
-    return {name, needs, refuses, Kernel::packed_bytes, Kernel::pack, Kernel::scratch_bytes, Kernel::units, run};
+    return {name,          needs, ConvInput::u8, refuses, Kernel::packed_bytes, Kernel::pack, Kernel::scratch_bytes,
+            Kernel::units, run};
 }
 
 }  // namespace

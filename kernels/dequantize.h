@@ -17,7 +17,6 @@ struct DequantizeCall {
 };
 
 using DequantizeFunction = void(const DequantizeCall& call, int row_begin, int row_end) noexcept;
-DequantizeFunction dequantize_f32_reference, dequantize_f32_avx2;
 
 KernelList<DequantizeFunction> dequantize_kernels();
 

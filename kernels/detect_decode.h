@@ -30,7 +30,6 @@ struct DetectDecodeCall {
 };
 
 using DetectDecodeFunction = void(const DetectDecodeCall& call, int row_begin, int row_end) noexcept;
-DetectDecodeFunction detect_decode_s16_reference, detect_decode_s16_avx2;
 
 KernelList<DetectDecodeFunction> detect_decode_kernels();
 

@@ -24,7 +24,6 @@ struct GemmF32Call {
 inline constexpr size_t gemm_f32_scratch_floats = 240 * 256 + 256 * (2048 + 32);
 
 using GemmF32Function = void(const GemmF32Call& call, float* scratch) noexcept;
-GemmF32Function gemm_f32_reference, gemm_f32_6x16_avx2, gemm_f32_12x32_avx512vnni;
 
 KernelList<GemmF32Function> gemm_f32_kernels();
 

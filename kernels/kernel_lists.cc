@@ -1,8 +1,10 @@
-// Every implementation of the elementwise families, fast to reference: what dispatch, tests and benchmarks see.
+// Every kernel, one line each: NAME_LEVEL is declared, needs what needs::LEVEL says, and stands in its family's list,
+// fast to reference. That is what dispatch, tests and benchmarks see.
 
 #include "kernels/add.h"
 #include "kernels/batchnorm.h"
 #include "kernels/concat.h"
+#include "kernels/conv.h"
 #include "kernels/dequantize.h"
 #include "kernels/detect_decode.h"
 #include "kernels/gemm_f32.h"
@@ -20,38 +22,97 @@ namespace octet::kernels {
 #define OCTET_X86(...)
 #endif
 
-#define OCTET_REFERENCE(NAME) {#NAME, needs::reference, &NAME},
-#define OCTET_AVX2(NAME) {#NAME, needs::avx2, &NAME},
-#define OCTET_AVX512(NAME) {#NAME, needs::avx512vnni, &NAME},
+// Text that stands in builds with the level's kernels.
+#define OCTET_IF_reference(...) __VA_ARGS__
+#define OCTET_IF_avx2(...) OCTET_X86(__VA_ARGS__)
+#define OCTET_IF_avx512vnni(...) OCTET_X86(__VA_ARGS__)
 
-#define OCTET_LIST(FAMILY, FUNCTION, ...)                              \
-    KernelList<FUNCTION> FAMILY() {                                    \
-        static constexpr KernelEntry<FUNCTION> list[] = {__VA_ARGS__}; \
-        return list;                                                   \
+#define OCTET_BATCHNORM(KERNEL)      \
+    KERNEL(batchnorm_u8, avx512vnni) \
+    KERNEL(batchnorm_u8, avx2)       \
+    KERNEL(batchnorm_u8, reference)
+#define OCTET_ADD(KERNEL)      \
+    KERNEL(add_u8, avx512vnni) \
+    KERNEL(add_u8, avx2)       \
+    KERNEL(add_u8, reference)
+#define OCTET_CONCAT(KERNEL) \
+    KERNEL(concat_u8, avx2)  \
+    KERNEL(concat_u8, reference)
+#define OCTET_MAXPOOL(KERNEL) \
+    KERNEL(maxpool_u8, avx2)  \
+    KERNEL(maxpool_u8, reference)
+#define OCTET_RESIZE_NEAREST(KERNEL) \
+    KERNEL(resize_nearest_u8, avx2)  \
+    KERNEL(resize_nearest_u8, reference)
+#define OCTET_QUANTIZE(KERNEL)    \
+    KERNEL(quantize_f32_u8, avx2) \
+    KERNEL(quantize_f32_u8, reference)
+#define OCTET_PIXELS(KERNEL) \
+    KERNEL(pixels_u8, avx2)  \
+    KERNEL(pixels_u8, reference)
+#define OCTET_DEQUANTIZE(KERNEL) \
+    KERNEL(dequantize_f32, avx2) \
+    KERNEL(dequantize_f32, reference)
+#define OCTET_LUT(KERNEL) \
+    KERNEL(lut_u8, avx2)  \
+    KERNEL(lut_u8, reference)
+#define OCTET_SIGMOID(KERNEL)     \
+    KERNEL(sigmoid_s16_f32, avx2) \
+    KERNEL(sigmoid_s16_f32, reference)
+#define OCTET_DETECT_DECODE(KERNEL) \
+    KERNEL(detect_decode_s16, avx2) \
+    KERNEL(detect_decode_s16, reference)
+#define OCTET_GEMM_F32(KERNEL)         \
+    KERNEL(gemm_f32_12x32, avx512vnni) \
+    KERNEL(gemm_f32_6x16, avx2)        \
+    KERNEL(gemm_f32, reference)
+
+// Forms of which each layer takes the first that does not refuse it.
+#define OCTET_CONV(KERNEL)                        \
+    KERNEL(conv_winograd_u8s8_14x32, avx512vnni)  \
+    KERNEL(conv_upsampled_u8s8_14x32, avx512vnni) \
+    KERNEL(conv_narrow_u8s8_32x4, avx512vnni)     \
+    KERNEL(conv_u8s8_14x32, avx512vnni)           \
+    KERNEL(conv_s16s8_14x32, avx512vnni)          \
+    KERNEL(conv_winograd_u8s8_6x16, avx2)         \
+    KERNEL(conv_upsampled_u8s8_6x16, avx2)        \
+    KERNEL(conv_u8s8_8x8, avx2)                   \
+    KERNEL(conv_s16s8_5x16, avx2)                 \
+    KERNEL(conv_u8s8, reference)                  \
+    KERNEL(conv_s16s8, reference)
+
+#define OCTET_DECLARE_FUNCTION(NAME, LEVEL) OCTET_IF_##LEVEL(Function NAME##_##LEVEL;)
+#define OCTET_FUNCTION_ENTRY(NAME, LEVEL) OCTET_IF_##LEVEL({#NAME "_" #LEVEL, needs::LEVEL, &NAME##_##LEVEL}, )
+
+#define OCTET_LIST(FAMILY, FUNCTION, KERNELS)                                            \
+    KernelList<FUNCTION> FAMILY() {                                                      \
+        using Function = FUNCTION;                                                       \
+        KERNELS(OCTET_DECLARE_FUNCTION)                                                  \
+        static constexpr KernelEntry<FUNCTION> list[] = {KERNELS(OCTET_FUNCTION_ENTRY)}; \
+        return list;                                                                     \
     }
 
-OCTET_LIST(batchnorm_kernels, BatchNormFunction,
-           OCTET_X86(OCTET_AVX512(batchnorm_u8_avx512vnni) OCTET_AVX2(batchnorm_u8_avx2))
-               OCTET_REFERENCE(batchnorm_u8_reference))
-OCTET_LIST(add_kernels, AddFunction,
-           OCTET_X86(OCTET_AVX512(add_u8_avx512vnni) OCTET_AVX2(add_u8_avx2)) OCTET_REFERENCE(add_u8_reference))
-OCTET_LIST(concat_kernels, ConcatFunction, OCTET_X86(OCTET_AVX2(concat_u8_avx2)) OCTET_REFERENCE(concat_u8_reference))
-OCTET_LIST(maxpool_kernels, MaxPoolFunction,
-           OCTET_X86(OCTET_AVX2(maxpool_u8_avx2)) OCTET_REFERENCE(maxpool_u8_reference))
-OCTET_LIST(resize_nearest_kernels, ResizeNearestFunction,
-           OCTET_X86(OCTET_AVX2(resize_nearest_u8_avx2)) OCTET_REFERENCE(resize_nearest_u8_reference))
-OCTET_LIST(quantize_kernels, QuantizeFunction,
-           OCTET_X86(OCTET_AVX2(quantize_f32_u8_avx2)) OCTET_REFERENCE(quantize_f32_u8_reference))
-OCTET_LIST(pixels_kernels, PixelsFunction, OCTET_X86(OCTET_AVX2(pixels_u8_avx2)) OCTET_REFERENCE(pixels_u8_reference))
-OCTET_LIST(dequantize_kernels, DequantizeFunction,
-           OCTET_X86(OCTET_AVX2(dequantize_f32_avx2)) OCTET_REFERENCE(dequantize_f32_reference))
-OCTET_LIST(lut_kernels, LutFunction, OCTET_X86(OCTET_AVX2(lut_u8_avx2)) OCTET_REFERENCE(lut_u8_reference))
-OCTET_LIST(sigmoid_kernels, SigmoidFunction,
-           OCTET_X86(OCTET_AVX2(sigmoid_s16_f32_avx2)) OCTET_REFERENCE(sigmoid_s16_f32_reference))
-OCTET_LIST(detect_decode_kernels, DetectDecodeFunction,
-           OCTET_X86(OCTET_AVX2(detect_decode_s16_avx2)) OCTET_REFERENCE(detect_decode_s16_reference))
-OCTET_LIST(gemm_f32_kernels, GemmF32Function,
-           OCTET_X86(OCTET_AVX512(gemm_f32_12x32_avx512vnni) OCTET_AVX2(gemm_f32_6x16_avx2))
-               OCTET_REFERENCE(gemm_f32_reference))
+OCTET_LIST(batchnorm_kernels, BatchNormFunction, OCTET_BATCHNORM)
+OCTET_LIST(add_kernels, AddFunction, OCTET_ADD)
+OCTET_LIST(concat_kernels, ConcatFunction, OCTET_CONCAT)
+OCTET_LIST(maxpool_kernels, MaxPoolFunction, OCTET_MAXPOOL)
+OCTET_LIST(resize_nearest_kernels, ResizeNearestFunction, OCTET_RESIZE_NEAREST)
+OCTET_LIST(quantize_kernels, QuantizeFunction, OCTET_QUANTIZE)
+OCTET_LIST(pixels_kernels, PixelsFunction, OCTET_PIXELS)
+OCTET_LIST(dequantize_kernels, DequantizeFunction, OCTET_DEQUANTIZE)
+OCTET_LIST(lut_kernels, LutFunction, OCTET_LUT)
+OCTET_LIST(sigmoid_kernels, SigmoidFunction, OCTET_SIGMOID)
+OCTET_LIST(detect_decode_kernels, DetectDecodeFunction, OCTET_DETECT_DECODE)
+OCTET_LIST(gemm_f32_kernels, GemmF32Function, OCTET_GEMM_F32)
+
+#define OCTET_DECLARE_CONV(NAME, LEVEL) OCTET_IF_##LEVEL(extern const ConvKernel NAME##_##LEVEL;)
+#define OCTET_CONV_ENTRY(NAME, LEVEL) OCTET_IF_##LEVEL(&NAME##_##LEVEL, )
+
+OCTET_CONV(OCTET_DECLARE_CONV)
+
+std::span<const ConvKernel* const> conv_kernels() {
+    static constexpr const ConvKernel* list[] = {OCTET_CONV(OCTET_CONV_ENTRY)};
+    return list;
+}
 
 }  // namespace octet::kernels

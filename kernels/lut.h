@@ -14,7 +14,6 @@ struct LutCall {
 };
 
 using LutFunction = void(const LutCall& call, int row_begin, int row_end) noexcept;
-LutFunction lut_u8_reference, lut_u8_avx2;
 
 KernelList<LutFunction> lut_kernels();
 

@@ -17,7 +17,6 @@ struct MaxPoolCall {
 };
 
 using MaxPoolFunction = void(const MaxPoolCall& call, int row_begin, int row_end) noexcept;
-MaxPoolFunction maxpool_u8_reference, maxpool_u8_avx2;
 
 KernelList<MaxPoolFunction> maxpool_kernels();
 

@@ -25,11 +25,9 @@ struct PixelsCall {
 };
 
 using QuantizeFunction = void(const QuantizeCall& call, int row_begin, int row_end) noexcept;
-QuantizeFunction quantize_f32_u8_reference, quantize_f32_u8_avx2;
 KernelList<QuantizeFunction> quantize_kernels();
 
 using PixelsFunction = void(const PixelsCall& call, int row_begin, int row_end) noexcept;
-PixelsFunction pixels_u8_reference, pixels_u8_avx2;
 KernelList<PixelsFunction> pixels_kernels();
 
 }  // namespace octet::kernels

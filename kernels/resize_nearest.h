@@ -16,7 +16,6 @@ struct ResizeNearestCall {
 };
 
 using ResizeNearestFunction = void(const ResizeNearestCall& call, int row_begin, int row_end) noexcept;
-ResizeNearestFunction resize_nearest_u8_reference, resize_nearest_u8_avx2;
 
 KernelList<ResizeNearestFunction> resize_nearest_kernels();
 

@@ -64,7 +64,6 @@ struct SigmoidCall {
 };
 
 using SigmoidFunction = void(const SigmoidCall& call, int row_begin, int row_end) noexcept;
-SigmoidFunction sigmoid_s16_f32_reference, sigmoid_s16_f32_avx2;
 
 KernelList<SigmoidFunction> sigmoid_kernels();
 

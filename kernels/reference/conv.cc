@@ -57,12 +57,16 @@ void run(const ConvCall& call, int unit_begin, int unit_end, std::byte*) noexcep
 
 }  // namespace
 
-extern const ConvKernel conv_u8s8_reference, conv_s16s8_reference;
-const ConvKernel conv_u8s8_reference = {
-    "conv_u8s8_reference", needs::reference, refuses<uint8_t>, weight_count, pack, scratch_bytes, units, run<uint8_t>,
+extern constinit const ConvKernel conv_u8s8_reference = {
+    "conv_u8s8_reference", needs::reference, ConvInput::u8, refuses<uint8_t>, weight_count, pack, scratch_bytes, units,
+    run<uint8_t>,
 };
-const ConvKernel conv_s16s8_reference = {
-    "conv_s16s8_reference", needs::reference, refuses<int16_t>, weight_count, pack, scratch_bytes, units, run<int16_t>,
+extern constinit const ConvKernel conv_s16s8_reference = {
+    "conv_s16s8_reference", needs::reference,
+    ConvInput::s16,         refuses<int16_t>,
+    weight_count,           pack,
+    scratch_bytes,          units,
+    run<int16_t>,
 };
 
 }  // namespace octet::kernels

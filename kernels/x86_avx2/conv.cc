@@ -319,9 +319,8 @@ void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch)
 
 }  // namespace
 
-extern const ConvKernel conv_u8s8_8x8_avx2;
-const ConvKernel conv_u8s8_8x8_avx2 = {
-    "conv_u8s8_8x8_avx2", needs::avx2, refuses, packed_bytes, pack, scratch_bytes, units, run,
+extern constinit const ConvKernel conv_u8s8_8x8_avx2 = {
+    "conv_u8s8_8x8_avx2", needs::avx2, ConvInput::u8, refuses, packed_bytes, pack, scratch_bytes, units, run,
 };
 
 }  // namespace octet::kernels

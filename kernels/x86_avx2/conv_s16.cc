@@ -88,9 +88,8 @@ void run(const ConvCall& call, int unit_begin, int unit_end, std::byte*) noexcep
 
 }  // namespace
 
-extern const ConvKernel conv_s16s8_5x16_avx2;
-const ConvKernel conv_s16s8_5x16_avx2 = {
-    "conv_s16s8_5x16_avx2", needs::avx2, refuses, packed_bytes, pack, scratch_bytes, units, run,
+extern constinit const ConvKernel conv_s16s8_5x16_avx2 = {
+    "conv_s16s8_5x16_avx2", needs::avx2, ConvInput::s16, refuses, packed_bytes, pack, scratch_bytes, units, run,
 };
 
 }  // namespace octet::kernels

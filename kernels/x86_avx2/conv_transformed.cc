@@ -89,10 +89,9 @@ void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch)
 
 }  // namespace
 
-extern const ConvKernel conv_winograd_u8s8_6x16_avx2, conv_upsampled_u8s8_6x16_avx2;
-constinit const ConvKernel conv_winograd_u8s8_6x16_avx2 = transformed_kernel<Winograd, TransformedAvx2::lanes>(
+extern constinit const ConvKernel conv_winograd_u8s8_6x16_avx2 = transformed_kernel<Winograd, TransformedAvx2::lanes>(
     "conv_winograd_u8s8_6x16_avx2", needs::avx2, refuses_winograd, run<Winograd>);
-constinit const ConvKernel conv_upsampled_u8s8_6x16_avx2 = transformed_kernel<Upsampled, TransformedAvx2::lanes>(
+extern constinit const ConvKernel conv_upsampled_u8s8_6x16_avx2 = transformed_kernel<Upsampled, TransformedAvx2::lanes>(
     "conv_upsampled_u8s8_6x16_avx2", needs::avx2, refuses_upsampled, run<Upsampled>);
 
 }  // namespace octet::kernels

@@ -129,10 +129,10 @@ void run(const ConvCall& call, int unit_begin, int unit_end, std::byte*) noexcep
 
 }  // namespace
 
-extern const ConvKernel conv_u8s8_14x32_avx512vnni, conv_s16s8_14x32_avx512vnni;
-const ConvKernel conv_u8s8_14x32_avx512vnni = {
+extern constinit const ConvKernel conv_u8s8_14x32_avx512vnni = {
     "conv_u8s8_14x32_avx512vnni",
     needs::avx512vnni,
+    ConvInput::u8,
     refuses<ConvInput::u8>,
     packed_bytes,
     pack<int8_t>,
@@ -140,9 +140,10 @@ const ConvKernel conv_u8s8_14x32_avx512vnni = {
     units,
     run<ConvInput::u8>,
 };
-const ConvKernel conv_s16s8_14x32_avx512vnni = {
+extern constinit const ConvKernel conv_s16s8_14x32_avx512vnni = {
     "conv_s16s8_14x32_avx512vnni",
     needs::avx512vnni,
+    ConvInput::s16,
     refuses<ConvInput::s16>,
     packed_bytes,
     pack<int16_t>,

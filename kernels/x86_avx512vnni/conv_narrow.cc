@@ -209,9 +209,16 @@ void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch)
 
 }  // namespace
 
-extern const ConvKernel conv_narrow_u8s8_32x4_avx512vnni;
-const ConvKernel conv_narrow_u8s8_32x4_avx512vnni = {
-    "conv_narrow_u8s8_32x4_avx512vnni", needs::avx512vnni, refuses, packed_bytes, pack, scratch_bytes, units, run,
+extern constinit const ConvKernel conv_narrow_u8s8_32x4_avx512vnni = {
+    "conv_narrow_u8s8_32x4_avx512vnni",
+    needs::avx512vnni,
+    ConvInput::u8,
+    refuses,
+    packed_bytes,
+    pack,
+    scratch_bytes,
+    units,
+    run,
 };
 
 }  // namespace octet::kernels

@@ -86,10 +86,9 @@ void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch)
 
 }  // namespace
 
-extern const ConvKernel conv_winograd_u8s8_14x32_avx512vnni, conv_upsampled_u8s8_14x32_avx512vnni;
-constinit const ConvKernel conv_winograd_u8s8_14x32_avx512vnni = transformed_kernel<Winograd, vector_lanes>(
+extern constinit const ConvKernel conv_winograd_u8s8_14x32_avx512vnni = transformed_kernel<Winograd, vector_lanes>(
     "conv_winograd_u8s8_14x32_avx512vnni", needs::avx512vnni, refuses_winograd, run<Winograd>);
-constinit const ConvKernel conv_upsampled_u8s8_14x32_avx512vnni = transformed_kernel<Upsampled, vector_lanes>(
+extern constinit const ConvKernel conv_upsampled_u8s8_14x32_avx512vnni = transformed_kernel<Upsampled, vector_lanes>(
     "conv_upsampled_u8s8_14x32_avx512vnni", needs::avx512vnni, refuses_upsampled, run<Upsampled>);
 
 }  // namespace octet::kernels

@@ -50,8 +50,11 @@ class Family : public testing::TestWithParam<KernelEntry<Function>> {
     Random random_{3};
 };
 
-#define OCTET_FAMILY(NAME, FUNCTION, LIST)   \
-    class NAME : public Family<FUNCTION> {}; \
+#define OCTET_FAMILY(NAME, FUNCTION, LIST)                                  \
+    class NAME : public Family<FUNCTION> {                                  \
+      protected:                                                            \
+        static constexpr auto reference = [] { return LIST().back().run; }; \
+    };                                                                      \
     INSTANTIATE_TEST_SUITE_P(kernels, NAME, testing::ValuesIn(LIST().begin(), LIST().end()), kernel_name)
 
 OCTET_FAMILY(BatchNorm, BatchNormFunction, batchnorm_kernels);
@@ -65,7 +68,7 @@ TEST_P(BatchNorm, equals_reference) {
             for (auto& x : weights) x = static_cast<int16_t>(integer(0, 3) == 0 ? -32768 : integer(-32768, 32767));
             const RandomFixed16 epilogue(c, OutputKind::u8, activation, 255.0 * 32767, random_);
             const BatchNormCall call{in.read(), weights.data(), epilogue.params, out.view()};
-            ASSERT_TRUE(same(*GetParam().run, batchnorm_u8_reference, call, out)) << c << " channels";
+            ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels";
         }
     }
 }
@@ -89,7 +92,7 @@ TEST_P(Add, equals_reference) {
             const auto params = make_add(grid(), grid(), grid(), activations[integer(0, 2)], 0.1);
             ASSERT_TRUE(params.has_value()) << params.error();
             const AddCall call{a.read(), b.read(), *params, out.view()};
-            ASSERT_TRUE(same(*GetParam().run, add_u8_reference, call, out)) << c << " channels";
+            ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels";
         }
     }
 }
@@ -126,7 +129,7 @@ TEST_P(Concat, equals_reference) {
             ASSERT_TRUE(params.has_value()) << params.error();
             EXPECT_EQ(params->plain, round == 0);
             const ConcatCall call{in.read(), *params, out.view()};
-            ASSERT_TRUE(same(*GetParam().run, concat_u8_reference, call, out)) << c << " channels";
+            ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels";
         }
     }
 }
@@ -142,8 +145,7 @@ TEST_P(MaxPool, equals_reference) {
                 if (stride == 1) in.fill(3);
                 Plane<uint8_t> out(out_h, out_w, c, 0, random_slice(random_), random_);
                 const MaxPoolCall call{kernel, kernel, stride, stride, pad, pad, in.read(), out.view()};
-                ASSERT_TRUE(same(*GetParam().run, maxpool_u8_reference, call, out))
-                    << c << " channels, kernel " << kernel;
+                ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels, kernel " << kernel;
             }
         }
     }
@@ -159,7 +161,7 @@ TEST_P(ResizeNearest, equals_reference) {
         const Plane<uint8_t> in(h, w, c, 0, random_slice(random_), random_);
         Plane<uint8_t> out(out_h, out_w, c, 1, random_slice(random_), random_);
         const ResizeNearestCall call{source_y.data(), source_x.data(), in.read(), out.view()};
-        ASSERT_TRUE(same(*GetParam().run, resize_nearest_u8_reference, call, out)) << c << " channels";
+        ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels";
     }
 }
 
@@ -175,8 +177,7 @@ TEST_P(ResizeNearest, equals_reference_where_every_pixel_is_doubled) {
                 const Plane<uint8_t> in(h, w, c, 0, Slice{0, integer(0, 1) * 4}, random_);
                 Plane<uint8_t> out(2 * h, out_w, c, 0, slice, random_);
                 const ResizeNearestCall call{source.data(), source.data(), in.read(), out.view()};
-                ASSERT_TRUE(same(*GetParam().run, resize_nearest_u8_reference, call, out))
-                    << c << " channels, width " << w;
+                ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels, width " << w;
             }
         }
     }
@@ -206,7 +207,7 @@ TEST_P(Quantize, equals_reference) {
                 call.gain = gain.data();
                 call.offset = offset.data();
             }
-            ASSERT_TRUE(same(*GetParam().run, quantize_f32_u8_reference, call, out)) << c << " channels, width " << w;
+            ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels, width " << w;
         }
     }
 }
@@ -222,7 +223,7 @@ TEST_P(Pixels, equals_reference) {
                 for (int i = 0; i < row * (h - 1) + w * c; ++i) in[i] = static_cast<uint8_t>(random_());
                 Plane<uint8_t> out(h, w, c, 2, slice, random_);
                 const PixelsCall call{in, row, out.view()};
-                ASSERT_TRUE(same(*GetParam().run, pixels_u8_reference, call, out)) << c << " channels, width " << w;
+                ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels, width " << w;
             }
         }
     }
@@ -245,7 +246,7 @@ TEST_P(Dequantize, equals_reference) {
                 call.zero_point = integer(0, 255);
                 std::vector<float> expected(static_cast<size_t>(c) * h * w + 8, -1.0f), actual = expected;
                 call.out = expected.data();
-                dequantize_f32_reference(call, 0, h);
+                reference()(call, 0, h);
                 call.out = actual.data();
                 GetParam().run(call, h / 2, h);
                 GetParam().run(call, 0, h / 2);
@@ -264,7 +265,7 @@ TEST_P(Lut, equals_reference) {
         const Plane<uint8_t> in(h, w, c, 0, random_slice(random_), random_);
         Plane<uint8_t> out(h, w, c, 1, random_slice(random_), random_);
         const LutCall call{table, in.read(), out.view()};
-        ASSERT_TRUE(same(*GetParam().run, lut_u8_reference, call, out)) << c << " channels";
+        ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels";
     }
 }
 
@@ -281,7 +282,7 @@ TEST_P(Sigmoid, equals_reference) {
             in.view().pixel(h - 1, w - 1)[c - 1] = 32767;
             std::vector<float> expected(static_cast<size_t>(c) * h * w + 8, -1.0f), actual = expected;
             SigmoidCall call{in.read(), f, floats.data(), expected.data(), block};
-            sigmoid_s16_f32_reference(call, 0, h);
+            reference()(call, 0, h);
             call.out = actual.data();
             GetParam().run(call, h / 2, h);
             GetParam().run(call, 0, h / 2);
@@ -316,7 +317,7 @@ TEST_P(DetectDecode, equals_reference_and_float) {
             }
             std::vector<int32_t> expected(static_cast<size_t>(anchors) * h * w * fields), actual = expected;
             call.out = expected.data();
-            detect_decode_s16_reference(call, 0, h);
+            reference()(call, 0, h);
             call.out = actual.data();
             GetParam().run(call, h / 2, h);
             GetParam().run(call, 0, h / 2);
