@@ -16,7 +16,9 @@
 #include "kernels/gemm_f32.h"
 #include "kernels/lut.h"
 #include "kernels/make_fixed16.h"
+#include "kernels/masks.h"
 #include "kernels/maxpool.h"
+#include "kernels/normalize.h"
 #include "kernels/quantize.h"
 #include "kernels/resize_nearest.h"
 #include "kernels/sigmoid.h"
@@ -52,13 +54,18 @@ void add_family(KernelList<Function> list, const std::string& shape, Run run) {
     }
 }
 
-template <typename Function, typename Call>
-void measure(benchmark::State& state, const KernelEntry<Function>& entry, const Call& call, int rows, double bytes) {
+template <typename Pass>
+void measure(benchmark::State& state, double bytes, Pass pass) {
     for (auto _ : state) {
-        entry.run(call, 0, rows);
+        pass();
         benchmark::ClobberMemory();
     }
     state.SetBytesProcessed(static_cast<int64_t>(bytes * static_cast<double>(state.iterations())));
+}
+
+template <typename Function, typename Call>
+void measure(benchmark::State& state, const KernelEntry<Function>& entry, const Call& call, int rows, double bytes) {
+    measure(state, bytes, [&] { entry.run(call, 0, rows); });
 }
 
 void register_u8_families() {
@@ -158,6 +165,34 @@ void register_borders() {
     });
 }
 
+void register_pictures() {
+    add_family(normalize_kernels(), "3x640x640", [](const auto& entry, benchmark::State& state) {
+        constexpr int count = 640 * 640;
+        std::mt19937 random(1);
+        std::vector<uint8_t> in(3 * count);
+        for (uint8_t& x : in) x = static_cast<uint8_t>(random());
+        std::vector<float> tables(3 * normalize_entries), out(in.size());
+        for (int c = 0; c < 3; ++c) make_normalize_table(0.485f, 0.229f, &tables[c * normalize_entries]);
+        const NormalizeCall call{in.data(), tables.data(), out.data(), count};
+        measure(state, 5.0 * 3 * count, [&] { entry.run(call); });
+    });
+    add_family(argmax_kernels(), "640x640", [](const auto& entry, benchmark::State& state) {
+        constexpr int count = 640 * 640;
+        const std::vector<float> background(count, 0.5f), foreground(count, 0.25f);
+        std::vector<uint8_t> mask(count);
+        const ArgmaxCall call{background.data(), foreground.data(), mask.data(), count};
+        measure(state, 9.0 * count, [&] { entry.run(call); });
+    });
+    add_family(blend_margin_kernels(), "640x640", [](const auto& entry, benchmark::State& state) {
+        constexpr int count = 640 * 640;
+        const std::vector<float> background(count, 0.5f), foreground(count, 0.25f);
+        std::vector<float> out(count);
+        const BlendMarginCall::Row row{background.data(), foreground.data()};
+        const BlendMarginCall call{row, row, 0.3f, out.data(), count};
+        measure(state, 20.0 * count, [&] { entry.run(call); });
+    });
+}
+
 void register_gemm() {
     // A 3x3 convolution by im2col: 128 -> 128 channels at 40x40.
     add_family(gemm_f32_kernels(), "128x1600x1152", [](const auto& entry, benchmark::State& state) {
@@ -181,6 +216,7 @@ void register_gemm() {
 const int registered = [] {
     register_u8_families();
     register_borders();
+    register_pictures();
     register_gemm();
     return 0;
 }();

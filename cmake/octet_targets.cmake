@@ -6,6 +6,8 @@ target_include_directories(octet_flags INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURC
 # Warnings are for this project's files, not for those of a project that uses its targets.
 target_compile_options(octet_flags INTERFACE
     "$<BUILD_INTERFACE:-Wall;-Wextra;-Wshadow;-Wconversion;-Wno-sign-conversion;$<$<BOOL:${OCTET_WERROR}>:-Werror>>")
+# No contraction of a product and a sum into one rounding: the reference rounds twice, and so must everybody.
+target_compile_options(octet_flags INTERFACE $<BUILD_INTERFACE:-ffp-contract=off>)
 if(OCTET_SANITIZE)
     target_compile_options(octet_flags INTERFACE -fsanitize=${OCTET_SANITIZE} -fno-omit-frame-pointer
         -fno-sanitize-recover=all)

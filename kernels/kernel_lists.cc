@@ -9,7 +9,9 @@
 #include "kernels/detect_decode.h"
 #include "kernels/gemm_f32.h"
 #include "kernels/lut.h"
+#include "kernels/masks.h"
 #include "kernels/maxpool.h"
+#include "kernels/normalize.h"
 #include "kernels/quantize.h"
 #include "kernels/resize_nearest.h"
 #include "kernels/sigmoid.h"
@@ -62,6 +64,15 @@ namespace octet::kernels {
 #define OCTET_DETECT_DECODE(KERNEL) \
     KERNEL(detect_decode_s16, avx2) \
     KERNEL(detect_decode_s16, reference)
+#define OCTET_NORMALIZE(KERNEL) KERNEL(normalize_u8_f32, reference)
+#define OCTET_ARGMAX(KERNEL)       \
+    KERNEL(argmax_f32, avx512vnni) \
+    KERNEL(argmax_f32, avx2)       \
+    KERNEL(argmax_f32, reference)
+#define OCTET_BLEND_MARGIN(KERNEL)       \
+    KERNEL(blend_margin_f32, avx512vnni) \
+    KERNEL(blend_margin_f32, avx2)       \
+    KERNEL(blend_margin_f32, reference)
 #define OCTET_GEMM_F32(KERNEL)         \
     KERNEL(gemm_f32_12x32, avx512vnni) \
     KERNEL(gemm_f32_6x16, avx2)        \
@@ -103,6 +114,9 @@ OCTET_LIST(dequantize_kernels, DequantizeFunction, OCTET_DEQUANTIZE)
 OCTET_LIST(lut_kernels, LutFunction, OCTET_LUT)
 OCTET_LIST(sigmoid_kernels, SigmoidFunction, OCTET_SIGMOID)
 OCTET_LIST(detect_decode_kernels, DetectDecodeFunction, OCTET_DETECT_DECODE)
+OCTET_LIST(normalize_kernels, NormalizeFunction, OCTET_NORMALIZE)
+OCTET_LIST(argmax_kernels, ArgmaxFunction, OCTET_ARGMAX)
+OCTET_LIST(blend_margin_kernels, BlendMarginFunction, OCTET_BLEND_MARGIN)
 OCTET_LIST(gemm_f32_kernels, GemmF32Function, OCTET_GEMM_F32)
 
 #define OCTET_DECLARE_CONV(NAME, LEVEL) OCTET_IF_##LEVEL(extern const ConvKernel NAME##_##LEVEL;)

@@ -3,8 +3,9 @@
 #include <cassert>
 #include <vector>
 
-#include "apps/common/pixel_kernels.h"
 #include "apps/common/resize.h"
+#include "kernels/masks.h"
+#include "kernels/normalize.h"
 
 namespace octet::apps {
 namespace {
@@ -35,9 +36,13 @@ Tensor normalized_input(const Image& rgb) {
     assert(rgb.channels == 3);
     Tensor tensor(DType::float32, {1, 3, rgb.height, rgb.width});
     const std::size_t count = static_cast<std::size_t>(rgb.width) * rgb.height;
-    float* out = tensor.mutable_data<float>().data();
-    float* const planes[3] = {out, out + count, out + 2 * count};
-    pixel_kernels().normalize(rgb.pixels.data(), count, pixel_mean, pixel_deviation, planes);
+    std::vector<float> tables(std::size_t{3} * kernels::normalize_entries);
+    for (int c = 0; c < 3; ++c) {
+        kernels::make_normalize_table(pixel_mean[c], pixel_deviation[c], &tables[c * kernels::normalize_entries]);
+    }
+    const kernels::NormalizeCall call{rgb.pixels.data(), tables.data(), tensor.mutable_data<float>().data(),
+                                      static_cast<std::int64_t>(count)};
+    kernels::select(kernels::normalize_kernels(), kernels::default_features()).run(call);
     return tensor;
 }
 
@@ -48,9 +53,8 @@ Tensor pixel_input(const Image& rgb) {
 Image content_mask(const Tensor& segmentation, const LetterboxTransform& transform) {
     const ContentRows rows(segmentation, transform);
     Image mask(transform.content_width, transform.content_height, 1);
-    for (int y = 0; y < mask.height; ++y)
-        pixel_kernels().argmax(rows.background(y), rows.foreground(y), static_cast<std::size_t>(mask.width),
-                               mask.row(y));
+    const auto& argmax = kernels::select(kernels::argmax_kernels(), kernels::default_features());
+    for (int y = 0; y < mask.height; ++y) argmax.run({rows.background(y), rows.foreground(y), mask.row(y), mask.width});
     return mask;
 }
 
@@ -60,11 +64,15 @@ Image frame_mask(const Tensor& segmentation, const LetterboxTransform& transform
     std::vector<BilinearTap> columns;
     columns.reserve(static_cast<std::size_t>(mask.width));
     for (int x = 0; x < mask.width; ++x) columns.push_back(bilinear_tap(x, mask.width, transform.content_width));
+    const auto& blend = kernels::select(kernels::blend_margin_kernels(), kernels::default_features());
     std::vector<float> margin(static_cast<std::size_t>(transform.content_width));
     for (int y = 0; y < mask.height; ++y) {
         const BilinearTap row = bilinear_tap(y, mask.height, transform.content_height);
-        pixel_kernels().blend_margin(rows.background(row.low), rows.foreground(row.low), rows.background(row.high),
-                                     rows.foreground(row.high), row.fraction, margin.size(), margin.data());
+        blend.run({{rows.background(row.low), rows.foreground(row.low)},
+                   {rows.background(row.high), rows.foreground(row.high)},
+                   row.fraction,
+                   margin.data(),
+                   transform.content_width});
         std::uint8_t* out = mask.row(y);
         for (const BilinearTap& column : columns) {
             const float value = margin[static_cast<std::size_t>(column.low)] * (1.0F - column.fraction) +

@@ -6,7 +6,6 @@
 
 #include "apps/common/image.h"
 #include "apps/common/npy.h"
-#include "apps/common/pixel_kernels.h"
 #include "graph/ops/infer.h"
 #include "tests/apps/test_files.h"
 
@@ -68,48 +67,6 @@ TEST(Yolop, OtherNetworksAreRefused) {
     ASSERT_FALSE(yolop);
     EXPECT_EQ(yolop.error().message,
               "other.onnx: not a YOLOP network: it takes x float32 1x4, expected one float32 1x3xHxW");
-}
-
-std::vector<float> ramp(std::size_t count, float start) {
-    std::vector<float> values(count);
-    for (std::size_t i = 0; i < count; ++i) values[i] = start + std::sin(static_cast<float>(i) * start);
-    return values;
-}
-
-// Sizes around the vector widths and around normalize()'s block.
-constexpr std::size_t sizes[] = {0, 1, 3, 4, 7, 8, 9, 31, 1023, 1024, 1025, 2051};
-
-void expect_same(const PixelKernels& a, const PixelKernels& b) {
-    for (const std::size_t count : sizes) {
-        std::vector<std::uint8_t> rgb(3 * count);
-        for (std::size_t i = 0; i < rgb.size(); ++i) rgb[i] = static_cast<std::uint8_t>(i * 37);
-        std::vector<float> results[2];
-        std::vector<std::uint8_t> masks[2];
-        const auto r0 = ramp(count, 0.3F), r1 = ramp(count, 0.31F), r2 = ramp(count, 0.7F), r3 = ramp(count, 0.5F);
-        int which = 0;
-        for (const PixelKernels* kernels : {&a, &b}) {
-            std::vector<float>& out = results[which];
-            out.assign(4 * count + 1, -7);
-            float* const planes[3] = {out.data(), out.data() + count, out.data() + 2 * count};
-            kernels->normalize(rgb.data(), count, pixel_mean, pixel_deviation, planes);
-            kernels->blend_margin(r0.data(), r1.data(), r2.data(), r3.data(), 0.3F, count, out.data() + 3 * count);
-            masks[which].assign(count + 1, 9);
-            kernels->argmax(r0.data(), r1.data(), count, masks[which].data());
-            ++which;
-        }
-        EXPECT_EQ(results[0], results[1]) << count;
-        EXPECT_EQ(results[0].back(), -7) << "written behind the end";
-        EXPECT_EQ(masks[0], masks[1]) << count;
-        EXPECT_EQ(masks[0].back(), 9) << "written behind the end";
-        for (std::size_t i = 0; i < count; ++i) {
-            EXPECT_EQ(results[0][i], (static_cast<float>(rgb[3 * i]) / 255.0F - pixel_mean[0]) / pixel_deviation[0]);
-            EXPECT_EQ(masks[0][i], r1[i] > r0[i]);
-        }
-    }
-}
-
-TEST(PixelKernels, EveryInstructionSetGivesTheSameBits) {
-    expect_same(pixel_kernels_baseline, pixel_kernels());
 }
 
 // A 4 x 2 canvas whose upper row is padding; the frame has twice the content's width.

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -45,6 +47,14 @@ TEST(Levels, a_forced_one_is_taken_or_refused) {
         EXPECT_EQ(forced.has_value(), available(level));
         if (forced) EXPECT_EQ(*forced, level.features);
         if (!forced) EXPECT_NE(forced.error().find(level.name), std::string::npos) << forced.error();
+    }
+}
+
+TEST(Levels, are_all_in_the_readme) {
+    std::ifstream file(OCTET_SOURCE_DIR "/README.md");
+    const std::string readme((std::istreambuf_iterator<char>(file)), {});
+    for (const Level& level : levels()) {
+        EXPECT_NE(readme.find(level.name), std::string::npos) << level.name << " is not among README's levels";
     }
 }
 

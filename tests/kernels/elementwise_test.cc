@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -12,7 +13,9 @@
 #include "kernels/dequantize.h"
 #include "kernels/detect_decode.h"
 #include "kernels/lut.h"
+#include "kernels/masks.h"
 #include "kernels/maxpool.h"
+#include "kernels/normalize.h"
 #include "kernels/quantize.h"
 #include "kernels/resize_nearest.h"
 #include "kernels/sigmoid.h"
@@ -336,6 +339,80 @@ TEST_P(DetectDecode, equals_reference_and_float) {
             EXPECT_NEAR(row[3], 4 * sigma(3) * sigma(3) * call.anchor_h[a] / 1024,
                         call.anchor_h[a] / 1024.0 * 8.9 / 32768);
             EXPECT_NEAR(row[4], sigma(4), 1.1 / 32768);
+        }
+    }
+}
+
+// Lengths around every vector width.
+constexpr int float_counts[] = {0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 640, 1023};
+
+// `count` floats in front of a page without access: ties, infinities, NaNs and zeros of both signs among others.
+class Floats {
+  public:
+    Floats(int count, Random& random)
+        : memory_(static_cast<size_t>(count) * sizeof(float)), values_(static_cast<float*>(memory_.data())) {
+        constexpr float infinity = std::numeric_limits<float>::infinity();
+        const float special[] = {0.0f, -0.0f, 1.0f, infinity, -infinity, std::numeric_limits<float>::quiet_NaN(),
+                                 3e38f};
+        std::uniform_real_distribution<float> value(-9, 9);
+        for (int i = 0; i < count; ++i) {
+            values_[i] = random_int(random, 0, 3) == 0 ? special[random_int(random, 0, 6)] : value(random);
+        }
+    }
+    const float* data() const { return values_; }
+
+  private:
+    GuardedMemory memory_;
+    float* values_;
+};
+
+OCTET_FAMILY(Normalize, NormalizeFunction, normalize_kernels);
+TEST_P(Normalize, equals_the_formula) {
+    const float mean[] = {0.485f, 0.456f, 0.0f}, deviation[] = {0.229f, 0.224f, 1.0f};
+    std::vector<float> tables(3 * normalize_entries);
+    for (int c = 0; c < 3; ++c) make_normalize_table(mean[c], deviation[c], &tables[c * normalize_entries]);
+    for (const int count : float_counts) {
+        for (const int channels : {1, 3}) {
+            const auto bytes = static_cast<size_t>(count * channels);
+            const GuardedMemory memory(bytes);
+            auto* in = static_cast<uint8_t*>(memory.data());
+            for (size_t i = 0; i < bytes; ++i) in[i] = static_cast<uint8_t>(random_());
+            std::vector<float> out(bytes + 1, -7.0f);
+            GetParam().run({in, tables.data(), out.data(), count, channels});
+            for (size_t i = 0; i < bytes; ++i) {
+                const size_t c = i % channels;
+                const float expected = (static_cast<float>(in[i]) / 255.0f - mean[c]) / deviation[c];
+                ASSERT_EQ(out[c * count + i / channels], expected) << count << " pixels";
+            }
+            EXPECT_EQ(out[bytes], -7.0f) << "written behind the end";
+        }
+    }
+}
+
+OCTET_FAMILY(Argmax, ArgmaxFunction, argmax_kernels);
+TEST_P(Argmax, equals_the_formula) {
+    for (const int count : float_counts) {
+        const Floats background(count, random_), foreground(count, random_);
+        std::vector<uint8_t> mask(static_cast<size_t>(count) + 1, 9);
+        GetParam().run({background.data(), foreground.data(), mask.data(), count});
+        for (int i = 0; i < count; ++i) ASSERT_EQ(mask[i], foreground.data()[i] > background.data()[i]) << i;
+        EXPECT_EQ(mask.back(), 9) << "written behind the end";
+    }
+}
+
+OCTET_FAMILY(BlendMargin, BlendMarginFunction, blend_margin_kernels);
+TEST_P(BlendMargin, equals_reference) {
+    for (const int count : float_counts) {
+        const Floats b0(count, random_), f0(count, random_), b1(count, random_), f1(count, random_);
+        std::vector<float> expected(static_cast<size_t>(count) + 1, -7.0f), actual = expected;
+        BlendMarginCall call{{b0.data(), f0.data()}, {b1.data(), f1.data()}, 0.3f, expected.data(), count};
+        reference()(call);
+        call.out = actual.data();
+        GetParam().run(call);
+        for (int i = 0; i <= count; ++i) {
+            // Bits: zeros have signs, and NaNs are equal when both are. Which NaN it is, is the hardware's.
+            if (std::isnan(expected[i]) && std::isnan(actual[i])) continue;
+            ASSERT_EQ(std::bit_cast<uint32_t>(actual[i]), std::bit_cast<uint32_t>(expected[i])) << i << " of " << count;
         }
     }
 }
