@@ -3,6 +3,8 @@
 #include <cstring>
 #include <new>
 
+#include "graph/ir/arithmetic.h"
+
 namespace octet {
 namespace {
 
@@ -51,7 +53,7 @@ Tensor Tensor::cast(DType type) const {
         const auto from = data<From>();
         dispatch(type, [&]<typename To>() {
             auto to = out.mutable_data<To>();
-            for (std::size_t i = 0; i < from.size(); ++i) to[i] = static_cast<To>(from[i]);
+            for (std::size_t i = 0; i < from.size(); ++i) to[i] = convert<To>(from[i]);
         });
     });
     return out;

@@ -3,15 +3,12 @@
 #include <cmath>
 #include <limits>
 
+#include "graph/ir/arithmetic.h"
 #include "graph/ops/broadcast.h"
 #include "graph/ops/op_table.h"
 
 namespace octet::ops {
 namespace {
-
-// Integers wrap around as the model's own two's complement arithmetic does, without C++'s undefined overflow.
-template <typename T>
-using Wrapping = std::conditional_t<std::is_integral_v<T>, std::uint64_t, T>;
 
 struct Add {
     template <typename T>
@@ -123,16 +120,6 @@ Result<void> infer_pow(InferContext& ctx) {
     return {};
 }
 
-template <typename T>
-T saturate(double x) {
-    constexpr auto least = static_cast<double>(std::numeric_limits<T>::min());
-    // 2^digits is exact in double where the largest integer itself may not be.
-    const double bound = std::ldexp(1.0, std::numeric_limits<T>::digits);
-    if (std::isnan(x)) return T(0);
-    if (x >= bound) return std::numeric_limits<T>::max();
-    return x <= least ? std::numeric_limits<T>::min() : static_cast<T>(x);
-}
-
 Result<void> evaluate_pow(EvalContext& ctx) {
     Tensor& y = ctx.make_output();
     const Tensor& base = *ctx.inputs[0];
@@ -151,7 +138,7 @@ Result<void> evaluate_pow(EvalContext& ctx) {
     dispatch_numeric(base.dtype(), [&]<typename T>() {
         if constexpr (std::is_integral_v<T>) {
             broadcast_binary<T, double, T>(ctx.parallel_for, base, exponent, y, [](T a, double b) {
-                return saturate<T>(std::pow(static_cast<double>(a), b));
+                return convert<T>(std::pow(static_cast<double>(a), b));
             });
         }
     });

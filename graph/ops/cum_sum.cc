@@ -1,5 +1,6 @@
 // Running sums along an axis, without the own element (exclusive) or from the end (reverse) on request.
 
+#include "graph/ir/arithmetic.h"
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
 #include "graph/ops/op_table.h"
@@ -31,7 +32,7 @@ Result<void> evaluate_cum_sum(EvalContext& ctx) {
             T sum = 0;
             for (std::int64_t k = 0; k < view.extent; ++k) {
                 const std::int64_t at = start + (reverse ? view.extent - 1 - k : k) * view.inner;
-                const T next = static_cast<T>(sum + in[at]);
+                const T next = static_cast<T>(static_cast<Wrapping<T>>(sum) + static_cast<Wrapping<T>>(in[at]));
                 out[at] = exclusive ? sum : next;
                 sum = next;
             }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "graph/ir/arithmetic.h"
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
 #include "graph/ops/op_table.h"
@@ -33,7 +34,9 @@ Result<void> evaluate_range(EvalContext& ctx) {
         const T start = elements<T>(*ctx.inputs[0])[0];
         const T delta = elements<T>(*ctx.inputs[2])[0];
         T* out = mutable_elements<T>(y);
-        for (std::int64_t i = 0; i < y.size(); ++i) out[i] = static_cast<T>(start + static_cast<T>(i) * delta);
+        for (std::int64_t i = 0; i < y.size(); ++i)
+            out[i] = static_cast<T>(static_cast<Wrapping<T>>(start) +
+                                    static_cast<Wrapping<T>>(static_cast<T>(i)) * static_cast<Wrapping<T>>(delta));
     });
     return {};
 }

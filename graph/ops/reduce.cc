@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "graph/ir/arithmetic.h"
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
 #include "graph/ops/op_table.h"
@@ -49,28 +50,27 @@ Result<void> infer_reduce_floating(InferContext& ctx) {
 
 // ---- what is computed from `count` consecutive elements
 
-// Floats are summed in double, integers in 64 bits.
+// Floats are summed in double; integers wrap around in 64 bits.
 template <typename T>
-using Sum = std::conditional_t<std::is_integral_v<T>,
-                               std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>, double>;
+using Sum = Wrapping<std::conditional_t<std::is_integral_v<T>, T, double>>;
 
-template <typename T, typename F>
-Sum<T> sum_of(const T* x, std::int64_t count, F f) {
-    Sum<T> sum = 0;
-    for (std::int64_t i = 0; i < count; ++i) sum += f(static_cast<Sum<T>>(x[i]));
+template <typename S, typename T, typename F>
+S sum_of(const T* x, std::int64_t count, F f) {
+    S sum = 0;
+    for (std::int64_t i = 0; i < count; ++i) sum += f(static_cast<S>(x[i]));
     return sum;
 }
 
 struct ReduceSum {
     template <typename T>
     T operator()(const T* x, std::int64_t count) const {
-        return static_cast<T>(sum_of(x, count, [](auto v) { return v; }));
+        return static_cast<T>(sum_of<Sum<T>>(x, count, [](auto v) { return v; }));
     }
 };
 struct ReduceMean {
     template <typename T>
     T operator()(const T* x, std::int64_t count) const {
-        return static_cast<T>(sum_of(x, count, [](auto v) { return v; }) / static_cast<Sum<T>>(count));
+        return static_cast<T>(sum_of<Sum<T>>(x, count, [](auto v) { return v; }) / static_cast<Sum<T>>(count));
     }
 };
 struct ReduceProd {
@@ -84,25 +84,30 @@ struct ReduceProd {
 struct ReduceL1 {
     template <typename T>
     T operator()(const T* x, std::int64_t count) const {
-        return static_cast<T>(sum_of(x, count, [](auto v) { return v < 0 ? -v : v; }));
+        Sum<T> sum = 0;
+        for (std::int64_t i = 0; i < count; ++i) {
+            const auto value = static_cast<Sum<T>>(x[i]);
+            sum += x[i] < T(0) ? Sum<T>(0) - value : value;
+        }
+        return static_cast<T>(sum);
     }
 };
 struct ReduceL2 {
     template <typename T>
     T operator()(const T* x, std::int64_t count) const {
-        return static_cast<T>(std::sqrt(static_cast<double>(sum_of(x, count, [](auto v) { return v * v; }))));
+        return convert<T>(std::sqrt(sum_of<double>(x, count, [](double v) { return v * v; })));
     }
 };
 struct ReduceSumSquare {
     template <typename T>
     T operator()(const T* x, std::int64_t count) const {
-        return static_cast<T>(sum_of(x, count, [](auto v) { return v * v; }));
+        return static_cast<T>(sum_of<Sum<T>>(x, count, [](auto v) { return v * v; }));
     }
 };
 struct ReduceLogSum {
     template <typename T>
     T operator()(const T* x, std::int64_t count) const {
-        return static_cast<T>(std::log(static_cast<double>(sum_of(x, count, [](auto v) { return v; }))));
+        return convert<T>(std::log(sum_of<double>(x, count, [](double v) { return v; })));
     }
 };
 struct ReduceLogSumExp {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string>
 
+#include "graph/ir/arithmetic.h"
 #include "graph/ops/check.h"
 
 namespace octet::ops {
@@ -25,9 +26,9 @@ template <typename T>
 T combine(Reduction reduction, T present, T update) {
     switch (reduction) {
         case Reduction::add:
-            return static_cast<T>(present + update);
+            return static_cast<T>(static_cast<Wrapping<T>>(present) + static_cast<Wrapping<T>>(update));
         case Reduction::mul:
-            return static_cast<T>(present * update);
+            return static_cast<T>(static_cast<Wrapping<T>>(present) * static_cast<Wrapping<T>>(update));
         case Reduction::min:
             return std::min(present, update);
         case Reduction::max:

@@ -1,5 +1,6 @@
 // Resampling along each axis on its own:  y[o] = Σ_t weight[o][t] · x[index[o][t]], as resize_plan.h says.
 
+#include "graph/ir/arithmetic.h"
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
 #include "graph/ops/op_table.h"
@@ -77,7 +78,7 @@ void resize_axis(const ParallelFor& parallel_for, const ResizeAttributes& attrib
             taps.push_back(resize_taps(attributes, axis, o));
         }
     }
-    const auto extrapolation = static_cast<T>(attributes.extrapolation);
+    const auto extrapolation = convert<T>(attributes.extrapolation);
     parallel_ranges(parallel_for, view.outer, row_grain(axis.out * view.inner),
                     [&](std::int64_t begin, std::int64_t end) {
                         for (std::int64_t row = begin; row < end; ++row) {

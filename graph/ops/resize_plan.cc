@@ -1,4 +1,5 @@
 #include "graph/ops/resize_plan.h"
+#include "graph/ir/arithmetic.h"
 
 #include <algorithm>
 #include <array>
@@ -58,7 +59,7 @@ Result<void> apply_sizes(const Node& node, const std::vector<std::int64_t>& axes
     for (const std::int64_t a : axes) {
         ResizeAxis& axis = plan[static_cast<std::size_t>(a)];
         axis.scale = policy == "not_larger" ? least : most;
-        axis.out = static_cast<std::int64_t>(std::round(axis.scale * static_cast<float>(axis.in)));
+        axis.out = convert<std::int64_t>(std::round(axis.scale * static_cast<float>(axis.in)));
     }
     return {};
 }
@@ -189,7 +190,7 @@ std::int64_t nearest_source(const ResizeAttributes& attributes, const ResizeAxis
     const float x = input_coordinate(attributes, axis, o);
     if (is_outside(attributes, axis, x)) return -1;
     const float position = nearest_position(attributes.nearest, x);
-    return static_cast<std::int64_t>(std::clamp(position, 0.0F, static_cast<float>(axis.in - 1)));
+    return convert<std::int64_t>(std::clamp(position, 0.0F, static_cast<float>(axis.in - 1)));
 }
 
 std::vector<ResizeTap> resize_taps(const ResizeAttributes& attributes, const ResizeAxis& axis, std::int64_t o) {
@@ -201,7 +202,7 @@ std::vector<ResizeTap> resize_taps(const ResizeAttributes& attributes, const Res
     const double radius = (attributes.mode == ResizeMode::linear ? 1 : 2) / stretch;
     std::vector<ResizeTap> taps;
     double sum = 0;
-    for (auto i = static_cast<std::int64_t>(std::floor(x - radius)) + 1; static_cast<double>(i) < x + radius; ++i) {
+    for (auto i = convert<std::int64_t>(std::floor(x - radius)) + 1; static_cast<double>(i) < x + radius; ++i) {
         if ((i < 0 || i > last) && attributes.exclude_outside) continue;
         const double weight = kernel_value(attributes, (static_cast<double>(i) - x) * stretch);
         taps.push_back({std::clamp(i, std::int64_t{0}, last), weight});

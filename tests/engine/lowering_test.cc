@@ -332,7 +332,7 @@ TEST(Lowering, ClipWhoseBoundsCrossGivesTheUpperOne) {
     b.output(b.quantize(clipped, 0.1F, 120));
     const Tensor input = b.random_tensor({1, 8, 5, 9}, -5, 7);
     check(b, input, {0.1F, 1.01, {"conv_u8s8"}});
-    const auto outputs = run_plan(b.graph, kernels::Isa::reference, 1, {input});
+    const auto outputs = run_plan(b.graph, kernels::needs::reference, 1, {input});
     for (float y : outputs[0].data<float>()) EXPECT_EQ(y, -1.0F);
 }
 
