@@ -13,6 +13,7 @@
 #include "apps/common/cli.h"
 #include "apps/common/float_layers.h"
 #include "apps/common/host.h"
+#include "apps/common/json_text.h"
 #include "apps/common/model_options.h"
 #include "apps/common/stopwatch.h"
 #include "apps/common/yolop.h"
@@ -181,22 +182,22 @@ class Bench {
 // so that a script can measure several engines in turns, all of them loaded and warm.
 Result<ExitCode> serve(Bench& bench) {
     const BenchReport& report = bench.report();
-    std::cout << nlohmann::ordered_json{{"ready", true},
-                                        {"engine", "octet"},
-                                        {"cpu", report.cpu},
-                                        {"isa", report.isa},
-                                        {"threads", report.threads},
-                                        {"input", report.input},
-                                        {"load_ms", report.load_ms},
-                                        {"first_run_ms", report.first_run_ms}}
-                     .dump()
+    std::cout << json_text(nlohmann::ordered_json{{"ready", true},
+                                                  {"engine", "octet"},
+                                                  {"cpu", report.cpu},
+                                                  {"isa", report.isa},
+                                                  {"threads", report.threads},
+                                                  {"input", report.input},
+                                                  {"load_ms", report.load_ms},
+                                                  {"first_run_ms", report.first_run_ms}})
               << std::endl;
     for (std::string line; std::getline(std::cin, line);) {
         const auto runs = parse_integer(line);
         if (!runs || *runs < 1 || *runs > max_runs)
             return fail(ErrorCode::invalid_argument, "stdin: '{}' is not a number of runs, 1 to {}", line, max_runs);
         OCTET_ASSIGN(const auto latencies_ms, bench.latencies(static_cast<int>(*runs)));
-        std::cout << nlohmann::ordered_json{{"latencies_ms", latencies_ms}, {"peak_memory_mb", peak_memory_mb()}}.dump()
+        std::cout << json_text(
+                         nlohmann::ordered_json{{"latencies_ms", latencies_ms}, {"peak_memory_mb", peak_memory_mb()}})
                   << std::endl;
     }
     return exit_ok;
@@ -302,5 +303,5 @@ int bench_main(int argc, char** argv) {
 }  // namespace octet::apps
 
 int main(int argc, char** argv) {
-    return octet::apps::bench_main(argc, argv);
+    return octet::apps::guarded_main(argc, argv, octet::apps::bench_main);
 }

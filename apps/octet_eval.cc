@@ -1,6 +1,5 @@
 // octet-eval: a YOLOP network's accuracy on a labelled set.
 
-#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -9,10 +8,12 @@
 #include "apps/common/cli.h"
 #include "apps/common/evaluate.h"
 #include "apps/common/float_layers.h"
+#include "apps/common/json_text.h"
 #include "apps/common/model_options.h"
 #include "apps/common/progress.h"
 #include "apps/common/table.h"
 #include "base/file.h"
+#include "frontends/onnx/importer.h"
 
 namespace octet::apps {
 namespace {
@@ -110,6 +111,16 @@ Result<std::vector<ImageRecord>> evaluate_model(const Options& options, const st
     return evaluate(executable, model, dataset, indices, options.threads, [&] { progress.step(); });
 }
 
+// All that an evaluation reads.
+std::vector<std::string> files_of(const Dataset& dataset, const std::vector<std::string>& models) {
+    std::vector<std::string> files = dataset_files(dataset);
+    for (const std::string& model : models) {
+        const std::vector<std::string> parts = onnx::model_files(model);
+        files.insert(files.end(), parts.begin(), parts.end());
+    }
+    return files;
+}
+
 Result<ExitCode> emit(const Options& options, const std::string& text) {
     if (options.output.empty())
         fmt::print("{}", text);
@@ -138,13 +149,14 @@ constexpr MetricRow metric_rows[] = {{"drivable mIoU [%]", &Metrics::drivable_mi
                                      {"detection mAP50 [%]", &Metrics::map50_pct}};
 
 std::string format_metrics(const Metrics& metrics, bool json) {
-    if (json) return to_json(metrics).dump(1) + "\n";
+    if (json) return json_text(to_json(metrics), 1) + "\n";
     Table table{{fmt::format("{} images", metrics.images), ""}, {}};
     for (const auto& [title, value] : metric_rows) table.rows.push_back({title, fmt::format("{:.3f}", metrics.*value)});
     return table.text();
 }
 
 Result<ExitCode> run_merge(const Options& options) {
+    if (!options.output.empty()) OCTET_TRY(check_outputs({options.output}, options.merge_files));
     std::vector<PartialEvaluation> parts;
     for (const std::string& file : options.merge_files) {
         OCTET_ASSIGN(const auto bytes, read_file(file, max_model_file));
@@ -157,19 +169,21 @@ Result<ExitCode> run_merge(const Options& options) {
 
 Result<ExitCode> run_compare(const Options& options) {
     OCTET_ASSIGN(const Dataset dataset, open_set(options));
+    const std::vector<std::string> models{options.compared.first, options.compared.second};
+    if (!options.output.empty()) OCTET_TRY(check_outputs({options.output}, files_of(dataset, models)));
     std::vector<Metrics> metrics;
     std::vector<std::uintmax_t> bytes;
-    const std::array<std::string, 2> models{options.compared.first, options.compared.second};
     for (const std::string& model : models) {
         OCTET_ASSIGN(std::vector<ImageRecord> records, evaluate_model(options, model, dataset, {}));
         metrics.push_back(summarize(std::move(records)));
-        bytes.push_back(std::filesystem::file_size(model));
+        std::error_code error;  // it has just been read
+        bytes.push_back(std::filesystem::file_size(model, error));
     }
     if (options.json) {
         nlohmann::json reports = nlohmann::json::array();
         for (std::size_t i = 0; i < 2; ++i)
             reports.push_back({{"path", models[i]}, {"bytes", bytes[i]}, {"metrics", to_json(metrics[i])}});
-        return emit(options, nlohmann::json{{"models", std::move(reports)}}.dump(1) + "\n");
+        return emit(options, json_text(nlohmann::json{{"models", std::move(reports)}}, 1) + "\n");
     }
     Table table{{fmt::format("{} images", metrics[0].images), "FP32", "INT8", "difference"}, {}};
     const auto megabytes = [](std::uintmax_t size) { return static_cast<double>(size) / 1e6; };
@@ -185,6 +199,7 @@ Result<ExitCode> run_compare(const Options& options) {
 Result<ExitCode> run_evaluation(const Options& options) {
     OCTET_ASSIGN(const Shard shard, parse_shard(options.shard));
     OCTET_ASSIGN(const Dataset dataset, open_set(options));
+    if (!options.output.empty()) OCTET_TRY(check_outputs({options.output}, files_of(dataset, {options.model})));
     OCTET_ASSIGN(std::vector<ImageRecord> records, evaluate_model(options, options.model, dataset, shard));
     if (options.shard.empty()) return emit(options, format_metrics(summarize(std::move(records)), options.json));
 
@@ -204,12 +219,16 @@ Result<ExitCode> run(const Options& options) {
     return run_evaluation(options);
 }
 
+int eval_main(int argc, char** argv) {
+    CLI::App app("Measures the accuracy of a YOLOP network on a labelled set", program);
+    Options options;
+    declare(app, options);
+    return run_program(app, argc, argv, [&] { return run(options); });
+}
+
 }  // namespace
 }  // namespace octet::apps
 
 int main(int argc, char** argv) {
-    CLI::App app("Measures the accuracy of a YOLOP network on a labelled set", octet::apps::program);
-    octet::apps::Options options;
-    octet::apps::declare(app, options);
-    return octet::apps::run_program(app, argc, argv, [&] { return octet::apps::run(options); });
+    return octet::apps::guarded_main(argc, argv, octet::apps::eval_main);
 }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/cli.h"
+#include "apps/common/json_text.h"
 #include "apps/common/model_options.h"
 #include "engine/compile.h"
 #include "engine/program.h"
@@ -73,8 +74,7 @@ std::string describe_json(const Options& options, const Graph& graph, const Summ
                                      {"inputs", describe_values(graph, graph.inputs)},
                                      {"outputs", describe_values(graph, graph.outputs)}};
     if (!options.summary_only) report["nodes"] = describe_nodes(graph, summary);
-    // Names come from the file and need not be UTF-8.
-    return report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    return json_text(report, 2);
 }
 
 Result<ExitCode> inspect(const Options& options) {
@@ -119,5 +119,5 @@ int inspect_main(int argc, char** argv) {
 }  // namespace octet::apps
 
 int main(int argc, char** argv) {
-    return octet::apps::inspect_main(argc, argv);
+    return octet::apps::guarded_main(argc, argv, octet::apps::inspect_main);
 }

@@ -75,10 +75,6 @@ void add_options(CLI::App& app, Arguments& arguments) {
         "Examples:\n"
         "  octet-quantize model.onnx pictures -o model-int8.onnx --report report.html\n"
         "  octet-quantize dynamic.onnx pictures -o int8-320.onnx --shape images=1x3x320x320");
-    app.callback([&job] {
-        if (!job.report.empty() && (job.report == job.output || job.report == job.model || job.report == job.cache))
-            throw CLI::ValidationError("--report", job.report + " is another file of this run");
-    });
 }
 
 Result<void> resolve(Arguments& arguments) {
@@ -165,12 +161,16 @@ Result<ExitCode> run(Arguments& arguments) {
     return exit_ok;
 }
 
+int quantize_main(int argc, char** argv) {
+    CLI::App app("Quantizes a float ONNX model to integers, calibrated on pictures", "octet-quantize");
+    Arguments arguments;
+    add_options(app, arguments);
+    return run_program(app, argc, argv, [&] { return run(arguments); });
+}
+
 }  // namespace
 }  // namespace octet::apps
 
 int main(int argc, char** argv) {
-    CLI::App app("Quantizes a float ONNX model to integers, calibrated on pictures", "octet-quantize");
-    octet::apps::Arguments arguments;
-    octet::apps::add_options(app, arguments);
-    return octet::apps::run_program(app, argc, argv, [&] { return octet::apps::run(arguments); });
+    return octet::apps::guarded_main(argc, argv, octet::apps::quantize_main);
 }

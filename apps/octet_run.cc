@@ -118,17 +118,26 @@ std::vector<std::string> row_of(const std::string& kind, const std::string& name
     return row;
 }
 
-Result<void> save_outputs(const std::vector<engine::Port>& ports, const std::vector<Tensor>& outputs,
-                          const std::string& folder) {
+// Where the outputs go; nowhere without --npy. Checked before the work: they can be written, and onto nothing that is
+// read.
+Result<std::vector<std::string>> output_files(const std::vector<engine::Port>& ports, const Options& options) {
+    if (options.npy_folder.empty()) return std::vector<std::string>();
+    std::vector<std::string> files;
     std::map<std::string, std::string> names;
-    for (std::size_t i = 0; i < ports.size(); ++i) {
-        const std::string file = file_name_for(ports[i].name) + ".npy";
-        if (const auto [other, fresh] = names.emplace(file, ports[i].name); !fresh)
-            return fail(ErrorCode::invalid_argument, "outputs '{}' and '{}' would both be {}", other->second,
-                        ports[i].name, file);
-        OCTET_TRY(save_npy(outputs[i], (std::filesystem::path(folder) / file).string()));
+    for (const engine::Port& port : ports) {
+        const std::string file = file_name_for(port.name) + ".npy";
+        if (const auto [other, fresh] = names.emplace(file, port.name); !fresh)
+            return fail(ErrorCode::invalid_argument, "outputs '{}' and '{}' would both be {}", other->second, port.name,
+                        file);
+        files.push_back((std::filesystem::path(options.npy_folder) / file).string());
     }
-    return {};
+    std::vector<std::string> inputs = onnx::model_files(options.model);
+    for (const std::string& text : options.inputs) {
+        OCTET_ASSIGN(const auto assignment, split_assignment(text));
+        inputs.push_back(assignment.second);
+    }
+    OCTET_TRY(check_outputs(files, inputs));
+    return files;
 }
 
 Result<ExitCode> run(const Options& options) {
@@ -136,6 +145,7 @@ Result<ExitCode> run(const Options& options) {
     print_float_notice("octet-run", options.model, executable->program());
     auto session = engine::Session::create(executable, {.threads = options.threads});
     if (!session) return at(options.model, std::move(session).error());
+    OCTET_ASSIGN(const std::vector<std::string> files, output_files(session->outputs(), options));
     OCTET_ASSIGN(const std::vector<Tensor> inputs, make_inputs(session->inputs(), options));
 
     std::vector<double> times;
@@ -159,16 +169,20 @@ Result<ExitCode> run(const Options& options) {
     else
         fmt::print("{} runs: median {:.3f} ms, min {:.3f} ms, max {:.3f} ms, {} threads\n", times.size(),
                    times[times.size() / 2], times.front(), times.back(), session->threads());
-    if (!options.npy_folder.empty()) OCTET_TRY(save_outputs(session->outputs(), outputs, options.npy_folder));
+    for (std::size_t i = 0; i < files.size(); ++i) OCTET_TRY(save_npy(outputs[i], files[i]));
     return exit_ok;
+}
+
+int run_main(int argc, char** argv) {
+    CLI::App app("Runs a network once or often, on npy files or random numbers", "octet-run");
+    Options options;
+    declare(app, options);
+    return run_program(app, argc, argv, [&] { return run(options); });
 }
 
 }  // namespace
 }  // namespace octet::apps
 
 int main(int argc, char** argv) {
-    CLI::App app("Runs a network once or often, on npy files or random numbers", "octet-run");
-    octet::apps::Options options;
-    octet::apps::declare(app, options);
-    return octet::apps::run_program(app, argc, argv, [&] { return octet::apps::run(options); });
+    return octet::apps::guarded_main(argc, argv, octet::apps::run_main);
 }

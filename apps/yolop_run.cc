@@ -9,6 +9,7 @@
 #include "apps/common/cli.h"
 #include "apps/common/float_layers.h"
 #include "apps/common/image_files.h"
+#include "apps/common/json_text.h"
 #include "apps/common/model_options.h"
 #include "apps/common/npy.h"
 #include "apps/common/overlay.h"
@@ -22,6 +23,8 @@ namespace {
 
 constexpr const char* program = "yolop-run";
 constexpr const char* picture_suffix = ".yolop.png";
+constexpr const char* drivable_suffix = ".drivable.png";
+constexpr const char* lane_suffix = ".lane.png";
 
 struct Options {
     std::vector<std::string> inputs;
@@ -71,7 +74,7 @@ Result<std::vector<std::string>> collect(const std::vector<std::string>& inputs)
             images.push_back(input);
             continue;
         }
-        OCTET_ASSIGN(const ImageFolder found, list_images(input, picture_suffix));
+        OCTET_ASSIGN(const ImageFolder found, list_images(input, {picture_suffix, drivable_suffix, lane_suffix}));
         if (!found.passed_over.empty()) print_error(program, found.passed_over);
         images.insert(images.end(), found.images.begin(), found.images.end());
     }
@@ -85,17 +88,49 @@ Result<std::vector<std::string>> collect(const std::vector<std::string>& inputs)
     return images;
 }
 
+// Where the results of one image go.
+struct ResultFiles {
+    std::string picture;
+    std::string drivable, lane;                          // empty without --masks
+    std::string det_out, drive_area_seg, lane_line_seg;  // empty without --npy
+};
+
+ResultFiles files_for(const std::string& image, const Options& options) {
+    const std::string stem = stem_of(image);
+    const std::string out = (std::filesystem::path(options.out_folder) / stem).string();
+    ResultFiles files{.picture = out + picture_suffix};
+    if (options.masks) {
+        files.drivable = out + drivable_suffix;
+        files.lane = out + lane_suffix;
+    }
+    if (!options.npy_folder.empty()) {
+        const std::string npy = (std::filesystem::path(options.npy_folder) / stem).string();
+        files.det_out = npy + ".det_out.npy";
+        files.drive_area_seg = npy + ".drive_area_seg.npy";
+        files.lane_line_seg = npy + ".lane_line_seg.npy";
+    }
+    return files;
+}
+
+// Before the work: the results can be written, and onto nothing that is read.
+Result<void> check_files(const std::vector<std::string>& images, const Options& options) {
+    std::vector<std::string> inputs = onnx::model_files(options.model), outputs;
+    inputs.insert(inputs.end(), images.begin(), images.end());
+    for (const std::string& image : images) {
+        const ResultFiles files = files_for(image, options);
+        for (const std::string& file :
+             {files.picture, files.drivable, files.lane, files.det_out, files.drive_area_seg, files.lane_line_seg})
+            if (!file.empty()) outputs.push_back(file);
+    }
+    if (!options.json.empty() && options.json != "-") outputs.push_back(options.json);
+    return check_outputs(outputs, inputs);
+}
+
 struct ImageReport {
     YolopResult result;
     double load_ms = 0;
     double drivable_pct = 0, lane_pct = 0;
 };
-
-Result<void> save_outputs(const YolopResult& result, const std::string& stem) {
-    OCTET_TRY(save_npy(result.det_out, stem + ".det_out.npy"));
-    OCTET_TRY(save_npy(result.drivable, stem + ".drive_area_seg.npy"));
-    return save_npy(result.lane, stem + ".lane_line_seg.npy");
-}
 
 Result<void> save_mask(Image mask, const std::string& path) {
     for (std::uint8_t& pixel : mask.pixels) pixel = pixel ? 255 : 0;
@@ -103,7 +138,6 @@ Result<void> save_mask(Image mask, const std::string& path) {
 }
 
 Result<ImageReport> process(Yolop& yolop, const std::string& path, const Options& options) {
-    namespace fs = std::filesystem;
     ImageReport report;
     Stopwatch watch;
     OCTET_ASSIGN(const Image frame, load_image(path));
@@ -118,14 +152,17 @@ Result<ImageReport> process(Yolop& yolop, const std::string& path, const Options
     report.result.times.postprocess_ms += watch.lap();
     report.drivable_pct = covered_pct(drivable);
     report.lane_pct = covered_pct(lane);
-    const std::string out = (fs::path(options.out_folder) / stem_of(path)).string();
-    OCTET_TRY(save_png(draw_overlay(frame, report.result.vehicles, drivable, lane), out + picture_suffix));
+    const ResultFiles files = files_for(path, options);
+    OCTET_TRY(save_png(draw_overlay(frame, report.result.vehicles, drivable, lane), files.picture));
     if (options.masks) {
-        OCTET_TRY(save_mask(drivable, out + ".drivable.png"));
-        OCTET_TRY(save_mask(lane, out + ".lane.png"));
+        OCTET_TRY(save_mask(drivable, files.drivable));
+        OCTET_TRY(save_mask(lane, files.lane));
     }
-    if (!options.npy_folder.empty())
-        OCTET_TRY(save_outputs(report.result, (fs::path(options.npy_folder) / stem_of(path)).string()));
+    if (!options.npy_folder.empty()) {
+        OCTET_TRY(save_npy(report.result.det_out, files.det_out));
+        OCTET_TRY(save_npy(report.result.drivable, files.drive_area_seg));
+        OCTET_TRY(save_npy(report.result.lane, files.lane_line_seg));
+    }
     return report;
 }
 
@@ -168,6 +205,7 @@ double shortest(float value) {
 
 Result<ExitCode> run(const Options& options) {
     OCTET_ASSIGN(const std::vector<std::string> images, collect(options.inputs));
+    OCTET_TRY(check_files(images, options));
     OCTET_ASSIGN(const auto executable, load_executable(options.model, options.sizes));
     print_float_notice(program, options.model, executable->program());
     OCTET_ASSIGN(Yolop yolop, Yolop::create(executable, options.model, {.threads = options.threads}));
@@ -198,8 +236,7 @@ Result<ExitCode> run(const Options& options) {
                                   {"confidence", shortest(options.detection.confidence)},
                                   {"iou", shortest(options.detection.iou)},
                                   {"images", std::move(results)}};
-    // A file name need not be UTF-8.
-    const std::string text = whole.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    const std::string text = json_text(whole, 1) + "\n";
     if (options.json == "-")
         fmt::print("{}", text);
     else
@@ -207,12 +244,16 @@ Result<ExitCode> run(const Options& options) {
     return code;
 }
 
+int yolop_main(int argc, char** argv) {
+    CLI::App app("Finds vehicles, drivable area and lane lines on pictures, by a YOLOP network", program);
+    Options options;
+    declare(app, options);
+    return run_program(app, argc, argv, [&] { return run(options); });
+}
+
 }  // namespace
 }  // namespace octet::apps
 
 int main(int argc, char** argv) {
-    CLI::App app("Finds vehicles, drivable area and lane lines on pictures, by a YOLOP network", octet::apps::program);
-    octet::apps::Options options;
-    octet::apps::declare(app, options);
-    return octet::apps::run_program(app, argc, argv, [&] { return octet::apps::run(options); });
+    return octet::apps::guarded_main(argc, argv, octet::apps::yolop_main);
 }

@@ -200,23 +200,27 @@ Result<void> check_folder_writable(const std::string& path) {
     return check_folder(path, path);
 }
 
-Result<void> check_outputs(std::span<const std::string> outputs, std::span<const std::string> inputs) {
+Result<void> check_distinct(const std::vector<std::string>& outputs, const std::vector<std::string>& inputs) {
     std::map<std::string, std::string> names;  // by identity
     for (const std::string& input : inputs) names.emplace(identity_of(input), input);
     const auto read = names;
     for (const std::string& output : outputs) {
         OCTET_ASSIGN(const Target target, target_of(output));
-        OCTET_TRY(check_writable(output));
         if (target.is_special) continue;
         const auto [other, fresh] = names.emplace(identity_of(output), output);
         if (fresh) continue;
         if (read.contains(other->first))
-            return fail(ErrorCode::invalid_argument, "{}: would replace {}, which is read; give another name", output,
+            return fail(ErrorCode::conflict, "{}: would replace {}, which is read; give another name", output,
                         other->second == output ? "a file" : other->second);
-        return fail(ErrorCode::invalid_argument, "{}: would be written twice{}; give another name", output,
+        return fail(ErrorCode::conflict, "{}: would be written twice{}; give another name", output,
                     other->second == output ? "" : fmt::format(" (it is {} too)", other->second));
     }
     return {};
+}
+
+Result<void> check_outputs(const std::vector<std::string>& outputs, const std::vector<std::string>& inputs) {
+    for (const std::string& output : outputs) OCTET_TRY(check_writable(output));
+    return check_distinct(outputs, inputs);
 }
 
 std::string stem_of(const std::string& path) {

@@ -27,8 +27,10 @@ Result<void> write_file(const std::string& path, std::string_view text);
 // without making anything. That of a folder is about files in it; it need not be there yet.
 Result<void> check_writable(const std::string& path);
 Result<void> check_folder_writable(const std::string& path);
-// check_writable() of each output; and none may be one of the inputs or another output, by whatever name.
-Result<void> check_outputs(std::span<const std::string> outputs, std::span<const std::string> inputs);
+// An error when an output is one of the inputs or another output, by whatever name.
+Result<void> check_distinct(const std::vector<std::string>& outputs, const std::vector<std::string>& inputs);
+// Both.
+Result<void> check_outputs(const std::vector<std::string>& outputs, const std::vector<std::string>& inputs);
 
 // "dir/scene-1.jpg" → "scene-1".
 std::string stem_of(const std::string& path);

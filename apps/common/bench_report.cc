@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <nlohmann/json.hpp>
+
+#include "apps/common/json_text.h"
 
 namespace octet::apps {
 namespace {
@@ -44,11 +45,6 @@ Total total_of(std::span<const LayerTime> layers) {
 
 std::string share_cell(double ms, double total_ms) {
     return total_ms > 0 ? fmt::format("{:.1f} %", 100 * ms / total_ms) : "-";
-}
-
-// Names of a model may hold any bytes; JSON is UTF-8.
-std::string dump(const Json& json) {
-    return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 Json json_number(std::optional<double> value) {
@@ -247,7 +243,7 @@ std::string to_json(const BenchReport& report, const BenchReport* old) {
                                   {"gmac_per_s", gmac_per_s(layer.macs, layer.ms)}});
     }
     if (old) json["comparison"] = comparison_json(*old, report);
-    return dump(json);
+    return json_text(json, 2) + "\n";
 }
 
 Result<BenchReport> parse_bench_report(const std::string& text, const std::string& name) {

@@ -5,7 +5,6 @@
 #include <system_error>
 
 #include "apps/common/evaluate.h"
-#include "apps/common/image_files.h"
 #include "apps/common/letterbox.h"
 #include "base/file.h"
 
@@ -16,18 +15,18 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t largest_image_file = std::size_t{256} << 20;
 
-Result<ImageFolder> image_files(const std::string& path) {
+}  // namespace
+
+Result<ImageFolder> calibration_files(const std::string& path) {
     std::error_code error;
     if (fs::is_regular_file(path, error)) return ImageFolder{{path}, {}};
     const fs::path subfolder = fs::path(path) / "images";
     return list_images(fs::is_directory(subfolder, error) ? subfolder.string() : path);
 }
 
-}  // namespace
-
 Result<CalibrationImages> find_calibration_images(const std::string& path, std::int64_t limit,
                                                   const std::function<void(std::int64_t, std::int64_t)>& progress) {
-    OCTET_ASSIGN(const ImageFolder folder, image_files(path));
+    OCTET_ASSIGN(const ImageFolder folder, calibration_files(path));
     const std::vector<std::string>& files = folder.images;
     CalibrationImages images;
     images.passed_over = folder.passed_over;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "apps/common/image.h"
+#include "apps/common/image_files.h"
 #include "graph/ir/tensor.h"
 #include "graph/quant/calibration.h"
 #include "graph/quant/prepare.h"
@@ -22,9 +23,11 @@ struct CalibrationImages {
     std::string passed_over;                                   // of ImageFolder
 };
 
-// The image files of a folder, or of its subfolder images/ when it has one; a single image file is a set of one. Each
-// is decoded once, and left out with its reason when that fails. `limit`: at most so many, evenly spread over them; 0:
-// all. `progress(done, total)` counts files. Fails when no readable image is left.
+// The image files of a folder, or of its subfolder images/ when it has one; a single image file is a set of one.
+Result<ImageFolder> calibration_files(const std::string& path);
+
+// Those of calibration_files(). Each is decoded once, and left out with its reason when that fails. `limit`: at most so
+// many, evenly spread over them; 0: all. `progress(done, total)` counts files. Fails when no readable image is left.
 Result<CalibrationImages> find_calibration_images(const std::string& path, std::int64_t limit,
                                                   const std::function<void(std::int64_t, std::int64_t)>& progress);
 

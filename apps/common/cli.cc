@@ -2,9 +2,11 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <filesystem>
+#include <new>
 
 #include "base/cpus.h"
 
@@ -16,7 +18,39 @@ bool flush_output() {
     return std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
 }
 
+// Like print_error(), but needs no memory.
+void print_reason(const char* reason) {
+    std::fprintf(stderr, "%s: %s\n", program_invocation_short_name, reason);
+}
+
+// Of an exception that leaves a function which must not throw: libraries allocate in destructors.
+[[noreturn]] void on_terminate() {
+    try {
+        if (const auto error = std::current_exception()) std::rethrow_exception(error);
+    } catch (const std::bad_alloc&) {
+        print_reason("out of memory");
+        std::_Exit(exit_error);
+    } catch (const std::exception& error) {
+        print_reason(error.what());
+    } catch (...) {
+        print_reason("an unknown exception");
+    }
+    std::abort();
+}
+
 }  // namespace
+
+int guarded_main(int argc, char** argv, int (*body)(int argc, char** argv)) {
+    std::set_terminate(on_terminate);
+    try {
+        return body(argc, argv);
+    } catch (const std::bad_alloc&) {
+        print_reason("out of memory");
+    } catch (const std::exception& error) {
+        print_reason(error.what());
+    }
+    return exit_error;
+}
 
 int run_program(CLI::App& app, int argc, char** argv, const std::function<Result<ExitCode>()>& run) {
     app.set_version_flag("--version", fmt::format("{} {}", app.get_name(), OCTET_VERSION));
@@ -27,21 +61,16 @@ int run_program(CLI::App& app, int argc, char** argv, const std::function<Result
         print_error(app.get_name(), fmt::format("{}\nTry '{} --help'.", error.what(), app.get_name()));
         return exit_usage;
     }
-    try {
-        const auto code = run();
-        if (!code) {
-            print_error(app.get_name(), code.error().message);
-        } else if (!flush_output()) {
-            print_error(app.get_name(), fmt::format("stdout: cannot be written: {}", std::strerror(errno)));
-        } else {
-            return *code;
-        }
-    } catch (const std::bad_alloc&) {
-        print_error(app.get_name(), "out of memory");
-    } catch (const std::exception& error) {
-        print_error(app.get_name(), error.what());
+    const auto code = run();
+    if (!code) {
+        print_error(app.get_name(), code.error().message);
+        return code.error().code == ErrorCode::conflict ? exit_usage : exit_error;
     }
-    return exit_error;
+    if (!flush_output()) {
+        print_error(app.get_name(), fmt::format("stdout: cannot be written: {}", std::strerror(errno)));
+        return exit_error;
+    }
+    return *code;
 }
 
 void print_error(const std::string& program, const std::string& message) {

@@ -13,8 +13,11 @@ namespace octet::apps {
 
 enum ExitCode : int { exit_ok = 0, exit_check_failed = 1, exit_usage = 2, exit_error = 3 };
 
-// Parses the command line into what `app`'s options point to, then calls `run`. An error that `run` returns or throws
-// is printed and exits with 3, a wrong command line with 2.
+// For main(): what `body` returns. What it throws, being out of memory first of all, is printed and exits with 3.
+int guarded_main(int argc, char** argv, int (*body)(int argc, char** argv));
+
+// Parses the command line into what `app`'s options point to, then calls `run`. An error that `run` returns is printed
+// and exits with 3; a wrong command line, one whose files contradict each other for example, with 2.
 int run_program(CLI::App& app, int argc, char** argv, const std::function<Result<ExitCode>()>& run);
 
 // "program: message" on stderr.

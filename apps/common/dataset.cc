@@ -24,10 +24,38 @@ Result<Image> load_label(const std::string& path, const Image& frame) {
     return label;
 }
 
+struct SampleFiles {
+    std::string images, boxes, drivable, lane;  // images: the folder that has the frame
+};
+
+SampleFiles files_of(const Dataset& dataset, const std::string& name) {
+    const auto path_of = [&](const char* kind, const char* extension) {
+        return fmt::format("{}/{}/{}{}", dataset.folder, kind, name, extension);
+    };
+    return {.images = dataset.folder + "/images",
+            .boxes = path_of("boxes", ".txt"),
+            .drivable = path_of("drivable", ".png"),
+            .lane = path_of("lane", ".png")};
+}
+
+std::string list_of(const std::string& folder) {
+    return folder + "/list.txt";
+}
+
 }  // namespace
 
+std::vector<std::string> dataset_files(const Dataset& dataset) {
+    std::vector<std::string> paths{list_of(dataset.folder)};
+    for (const std::string& name : dataset.names) {
+        const SampleFiles files = files_of(dataset, name);
+        paths.insert(paths.end(), {files.boxes, files.drivable, files.lane});
+        if (auto frame = find_image(files.images, name)) paths.push_back(std::move(*frame));
+    }
+    return paths;
+}
+
 Result<Dataset> load_dataset(const std::string& folder) {
-    const std::string path = folder + "/list.txt";
+    const std::string path = list_of(folder);
     OCTET_ASSIGN(const std::string text, read_text(path));
     Dataset dataset{folder, {}};
     std::set<std::string> seen;
@@ -43,17 +71,14 @@ Result<Dataset> load_dataset(const std::string& folder) {
 }
 
 Result<Sample> load_sample(const Dataset& dataset, const std::string& name) {
-    const auto path_of = [&](const char* kind, const char* extension) {
-        return fmt::format("{}/{}/{}{}", dataset.folder, kind, name, extension);
-    };
+    const SampleFiles files = files_of(dataset, name);
     Sample sample;
-    OCTET_ASSIGN(const std::string frame, find_image(dataset.folder + "/images", name));
+    OCTET_ASSIGN(const std::string frame, find_image(files.images, name));
     OCTET_ASSIGN(sample.frame, load_image(frame));
-    const std::string boxes = path_of("boxes", ".txt");
-    OCTET_ASSIGN(const std::string text, read_text(boxes));
-    OCTET_ASSIGN(sample.vehicles, parse_boxes(text, boxes));
-    OCTET_ASSIGN(sample.drivable, load_label(path_of("drivable", ".png"), sample.frame));
-    OCTET_ASSIGN(sample.lane, load_label(path_of("lane", ".png"), sample.frame));
+    OCTET_ASSIGN(const std::string text, read_text(files.boxes));
+    OCTET_ASSIGN(sample.vehicles, parse_boxes(text, files.boxes));
+    OCTET_ASSIGN(sample.drivable, load_label(files.drivable, sample.frame));
+    OCTET_ASSIGN(sample.lane, load_label(files.lane, sample.frame));
     return sample;
 }
 

@@ -24,6 +24,9 @@ struct Dataset {
 // Errors name the file: no list, an empty one, a name that is none or comes twice.
 Result<Dataset> load_dataset(const std::string& folder);
 
+// All that an evaluation reads of it.
+std::vector<std::string> dataset_files(const Dataset& dataset);
+
 struct Sample {
     Image frame;                // RGB
     std::vector<Box> vehicles;  // in frame pixels

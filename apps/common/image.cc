@@ -1,6 +1,5 @@
 #include "apps/common/image.h"
 
-#define STBI_ONLY_PNG
 #define STBI_ONLY_BMP
 #define STBI_NO_STDIO
 #define STBI_WRITE_NO_STDIO
@@ -14,7 +13,7 @@
 
 #include "apps/common/image_files.h"
 #include "apps/common/jpeg.h"
-#include "apps/common/orientation.h"
+#include "apps/common/png.h"
 #include "base/file.h"
 
 namespace octet::apps {
@@ -38,12 +37,6 @@ std::uint32_t little_endian(Bytes bytes, std::size_t offset, int count) {
     return value;
 }
 
-std::uint32_t big_endian(Bytes bytes, std::size_t offset) {
-    std::uint32_t value = 0;
-    for (std::size_t i = 0; i < 4; ++i) value = value << 8 | bytes[offset + i];
-    return value;
-}
-
 // stb_image fills what is missing of a BMP with zeros and calls it a success.
 bool bmp_is_complete(Bytes bytes, const Size& size) {
     constexpr std::size_t header = 30;
@@ -56,29 +49,27 @@ bool bmp_is_complete(Bytes bytes, const Size& size) {
     return offset + row_bytes * static_cast<std::uint64_t>(size.height) <= bytes.size();
 }
 
-// From the header alone; stb_image calls a PNG that would be too large for it no image at all, so PNG is read here.
-std::optional<Size> size_of(Bytes bytes, bool png) {
-    if (png) {
-        constexpr std::size_t width_at = 16, height_at = 20;  // in the IHDR chunk, which is always the first
-        if (bytes.size() < height_at + 4) return std::nullopt;
-        return Size{big_endian(bytes, width_at), big_endian(bytes, height_at)};
-    }
+std::optional<Size> bmp_size(Bytes bytes) {
     int width = 0, height = 0, channels = 0;
     if (!stbi_info_from_memory(bytes.data(), static_cast<int>(bytes.size()), &width, &height, &channels))
         return std::nullopt;
-    return Size{width, std::abs(std::int64_t{height})};  // below 0: a BMP whose first row is the top one
+    return Size{width, std::abs(std::int64_t{height})};  // below 0: the first row is the top one
 }
 
-// The data of a PNG's chunk eXIf, which may stand before the pixels or behind them; empty when there is none.
-Bytes png_exif(Bytes bytes) {
-    constexpr std::size_t signature = 8, chunk_start = 8, checksum = 4;
-    for (std::size_t at = signature; bytes.size() - at >= chunk_start + checksum;) {
-        const std::size_t length = big_endian(bytes, at);
-        if (length > bytes.size() - at - chunk_start - checksum) return {};
-        if (starts_with(bytes.subspan(at + 4), {'e', 'X', 'I', 'f'})) return bytes.subspan(at + chunk_start, length);
-        at += chunk_start + length + checksum;
-    }
-    return {};
+Result<Image> decode_bmp(Bytes bytes, const std::string& name, int channels) {
+    const auto size = bmp_size(bytes);
+    if (!size) return fail(ErrorCode::io, "{}: truncated or damaged image header", name);
+    OCTET_TRY(check_image_size(name, size->width, size->height));
+    if (!bmp_is_complete(bytes, *size)) return fail(ErrorCode::io, "{}: the image is truncated", name);
+
+    int width = 0, height = 0, file_channels = 0;
+    const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
+        stbi_load_from_memory(bytes.data(), static_cast<int>(bytes.size()), &width, &height, &file_channels, channels),
+        stbi_image_free);
+    if (!pixels) return fail(ErrorCode::io, "{}: damaged image ({})", name, stbi_failure_reason());
+    Image image(width, height, channels);
+    std::copy_n(pixels.get(), image.pixels.size(), image.pixels.begin());
+    return image;
 }
 
 void append_bytes(void* context, void* data, int size) {
@@ -106,28 +97,11 @@ Result<Image> decode_image(Bytes bytes, const std::string& name, int channels) {
     if (bytes.empty()) return fail(ErrorCode::io, "{}: the file is empty", name);
     if (bytes.size() > max_image_file) return fail(ErrorCode::out_of_range, "{}: larger than 1 GiB", name);
     if (is_jpeg(bytes)) return decode_jpeg(bytes, name, channels);
-    const bool bmp = starts_with(bytes, {'B', 'M'});
-    const bool png = starts_with(bytes, {0x89, 'P', 'N', 'G'});
-    if (const auto format = other_format(bytes); !bmp && !png && !format.empty())
+    if (is_png(bytes)) return decode_png(bytes, name, channels);
+    if (starts_with(bytes, {'B', 'M'})) return decode_bmp(bytes, name, channels);
+    if (const auto format = other_format(bytes); !format.empty())
         return fail(ErrorCode::unsupported, "{}: {}; {}", name, format, read_formats);
-    if (!bmp && !png) return fail(ErrorCode::io, "{}: not a JPEG, PNG or BMP image", name);
-
-    const auto size = size_of(bytes, png);
-    if (!size) return fail(ErrorCode::io, "{}: truncated or damaged image header", name);
-    OCTET_TRY(check_image_size(name, size->width, size->height));
-    if (bmp && !bmp_is_complete(bytes, *size)) return fail(ErrorCode::io, "{}: the image is truncated", name);
-
-    int width = 0, height = 0, file_channels = 0;
-    const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
-        stbi_load_from_memory(bytes.data(), static_cast<int>(bytes.size()), &width, &height, &file_channels, channels),
-        stbi_image_free);
-    if (!pixels) return fail(ErrorCode::io, "{}: truncated or damaged image ({})", name, stbi_failure_reason());
-    const auto orientation = png ? read_orientation(png_exif(bytes)) : std::nullopt;
-    const Upright upright(orientation.value_or(orientation_as_stored), width, height);
-    Image image(upright.width(), upright.height(), channels);
-    for (int y = 0; y < height; ++y)
-        upright.put_row(image, y, pixels.get() + static_cast<std::size_t>(y) * width * channels);
-    return image;
+    return fail(ErrorCode::io, "{}: not a JPEG, PNG or BMP image", name);
 }
 
 Result<Image> load_image(const std::string& path) {
@@ -138,11 +112,8 @@ Result<Image> load_grey(const std::string& path) {
 }
 
 Result<void> save_png(const Image& image, const std::string& path) {
-    std::vector<std::uint8_t> bytes;
-    if (!stbi_write_png_to_func(append_bytes, &bytes, image.width, image.height, image.channels, image.pixels.data(),
-                                image.width * image.channels))
-        return fail(ErrorCode::io, "{}: a {}x{} picture cannot be encoded as PNG", path, image.width, image.height);
-    return write_file(path, bytes);
+    const auto bytes = encode_png(image);
+    return bytes ? write_file(path, *bytes) : at(path, bytes.error());
 }
 
 Result<std::string> encode_jpeg(const Image& image, int quality) {

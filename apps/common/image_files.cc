@@ -101,14 +101,16 @@ std::string_view other_format(std::span<const std::uint8_t> bytes) {
     return portable ? "a PNM picture" : std::string_view();
 }
 
-Result<ImageFolder> list_images(const std::string& folder, std::string_view left_out) {
+Result<ImageFolder> list_images(const std::string& folder, std::initializer_list<std::string_view> left_out) {
     std::error_code error;
     ImageFolder result;
     std::vector<fs::path> others;
     for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
         const std::string path = entry->path().string();
         if (is_image_name(path)) {
-            if (left_out.empty() || !path.ends_with(left_out)) result.images.push_back(path);
+            const bool wanted = std::none_of(left_out.begin(), left_out.end(),
+                                             [&](std::string_view ending) { return path.ends_with(ending); });
+            if (wanted) result.images.push_back(path);
         } else if (contains(other_extensions, extension_of(path))) {
             others.push_back(path);
         }
@@ -127,7 +129,8 @@ Result<std::string> find_image(const std::string& folder, const std::string& nam
     const std::string start = folder + "/" + name;
     std::error_code error;
     const auto present = [&](std::string_view extension) {
-        return fs::exists(fmt::format("{}{}", start, extension), error);
+        // One that is there but cannot be looked at is found too, so that it is named.
+        return fs::status(fmt::format("{}{}", start, extension), error).type() != fs::file_type::not_found;
     };
     if (const auto* it = std::find_if(image_extensions.begin(), image_extensions.end(), present);
         it != image_extensions.end())

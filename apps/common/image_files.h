@@ -3,6 +3,7 @@
 // Which files are pictures: JPEG, PNG and BMP are read, other formats are named where they are met.
 
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,9 +27,9 @@ struct ImageFolder {
     std::string passed_over;          // one line about the pictures with another's extension; empty when there are none
 };
 
-// The pictures of a folder, not of its subfolders. `left_out` ends the names of those that are not wanted. A folder
-// that cannot be read, or that has no such file, is an error.
-Result<ImageFolder> list_images(const std::string& folder, std::string_view left_out = {});
+// The pictures of a folder, not of its subfolders, but for those whose names end in one of `left_out`. A folder that
+// cannot be read, or that has no such file, is an error.
+Result<ImageFolder> list_images(const std::string& folder, std::initializer_list<std::string_view> left_out = {});
 
 // folder/NAME with the first of the extensions above that exists, .png before .jpg; NAME.jpg when none does. A file of
 // that name in another format is an error.

@@ -20,6 +20,15 @@ using Bytes = std::span<const std::uint8_t>;
 constexpr std::array unsupported_errors = {JERR_ARITH_NOTIMPL,        JERR_BAD_PRECISION,  JERR_CCIR601_NOTIMPL,
                                            JERR_CONVERSION_NOTIMPL,   JERR_NOTIMPL,        JERR_NOT_COMPILED,
                                            JERR_FRACT_SAMPLE_NOTIMPL, JERR_SOF_UNSUPPORTED};
+// libjpeg goes on behind damage and only warns; what it then gives is grey or noise, which would pass for a picture.
+// These warnings alone leave the pixels as they were stored.
+constexpr std::array harmless_warnings = {JWRN_ADOBE_XFORM, JWRN_BOGUS_ICC, JWRN_EXTRANEOUS_DATA, JWRN_JFIF_MAJOR,
+                                          JWRN_TOO_MUCH_DATA};
+
+template <std::size_t count>
+bool contains(const std::array<J_MESSAGE_CODE, count>& codes, int code) {
+    return std::find(codes.begin(), codes.end(), code) != codes.end();
+}
 
 // In place, `count` pixels of 4 bytes to 3 or 1. The values are stored inverted, 255 for no ink: Photoshop began it and
 // marks such files (APP14 "Adobe"), all others do as it does, and OpenCV and Pillow take unmarked files the same way.
@@ -49,12 +58,16 @@ class JpegReader {
         errors_.error_exit = [](j_common_ptr info) {
             auto* self = static_cast<JpegReader*>(info->client_data);
             info->err->format_message(info, self->message_.data());
-            self->unsupported_ = std::find(unsupported_errors.begin(), unsupported_errors.end(), info->err->msg_code) !=
-                                 unsupported_errors.end();
-            std::longjmp(self->target_, 1);
+            self->jump();
         };
-        errors_.output_message = [](j_common_ptr) {};  // warnings; truncation is found by jpeg_is_complete()
+        errors_.emit_message = [](j_common_ptr info, int level) {
+            const bool is_warning = level < 0;
+            if (is_warning && !contains(harmless_warnings, info->err->msg_code)) info->err->error_exit(info);
+        };
         info_.client_data = this;
+        progress_.progress_monitor = [](j_common_ptr info) {
+            static_cast<JpegReader*>(info->client_data)->check_scans();
+        };
     }
     JpegReader(const JpegReader&) = delete;
     JpegReader& operator=(const JpegReader&) = delete;
@@ -64,6 +77,7 @@ class JpegReader {
         if (setjmp(target_) != 0) return false;
         jpeg_create_decompress(&info_);
         info_.client_data = this;
+        info_.progress = &progress_;
         jpeg_mem_src(&info_, bytes_.data(), bytes_.size());
         jpeg_save_markers(&info_, exif_marker, 0xFFFF);
         return jpeg_read_header(&info_, TRUE) == JPEG_HEADER_OK;
@@ -103,50 +117,42 @@ class JpegReader {
     std::int64_t height() const { return info_.image_height; }
     int components() const { return info_.num_components; }
 
-    // Why read_header() or read_rows() failed; `damage` is the reason unless the file is of a kind that is not read.
+    // Why read_header() or read_rows() failed; `damage` is the reason unless there is a more precise one.
     tl::unexpected<Error> failure(const std::string& name, const char* damage) const {
-        if (unsupported_)
+        if (too_many_scans_)
+            return fail(ErrorCode::out_of_range, "{}: a progressive JPEG of {}x{} pixels in more than {} scans", name,
+                        width(), height(), max_scans());
+        if (contains(unsupported_errors, errors_.msg_code))
             return fail(ErrorCode::unsupported, "{}: a JPEG of a kind that is not read ({})", name, message_.data());
+        if (errors_.msg_code == JWRN_JPEG_EOF) return fail(ErrorCode::io, "{}: the image is truncated", name);
         return fail(ErrorCode::io, "{}: {} ({})", name, damage, message_.data());
     }
 
   private:
     static constexpr int exif_marker = JPEG_APP0 + 1;
 
+    [[noreturn]] void jump() { std::longjmp(target_, 1); }
+
+    // Encoders make about ten. Each scan costs a pass over the picture, but may take a few bytes only.
+    std::int64_t max_scans() const {
+        constexpr std::int64_t most = 500, most_pixels = 20 * max_image_pixels;
+        return std::min(most, most_pixels / std::max<std::int64_t>(1, width() * height()));
+    }
+    void check_scans() {
+        if (info_.input_scan_number <= max_scans()) return;
+        too_many_scans_ = true;
+        jump();
+    }
+
     Bytes bytes_;
     jpeg_decompress_struct info_{};
     jpeg_error_mgr errors_{};
     std::jmp_buf target_{};
     std::array<char, JMSG_LENGTH_MAX> message_{};
-    bool unsupported_ = false;
+    jpeg_progress_mgr progress_{};
+    bool too_many_scans_ = false;
     std::vector<std::uint8_t> row_;
 };
-
-// libjpeg fills what is missing with grey and only warns, so the end is looked for here: the segments are walked to the
-// EOI marker. (In entropy-coded data FF is followed by 00 or by a restart marker only.)
-bool jpeg_is_complete(Bytes bytes) {
-    constexpr std::uint8_t restart_first = 0xD0, restart_last = 0xD7, end_of_image = 0xD9, start_of_scan = 0xDA;
-    const auto is_restart = [](std::uint8_t marker) { return marker >= restart_first && marker <= restart_last; };
-    std::size_t at = 2;
-    while (at + 2 <= bytes.size()) {
-        const std::uint8_t marker = bytes[at + 1];
-        if (bytes[at] != 0xFF || marker == 0xFF) {
-            ++at;  // padding between segments
-        } else if (marker == end_of_image) {
-            return true;
-        } else if (marker <= 0x01 || is_restart(marker)) {
-            at += 2;
-        } else if (at + 4 > bytes.size()) {
-            return false;
-        } else {
-            at += 2 + (std::size_t{bytes[at + 2]} << 8 | bytes[at + 3]);
-            if (marker != start_of_scan) continue;
-            while (at + 1 < bytes.size() && (bytes[at] != 0xFF || bytes[at + 1] == 0x00 || is_restart(bytes[at + 1])))
-                ++at;
-        }
-    }
-    return false;
-}
 
 }  // namespace
 
@@ -160,7 +166,6 @@ Result<Image> decode_jpeg(Bytes bytes, const std::string& name, int channels) {
     OCTET_TRY(check_image_size(name, reader.width(), reader.height()));
     if (const int count = reader.components(); count != 1 && count != 3 && count != 4)
         return fail(ErrorCode::unsupported, "{}: a JPEG of {} colour components; 1, 3 and 4 are read", name, count);
-    if (!jpeg_is_complete(bytes)) return fail(ErrorCode::io, "{}: the image is truncated", name);
     const Upright upright(reader.orientation(), static_cast<int>(reader.width()), static_cast<int>(reader.height()));
     Image image(upright.width(), upright.height(), channels);
     if (!reader.read_rows(upright, image)) return reader.failure(name, "damaged image");

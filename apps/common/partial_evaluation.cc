@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
 #include "apps/common/evaluate.h"
+#include "apps/common/json_text.h"
 
 // {"octet_partial_evaluation": 2, "model": …, "model_digest": …, "input": "1x3x640x640", "set_digest": …, "set_images":
 // 150, "images":
@@ -29,23 +29,47 @@ json to_json(const Confusion& counts) {
     return {counts.true_positive, counts.false_positive, counts.false_negative, counts.true_negative};
 }
 
-// Throws json::exception on anything unexpected.
-Confusion confusion_from(const json& counts) {
-    return {.true_positive = counts.at(0).get<std::int64_t>(),
-            .false_positive = counts.at(1).get<std::int64_t>(),
-            .false_negative = counts.at(2).get<std::int64_t>(),
-            .true_negative = counts.at(3).get<std::int64_t>()};
+// The most boxes of a picture, and pictures of a set, that are believed: sums of counts stay far from overflowing.
+constexpr std::int64_t max_count = 100'000'000;
+
+// The functions below throw json::exception where the JSON has another form.
+
+Result<Confusion> confusion_from(const json& counts) {
+    Confusion result;
+    std::int64_t pixels = 0;
+    std::size_t i = 0;
+    for (std::int64_t* count :
+         {&result.true_positive, &result.false_positive, &result.false_negative, &result.true_negative}) {
+        OCTET_ASSIGN(*count, count_from(counts.at(i++), max_image_pixels));
+        pixels += *count;
+    }
+    if (pixels > max_image_pixels)
+        return fail(ErrorCode::invalid_argument, "{} pixels are more than the limit of {} million", pixels,
+                    max_image_pixels / 1'000'000);
+    return result;
 }
 
-ImageRecord record_from(const json& image) {
+Result<ScoredMatch> match_from(const json& detection) {
+    const auto score = detection.at(0).get<double>();
+    if (!(score >= 0 && score <= 1)) return fail(ErrorCode::invalid_argument, "{} is no score", score);
+    return ScoredMatch{static_cast<float>(score), detection.at(1).get<bool>()};
+}
+
+Result<ImageRecord> record_from(const json& image) {
     ImageRecord record;
-    record.index = image.at("index").get<std::int64_t>();
     record.name = image.at("name").get<std::string>();
-    record.truth_boxes = image.at("truth_boxes").get<std::int64_t>();
-    for (const json& detection : image.at("detections"))
-        record.matches.push_back({detection.at(0).get<float>(), detection.at(1).get<bool>()});
-    record.drivable = confusion_from(image.at("drivable_px"));
-    record.lane = confusion_from(image.at("lane_px"));
+    OCTET_ASSIGN(record.index, count_from(image.at("index"), max_count));
+    OCTET_ASSIGN(record.truth_boxes, count_from(image.at("truth_boxes"), max_count));
+    std::int64_t correct = 0;
+    for (const json& detection : image.at("detections")) {
+        OCTET_ASSIGN(const ScoredMatch one, match_from(detection));
+        correct += one.correct;
+        record.matches.push_back(one);
+    }
+    if (correct > record.truth_boxes)
+        return fail(ErrorCode::invalid_argument, "{} of {} boxes are found", correct, record.truth_boxes);
+    OCTET_ASSIGN(record.drivable, confusion_from(image.at("drivable_px")));
+    OCTET_ASSIGN(record.lane, confusion_from(image.at("lane_px")));
     return record;
 }
 
@@ -81,21 +105,27 @@ std::string to_json(const PartialEvaluation& partial) {
                         {"set_digest", partial.set_digest},
                         {"set_images", partial.set_images},
                         {"images", std::move(images)}};
-    return whole.dump() + "\n";
+    return json_text(whole) + "\n";
 }
 
 Result<PartialEvaluation> parse_partial(const std::string& text, const std::string& name) {
     try {
         const json whole = json::parse(text);
-        if (whole.at("octet_partial_evaluation").get<int>() != format_version)
+        if (whole.at("octet_partial_evaluation") != format_version)
             return fail(ErrorCode::unsupported, "{}: a partial evaluation of another version", name);
         PartialEvaluation partial;
         partial.model = whole.at("model").get<std::string>();
         partial.model_digest = whole.at("model_digest").get<std::string>();
         partial.input = whole.at("input").get<std::string>();
         partial.set_digest = whole.at("set_digest").get<std::string>();
-        partial.set_images = whole.at("set_images").get<std::int64_t>();
-        for (const json& image : whole.at("images")) partial.records.push_back(record_from(image));
+        auto set_images = count_from(whole.at("set_images"), max_count);
+        if (!set_images) return at(name + ": set_images", set_images.error());
+        partial.set_images = *set_images;
+        for (const json& image : whole.at("images")) {
+            auto record = record_from(image);
+            if (!record) return at(fmt::format("{}: images[{}]", name, partial.records.size()), record.error());
+            partial.records.push_back(std::move(*record));
+        }
         return partial;
     } catch (const json::exception& error) {
         return fail(ErrorCode::io, "{}: not a partial evaluation (--shard writes them): {}", name, error.what());

@@ -66,6 +66,23 @@ Result<quant::Calibration> calibration_for(const QuantizeJob& job, const quant::
     return calibration;
 }
 
+// Before the work: the results can be written, and onto nothing that is read.
+Result<void> check_files(const QuantizeJob& job) {
+    OCTET_ASSIGN(const ImageFolder pictures, calibration_files(job.images));
+    std::vector<std::string> inputs = onnx::model_files(job.model);
+    inputs.insert(inputs.end(), pictures.images.begin(), pictures.images.end());
+    std::vector<std::string> outputs{job.output};
+    if (!job.report.empty()) outputs.push_back(job.report);
+    for (const std::string& output : outputs) OCTET_TRY(check_writable(output));
+    if (!job.cache.empty()) {
+        std::error_code error;
+        // One that is there is read.
+        if (!std::filesystem::exists(job.cache, error)) OCTET_TRY(check_writable(job.cache));
+        outputs.push_back(job.cache);
+    }
+    return check_distinct(outputs, inputs);
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> describe_model(const quant::QuantModel& model,
@@ -117,6 +134,7 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
 
     QuantizeOutcome outcome;
     OCTET_ASSIGN(const auto bytes, read_file(job.model, largest_model));
+    OCTET_TRY(check_files(job));
     outcome.float_bytes = bytes.size();
     const std::string folder = std::filesystem::path(job.model).parent_path().string();
     OCTET_ASSIGN(Graph graph,

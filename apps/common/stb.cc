@@ -1,7 +1,6 @@
 // The one place that compiles the stb libraries; only the formats that image.cc reads and writes.
 
 #define STB_IMAGE_IMPLEMENTATION
-#define STBI_ONLY_PNG
 #define STBI_ONLY_BMP
 #define STBI_NO_STDIO
 #define STB_IMAGE_WRITE_IMPLEMENTATION

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <unordered_map>
 
 #include "frontends/onnx/graph_builder.h"
@@ -278,6 +279,12 @@ class Importer {
     std::vector<const onnx_schema::NodeProto*> protos_;
 };
 
+// Where a relative location in the model at `path` begins.
+std::string folder_of(const std::string& path) {
+    const std::string folder = std::filesystem::path(path).parent_path().string();
+    return folder.empty() ? "." : folder;
+}
+
 Result<Graph> import_model(onnx_schema::ModelProto& model, const std::string& name, const std::string& folder,
                            const ImportOptions& options) {
     auto graph = Importer(model, folder, options).run();
@@ -290,8 +297,7 @@ Result<Graph> import_model(onnx_schema::ModelProto& model, const std::string& na
 Result<Graph> load(const std::string& path, const ImportOptions& options) {
     onnx_schema::ModelProto model;
     OCTET_TRY(parse_file(path, model, model_kind));
-    const std::string folder = std::filesystem::path(path).parent_path().string();
-    return import_model(model, path, folder.empty() ? "." : folder, options);
+    return import_model(model, path, folder_of(path), options);
 }
 
 Result<Graph> parse(std::span<const std::byte> bytes, const std::string& name, const std::string& folder,
@@ -300,6 +306,22 @@ Result<Graph> parse(std::span<const std::byte> bytes, const std::string& name, c
     auto parsed = parse_bytes(bytes, model, model_kind);
     if (!parsed) return at(name, std::move(parsed).error());
     return import_model(model, name, folder, options);
+}
+
+std::vector<std::string> model_files(const std::string& path) {
+    std::vector<std::string> files{path};
+    std::set<std::string> locations;
+    const auto add = [&](const onnx_schema::TensorProto& tensor) {
+        for (const auto& entry : tensor.external_data())
+            if (entry.key() == "location" && locations.insert(entry.value()).second)
+                files.push_back((std::filesystem::path(folder_of(path)) / entry.value()).string());
+    };
+    onnx_schema::ModelProto model;
+    if (!parse_file(path, model, model_kind)) return files;
+    for (const auto& tensor : model.graph().initializer()) add(tensor);
+    for (const auto& node : model.graph().node())
+        for (const auto& attribute : node.attribute()) add(attribute.t());
+    return files;
 }
 
 }  // namespace octet::onnx

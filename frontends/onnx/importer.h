@@ -6,6 +6,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "graph/ir/graph.h"
 
@@ -27,5 +28,8 @@ Result<Graph> load(const std::string& path, const ImportOptions& options = {});
 // The same from memory; `name` stands in errors, and external data is looked for in `folder` (empty: refused).
 Result<Graph> parse(std::span<const std::byte> bytes, const std::string& name, const std::string& folder,
                     const ImportOptions& options = {});
+
+// The files that load() reads: `path`, and the external data that it names. Of what is no model, `path` alone.
+std::vector<std::string> model_files(const std::string& path);
 
 }  // namespace octet::onnx

@@ -48,7 +48,7 @@ TEST(ImageFiles, FoldersAreListed) {
     touch("a.PNG");
     touch("a.out.png");
     touch("c.txt");
-    const auto listed = list_images(folder.path(), ".out.png");
+    const auto listed = list_images(folder.path(), {".out.png"});
     ASSERT_TRUE(listed) << listed.error().message;
     EXPECT_THAT(listed->images, ElementsAre(folder / "a.PNG", folder / "b.jpg"));
     EXPECT_EQ(listed->passed_over, "");

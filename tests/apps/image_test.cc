@@ -129,9 +129,7 @@ TEST(Image, TruncatedJpeg) {
 TEST(Image, TruncatedPng) {
     Image image(17, 9, 3);
     for (std::size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<std::uint8_t>(i * i);
-    Bytes whole = png_of(image);
-    whole.resize(whole.size() - 4);  // the checksum of the empty last chunk is not missed
-    expect_every_prefix_fails(whole, 1);
+    expect_every_prefix_fails(png_of(image), 1);
 }
 TEST(Image, TruncatedBmp) {
     expect_every_prefix_fails(bmp_2x1(), 1);
