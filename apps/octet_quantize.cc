@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "apps/common/cli.h"
+#include "apps/common/float_layers.h"
 #include "apps/common/model_options.h"
 #include "apps/common/progress.h"
 #include "apps/common/quantize_job.h"
@@ -122,23 +124,54 @@ void print_skipped(const CalibrationImages& images) {
     }
 }
 
-void print_summary(const QuantizeJob& job, const QuantizeOutcome& outcome) {
+void print_layers(std::vector<quant::LayerFidelity> layers) {
     constexpr std::size_t worst_count = 8;
-    auto layers = outcome.refinement.layers;
+    if (layers.empty()) return;
     std::stable_sort(layers.begin(), layers.end(),
                      [](const auto& a, const auto& b) { return a.accumulated.sqnr_db() < b.accumulated.sqnr_db(); });
     layers.resize(std::min(layers.size(), worst_count));
-    if (!layers.empty()) {
-        Table table{{"least faithful layers", "SQNR dB", "alone dB", "cosine"}, {}};
-        const auto add = [&](const std::string& name, const quant::LayerFidelity& layer, bool alone) {
-            table.rows.push_back({name, fmt::format("{:.1f}", layer.accumulated.sqnr_db()),
-                                  alone ? fmt::format("{:.1f}", layer.alone.sqnr_db()) : "",
-                                  fmt::format("{:.5f}", layer.accumulated.cosine())});
-        };
-        for (const auto& layer : layers) add(fmt::format("{} ({})", layer.node, layer.op), layer, true);
-        for (const auto& output : outcome.refinement.outputs) add("output " + output.node, output, false);
-        fmt::print("{}\n", table.text());
+    Table table{{"least faithful layers, simulated", "SQNR dB", "alone dB", "cosine"}, {}};
+    for (const auto& layer : layers) {
+        table.rows.push_back(
+            {fmt::format("{} ({})", layer.node, layer.op), fmt::format("{:.1f}", layer.accumulated.sqnr_db()),
+             fmt::format("{:.1f}", layer.alone.sqnr_db()), fmt::format("{:.5f}", layer.accumulated.cosine())});
     }
+    fmt::print("{}\n", table.text());
+}
+
+void print_outputs(const QuantizeOutcome& outcome) {
+    if (outcome.outputs.empty()) return;
+    Table table{{fmt::format("outputs of the INT8 file, {} images", outcome.measured_images), "SQNR dB",
+                 "worst channel dB", "cosine"},
+                {}};
+    for (const OutputFidelity& output : outcome.outputs) {
+        const auto worst = output.worst_channel();
+        table.rows.push_back({output.name, fmt::format("{:.1f}", output.whole.sqnr_db()),
+                              worst ? fmt::format("{:.1f} (#{})", output.channels[*worst].sqnr_db(), *worst) : "",
+                              fmt::format("{:.5f}", output.whole.cosine())});
+    }
+    fmt::print("{}\n", table.text());
+}
+
+void warn_of_lost_channels(const QuantizeJob& job, const QuantizeOutcome& outcome) {
+    constexpr std::size_t most_named = 8;
+    for (const OutputFidelity& output : outcome.outputs) {
+        const auto lost = output.lost_channels();
+        if (lost.empty()) continue;
+        const auto named = std::span(lost).first(std::min(lost.size(), most_named));
+        fmt::print(stderr, "warning: output '{}': {} of its {} channels are lost, with an SQNR below {} dB: {}{}; {}\n",
+                   output.name, lost.size(), output.channels.size(), lost_below_db, fmt::join(named, ", "),
+                   named.size() < lost.size() ? " …" : "",
+                   job.options.recipe == quant::Recipe::best ? "--keep-float of the nodes before it keeps them"
+                                                             : "--recipe best quantizes outputs more finely");
+    }
+}
+
+void print_summary(const QuantizeJob& job, const QuantizeOutcome& outcome) {
+    print_layers(outcome.refinement.layers);
+    print_outputs(outcome);
+    const auto float_layers = outcome.executable->program().float_layers();
+    if (!float_layers.empty()) fmt::print("{}\n", float_layer_table(float_layers).text());
     if (!outcome.int16_layers.empty()) fmt::print("16-bit activations: {}\n", fmt::join(outcome.int16_layers, ", "));
     fmt::print("{}: {:.2f} MB, {:.1f} % of {:.2f} MB; {} on {} images{}\n", job.output,
                static_cast<double>(outcome.integer_bytes) / 1e6,
@@ -158,6 +191,7 @@ Result<ExitCode> run(Arguments& arguments) {
     if (!outcome) return tl::unexpected<Error>(outcome.error());
     print_skipped(outcome->images);
     print_summary(arguments.job, *outcome);
+    warn_of_lost_channels(arguments.job, *outcome);
     return exit_ok;
 }
 

@@ -1,5 +1,6 @@
 #include "apps/common/quantize_job.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <span>
 
@@ -7,8 +8,10 @@
 #include "apps/common/detections.h"
 #include "apps/common/evaluate.h"
 #include "apps/common/report_data.h"
+#include "apps/common/yolop.h"
 #include "base/file.h"
 #include "base/thread_pool.h"
+#include "engine/compile.h"
 #include "frontends/onnx/exporter.h"
 #include "frontends/onnx/importer.h"
 #include "graph/ir/verify.h"
@@ -142,6 +145,8 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
     outcome.float_digest = digest(bytes);
     outcome.float_parts = count_parameters(graph);
     const auto in_model = [&](Error error) { return at(job.model, std::move(error)); };
+    auto reference = quant::reference_network(graph, job.options);
+    if (!reference) return in_model(reference.error());
     auto prepared = quant::prepare_model(std::move(graph), job.options);
     if (!prepared) return in_model(prepared.error());
     outcome.model = std::move(*prepared);
@@ -175,6 +180,17 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
     OCTET_TRY(verify(quantized));
     OCTET_TRY(infer_shapes(quantized));
     OCTET_TRY(onnx::save(quantized, job.output));
+    OCTET_ASSIGN(outcome.executable, load_executable(job.output));
+    outcome.measured_images = std::min<std::int64_t>(job.options.refine_images, dataset.size);
+    if (outcome.measured_images > 0) {
+        const engine::SessionOptions threads{.threads = job.threads};
+        const auto floats = engine::compile(std::move(*reference));
+        if (!floats) return in_model(floats.error());
+        OCTET_ASSIGN(engine::Session from, engine::Session::create(*floats, threads));
+        OCTET_ASSIGN(engine::Session to, engine::Session::create(outcome.executable, threads));
+        const auto stage = [&](std::int64_t done, std::int64_t total) { progress("outputs", done, total); };
+        OCTET_ASSIGN(outcome.outputs, measure_outputs(from, to, dataset, outcome.measured_images, stage));
+    }
     std::error_code error;
     outcome.integer_bytes = std::filesystem::file_size(job.output, error);
     outcome.integer_parts = count_parameters(quantized);

@@ -3,6 +3,7 @@
 // What octet-quantize does, from files to files.
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,7 +11,9 @@
 #include <vector>
 
 #include "apps/common/calibration_images.h"
+#include "apps/common/output_fidelity.h"
 #include "apps/common/parameter_bytes.h"
+#include "engine/backend.h"
 #include "frontends/onnx/importer.h"
 #include "graph/quant/quantize_graph.h"
 
@@ -32,6 +35,9 @@ struct QuantizeOutcome {
     quant::QuantModel model;
     quant::Calibration calibration;
     quant::Refinement refinement;
+    std::vector<OutputFidelity> outputs;                   // of the written file
+    std::int64_t measured_images = 0;                      // on which refinement and outputs were measured
+    std::shared_ptr<const engine::Executable> executable;  // of the written file
     CalibrationImages images;
     bool cache_was_used = false;
     std::vector<std::string> int16_layers;  // asked for, or found too sensitive for 8 bits
@@ -41,7 +47,7 @@ struct QuantizeOutcome {
     ParameterBytes float_parts, integer_parts;
 };
 
-// Where the job stands: "images", "calibration", "refinement" …; from one thread at a time.
+// Where the job stands: "images", "calibration", "refinement", "outputs" …; from one thread at a time.
 using JobProgress = std::function<void(std::string_view stage, std::int64_t done, std::int64_t total)>;
 
 // Every file appears only when it is complete. The report comes last: when it fails, the model is there.

@@ -85,9 +85,9 @@ void write_header(std::string& page, const Report& report) {
     if (!report.outputs.empty()) {
         const auto worst =
             std::min_element(report.outputs.begin(), report.outputs.end(),
-                             [](const auto& a, const auto& b) { return a.second.sqnr_db() < b.second.sqnr_db(); });
-        tile(page, "Least faithful output", decibels(worst->second.sqnr_db()),
-             fmt::format("{}, cosine {:.5f}", worst->first, worst->second.cosine()));
+                             [](const auto& a, const auto& b) { return a.whole.sqnr_db() < b.whole.sqnr_db(); });
+        tile(page, "Least faithful output", decibels(worst->whole.sqnr_db()),
+             fmt::format("{}, cosine {:.5f}", worst->name, worst->whole.cosine()));
     }
     page += "</div>\n<dl>\n";
     for (const auto& [name, value] : report.facts)
@@ -146,11 +146,18 @@ void write_sizes(std::string& page, const Report& report) {
 void write_outputs(std::string& page, const Report& report) {
     if (report.outputs.empty()) return;
     page +=
-        "<h3>The network's outputs</h3>\n<div class=\"scroll\"><table>\n<thead><tr><th class=\"text\">Output</th>"
-        "<th>SQNR [dB]</th><th>cosine</th></tr></thead>\n<tbody>\n";
-    for (const auto& [name, fidelity] : report.outputs)
-        page += fmt::format("<tr><td class=\"name\">{}</td><td>{:.1f}</td><td>{:.6f}</td></tr>\n", escape_markup(name),
-                            fidelity.sqnr_db(), fidelity.cosine());
+        "<h3>The network's outputs</h3>\n<p class=\"lead\">Of the INT8 file, run as octet-run does, beside those of "
+        "the float32 network; layers are simulated. Red: a channel whose noise is more than half of its signal.</p>\n"
+        "<div class=\"scroll\"><table>\n<thead><tr><th class=\"text\">Output</th><th>SQNR [dB]</th>"
+        "<th>worst channel [dB]</th><th>its index</th><th>cosine</th></tr></thead>\n<tbody>\n";
+    for (const OutputFidelity& output : report.outputs) {
+        const auto worst = output.worst_channel();
+        page += fmt::format(
+            "<tr><td class=\"name\">{}</td><td>{:.1f}</td><td{}>{}</td><td>{}</td><td>{:.6f}</td></tr>\n",
+            escape_markup(output.name), output.whole.sqnr_db(), output.lost_channels().empty() ? "" : " class=\"bad\"",
+            worst ? fmt::format("{:.1f}", output.channels[*worst].sqnr_db()) : "",
+            worst ? fmt::format("{}", *worst) : "", output.whole.cosine());
+    }
     page += "</tbody></table></div>\n";
 }
 

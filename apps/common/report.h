@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "apps/common/output_fidelity.h"
 #include "apps/common/parameter_bytes.h"
 #include "engine/program.h"
 #include "graph/quant/quantize_graph.h"
@@ -108,7 +109,7 @@ struct Report {
     ReportModel float_model, integer_model;
     ReportExecution execution;
     std::vector<ReportLayer> layers;  // in the order of execution; empty: not measured
-    std::vector<std::pair<std::string, quant::Fidelity>> outputs;
+    std::vector<OutputFidelity> outputs;
     std::vector<ReportActivation> activations;  // least faithful first
     std::optional<ReportConcat> concat;
     std::vector<ReportOverlay> overlays;

@@ -184,9 +184,8 @@ void add_facts(Report& report, const QuantizeJob& job, const QuantizeOutcome& ou
     add("calibration images",
         fmt::format("{} from {} (FNV-1a {})", outcome.images.paths.size(), job.images, outcome.images.digest));
     add("statistics", outcome.cache_was_used ? "from the cache " + job.cache : "counted in this run");
-    const std::int64_t measured =
-        std::min<std::int64_t>(options.refine_images, static_cast<std::int64_t>(outcome.images.paths.size()));
-    add("bias correction and measurements", measured == 0 ? "none" : fmt::format("on {} images", measured));
+    add("bias correction and measurements",
+        outcome.measured_images == 0 ? "none" : fmt::format("on {} images", outcome.measured_images));
     if (options.normalization)
         add("input normalization", fmt::format("mean {}, deviation {}", fmt::join(options.normalization->mean, " "),
                                                fmt::join(options.normalization->std, " ")));
@@ -222,9 +221,9 @@ Result<Report> collect_report(const QuantizeJob& job, const QuantizeOutcome& out
     add_facts(report, job, outcome);
     report.skipped = outcome.images.skipped;
     report.layers = describe_layers(outcome.model, outcome.refinement);
-    for (const auto& output : outcome.refinement.outputs) report.outputs.emplace_back(output.node, output.accumulated);
+    report.outputs = outcome.outputs;
     report.activations = describe_activations(outcome.model, outcome.calibration, job.options);
-    OCTET_TRY(add_execution(report, job, outcome.images));
+    add_execution(report, job, outcome);
     return report;
 }
 

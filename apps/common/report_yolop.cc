@@ -162,16 +162,15 @@ ReportConcat describe_concat(const std::vector<Tensor>& det_outs) {
     return concat;
 }
 
-Result<void> add_execution(Report& report, const QuantizeJob& job, const CalibrationImages& images) {
-    OCTET_ASSIGN(const auto executable, load_executable(job.output));
-    report.execution.operators = static_cast<int>(executable->program().ops.size());
-    report.execution.float_seams = executable->program().float_seams();
-    report.execution.float_layers = executable->program().float_layers();
-    if (auto ran = run_networks(report, job, images, executable); !ran) {
+void add_execution(Report& report, const QuantizeJob& job, const QuantizeOutcome& outcome) {
+    const engine::Program& program = outcome.executable->program();
+    report.execution.operators = static_cast<int>(program.ops.size());
+    report.execution.float_seams = program.float_seams();
+    report.execution.float_layers = program.float_layers();
+    if (auto ran = run_networks(report, job, outcome.images, outcome.executable); !ran) {
         report.overlays.clear();
         report.not_yolop = "Left out, since it needs a YOLOP network with its normalization: " + ran.error().message;
     }
-    return {};
 }
 
 }  // namespace octet::apps

@@ -11,7 +11,7 @@ namespace octet::apps {
 ReportConcat describe_concat(const std::vector<Tensor>& det_outs);
 
 // How job.output is executed, and what both networks make of a few calibration images. Where they are no YOLOP, the
-// report says so; a network that the engine cannot run is an error.
-Result<void> add_execution(Report& report, const QuantizeJob& job, const CalibrationImages& images);
+// report says so.
+void add_execution(Report& report, const QuantizeJob& job, const QuantizeOutcome& outcome);
 
 }  // namespace octet::apps

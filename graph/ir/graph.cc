@@ -8,6 +8,7 @@ namespace octet {
 
 ValueId Graph::add_value(std::string value_name, DType type, std::optional<Shape> shape) {
     Value value;
+    names_.insert(value_name);
     value.name = std::move(value_name);
     value.dtype = type;
     value.shape = std::move(shape);
@@ -41,18 +42,18 @@ NodeId Graph::add_node_onto(std::string op, std::string node_name, std::vector<V
     for (ValueId output : node_outputs) {
         if (output != no_value) value(output).producer = id;
     }
+    names_.insert(node_name);
     nodes_.push_back({std::move(op), std::move(node_name), std::move(node_inputs), std::move(node_outputs),
                       std::move(attributes), false});
     return id;
 }
 
-std::string Graph::unique_name(std::string_view base) const {
-    const auto taken = [this](std::string_view candidate) {
-        return std::any_of(values_.begin(), values_.end(), [&](const Value& v) { return v.name == candidate; }) ||
-               std::any_of(nodes_.begin(), nodes_.end(), [&](const Node& n) { return n.name == candidate; });
-    };
+std::string Graph::unique_name(std::string_view base) {
     std::string candidate(base);
-    for (int i = 1; taken(candidate); ++i) candidate = fmt::format("{}_{}", base, i);
+    if (names_.count(candidate) == 0) return candidate;
+    int& number = last_number_[candidate];
+    while (names_.count(candidate) != 0) candidate = fmt::format("{}_{}", base, ++number);
+    --number;  // the name is not taken before it is used
     return candidate;
 }
 
@@ -193,6 +194,10 @@ void Graph::compact() {
     renumber(outputs);
     values_ = std::move(values);
     nodes_ = std::move(nodes);
+    names_.clear();
+    last_number_.clear();
+    for (const Value& v : values_) names_.insert(v.name);
+    for (const Node& n : nodes_) names_.insert(n.name);
 }
 
 }  // namespace octet

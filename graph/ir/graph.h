@@ -13,6 +13,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/result.h"
@@ -62,8 +64,9 @@ class Graph {
     // The same onto values that exist already and have no producer.
     NodeId add_node_onto(std::string op, std::string node_name, std::vector<ValueId> node_inputs,
                          std::vector<ValueId> node_outputs, Attributes attributes = {});
-    // `base`, or `base` with a number behind it that no other value or node has.
-    std::string unique_name(std::string_view base) const;
+    // `base`, or `base` with a number behind it, such that no other value or node has the name, nor one that was
+    // removed since compact(). Names given by assignment to Value::name or Node::name are not seen.
+    std::string unique_name(std::string_view base);
 
     // ---- reading
     std::size_t value_count() const { return values_.size(); }  // holes included
@@ -99,6 +102,8 @@ class Graph {
   private:
     std::vector<Value> values_;
     std::vector<Node> nodes_;
+    std::unordered_set<std::string> names_;             // of all values and nodes, removed ones included
+    std::unordered_map<std::string, int> last_number_;  // by the base of unique_name()
 };
 
 }  // namespace octet

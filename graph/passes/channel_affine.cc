@@ -1,6 +1,8 @@
 #include "graph/passes/channel_affine.h"
 
 #include <cmath>
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace octet::passes {
@@ -34,6 +36,15 @@ Tensor scaled_weights(const Tensor& weights, const Node& node, std::span<const d
         }
     }
     return result;
+}
+
+// x_folded, x_folded_1 … for x and for those themselves: the names of a long chain of folds stay short.
+std::string folded_name(Graph& graph, std::string name) {
+    constexpr std::string_view suffix = "_folded";
+    const std::size_t at = name.rfind(suffix);
+    if (at != std::string::npos && name.find_first_not_of("_0123456789", at + suffix.size()) == std::string::npos)
+        name.resize(at);
+    return graph.unique_name(name.append(suffix));
 }
 
 }  // namespace
@@ -95,9 +106,9 @@ void fold_into_conv(Graph& graph, NodeId conv, const ChannelAffine& affine) {
         bias[c] = static_cast<float>(bias[c] * affine.scale[c] + affine.shift[c]);
     }
     Tensor folded = scaled_weights(*weights.constant, node, affine.scale);
-    const ValueId new_weights = graph.add_constant(graph.unique_name(weights.name + "_folded"), std::move(folded));
+    const ValueId new_weights = graph.add_constant(folded_name(graph, weights.name), std::move(folded));
     const ValueId new_bias =
-        graph.add_constant(graph.unique_name(bias_name + "_folded"),
+        graph.add_constant(folded_name(graph, bias_name),
                            Tensor::from<float>({static_cast<std::int64_t>(bias.size())}, std::span<const float>(bias)));
     // References into the graph are void after add_constant().
     graph.node(conv).inputs.resize(3);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "graph/ops/nearest_sources.h"
+#include "graph/passes/match.h"
 #include "graph/passes/pass.h"
 
 namespace octet {
@@ -44,6 +45,8 @@ bool on_grid(const Graph& graph, ValueId value, const Node& quantize) {
 
 int hoist_quantize(Graph& graph) {
     int rewrites = 0;
+    // Of before: what is put in between takes over a reader's place, so that no count changes.
+    const passes::Uses uses(graph);
     // Backwards, so that a chain of such operators is crossed in one sweep.
     std::vector<NodeId> order = graph.topological_order();
     std::reverse(order.begin(), order.end());
@@ -53,9 +56,7 @@ int hoist_quantize(Graph& graph) {
         const Tensor* scale = graph.constant(quantize.inputs[1]);
         const NodeId mover = graph.producer(quantize.inputs[0]);
         if (!scale || scale->size() != 1 || mover == no_node || !moves_values(graph.node(mover))) continue;
-        const auto readers = graph.consumers()[static_cast<std::size_t>(quantize.inputs[0])];
-        if (readers.size() != 1 || graph.is_output(quantize.inputs[0]) || graph.node(mover).outputs.size() != 1)
-            continue;
+        if (uses.sole_reader(quantize.inputs[0]) == no_node || graph.node(mover).outputs.size() != 1) continue;
         bool changed = false;
         for (std::size_t i = 0; i < data_inputs(graph.node(mover)); ++i) {
             const ValueId input = graph.node(mover).inputs[i];

@@ -5,13 +5,26 @@
 
 namespace octet::passes {
 
-Uses::Uses(const Graph& graph) : readers_(graph.consumers()), count_(readers_.size(), 0) {
-    for (std::size_t i = 0; i < readers_.size(); ++i) count_[i] = static_cast<int>(readers_[i].size());
+Uses::Uses(const Graph& graph) : begin_(graph.value_count() + 1, 0), count_(graph.value_count(), 0) {
+    const auto for_each_read = [&](const auto& visit) {
+        for (std::size_t i = 0; i < graph.node_count(); ++i) {
+            const auto id = static_cast<NodeId>(i);
+            if (graph.node(id).removed) continue;
+            for (const ValueId input : graph.node(id).inputs) {
+                if (input != no_value) visit(id, static_cast<std::size_t>(input));
+            }
+        }
+    };
+    for_each_read([&](NodeId, std::size_t value) { ++count_[value]; });
+    for (std::size_t v = 0; v < count_.size(); ++v) begin_[v + 1] = begin_[v] + static_cast<std::size_t>(count_[v]);
+    readers_.resize(begin_.back());
+    std::vector<std::size_t> next(begin_.begin(), begin_.end() - 1);
+    for_each_read([&](NodeId id, std::size_t value) { readers_[next[value]++] = id; });
     for (ValueId output : graph.outputs) ++count_[static_cast<std::size_t>(output)];
 }
 
 NodeId Uses::sole_reader(ValueId id) const {
-    const auto& list = readers(id);
+    const auto list = readers(id);
     return count(id) == 1 && list.size() == 1 ? list.front() : no_node;
 }
 

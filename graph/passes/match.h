@@ -3,7 +3,9 @@
 // What pattern matching needs in more than one pass.
 
 #include <algorithm>
+#include <cstddef>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "graph/ir/graph.h"
@@ -19,10 +21,16 @@ class Uses {
     int count(ValueId id) const { return count_.at(static_cast<std::size_t>(id)); }
     // The only reader; no_node when there are several reads or the value is a graph output.
     NodeId sole_reader(ValueId id) const;
-    const std::vector<NodeId>& readers(ValueId id) const { return readers_.at(static_cast<std::size_t>(id)); }
+    // The nodes that read it, one once for each time it does.
+    std::span<const NodeId> readers(ValueId id) const {
+        const auto i = static_cast<std::size_t>(id);
+        return std::span(readers_).subspan(begin_.at(i), begin_.at(i + 1) - begin_[i]);
+    }
 
   private:
-    std::vector<std::vector<NodeId>> readers_;
+    // One array for all values: a snapshot is taken after every rewrite.
+    std::vector<NodeId> readers_;
+    std::vector<std::size_t> begin_;  // by value, in readers_; one more at the end
     std::vector<int> count_;
 };
 

@@ -92,8 +92,9 @@ std::optional<std::string> form_obstacle(const Graph& graph, const Node& node) {
         const NodeId made_by = omitted(node, 1) ? no_node : graph.producer(node.inputs[1]);
         const bool dequantized = made_by != no_node && graph.node(made_by).op == "DequantizeLinear" &&
                                  graph.constant(graph.node(made_by).inputs[0]);
-        return unless(dequantized || (!omitted(node, 1) && graph.constant(node.inputs[1])),
-                      "its weights are not constant");
+        if (!dequantized && (omitted(node, 1) || !graph.constant(node.inputs[1])))
+            return "its weights are not constant";
+        return unless(omitted(node, 2) || is_constant(2), "its bias is not constant");
     }
     if (node.op == "BatchNormalization") {
         for (std::size_t i = 1; i < 5; ++i) {

@@ -3,8 +3,17 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <limits>
 
 namespace octet::quant {
+namespace {
+
+// A scale below the normal numbers has no precision of its own: such a range counts as [0, 0].
+bool is_usable(float scale) {
+    return scale >= std::numeric_limits<float>::min();
+}
+
+}  // namespace
 
 std::int32_t grid_min(DType dtype) {
     switch (dtype) {
@@ -42,7 +51,7 @@ Grid asymmetric_grid(Range range, DType dtype) {
     const auto steps = static_cast<float>(qmax - qmin);
     const float span = hi - lo;
     const float scale = std::isfinite(span) ? span / steps : hi / steps - lo / steps;
-    if (!(scale > 0)) return {dtype, 1.0f, std::clamp(0, qmin, qmax)};
+    if (!is_usable(scale)) return {dtype, 1.0f, std::clamp(0, qmin, qmax)};
     const auto zero_point = static_cast<std::int32_t>(std::nearbyint(static_cast<float>(qmin) - lo / scale));
     return {dtype, scale, std::clamp(zero_point, qmin, qmax)};
 }
@@ -53,7 +62,7 @@ Grid symmetric_grid(Range range, DType dtype) {
     const std::int32_t zero_point = is_signed ? 0 : (grid_max(dtype) + 1) / 2;
     const auto steps = static_cast<float>(grid_max(dtype) - zero_point);
     const float scale = magnitude / steps;
-    return {dtype, scale > 0 ? scale : 1.0f, zero_point};
+    return {dtype, is_usable(scale) ? scale : 1.0f, zero_point};
 }
 
 Grid power_of_two_grid(Range range, DType dtype, float headroom) {

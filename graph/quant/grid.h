@@ -28,7 +28,8 @@ std::int32_t grid_max(DType dtype);
 // The reals that a grid reaches.
 Range reach(const Grid& grid);
 
-// The whole integer range spread over [min(lo,0), max(hi,0)]; scale 1 for the range [0, 0].
+// The whole integer range spread over [min(lo,0), max(hi,0)]; scale 1 for the range [0, 0] and for one whose scale
+// would not be a normal number.
 Grid asymmetric_grid(Range range, DType dtype);
 // Zero point in the middle: 0 for signed types, 128 for uint8; magnitudes up to the larger one of |lo|, |hi|. Signed
 // types use [−127, 127] (or ±32767), so that negation is exact.

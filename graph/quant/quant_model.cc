@@ -44,11 +44,8 @@ void make_layers(QuantModel& model, const LayerOptions& options) {
         const bool is_batchnorm = node.op == "BatchNormalization";
         if (!model.plan.integer[static_cast<std::size_t>(id)] || (node.op != "Conv" && !is_batchnorm)) continue;
         const FloatLayer layer = float_layer(model.graph, node);
-        LayerWeights quantized;
-        quantized.weights = quantize_weights(layer.weights, options.per_channel && !is_batchnorm, options.weight_scale);
-        quantized.input_scale = model.input_grid(node)->scale;
-        quantized.bias = quantize_bias(layer.bias, quantized.input_scale, quantized.weights.scales);
-        model.layers[id] = std::move(quantized);
+        model.layers[id] =
+            quantize_layer(layer, *model.input_grid(node), options.per_channel && !is_batchnorm, options.weight_scale);
     }
 }
 

@@ -21,13 +21,6 @@
 
 namespace octet::quant {
 
-// The parameters of a Conv, or of a BatchNormalization as y = weights·x + bias with one weight a channel.
-struct LayerWeights {
-    QuantizedWeights weights;
-    Tensor bias;  // int32 on the accumulator's grid
-    float input_scale = 1;
-};
-
 struct QuantModel {
     Graph graph;
     std::optional<PixelInput> pixel;
@@ -49,11 +42,8 @@ struct LayerOptions {
     bool per_channel = true;  // for convolutions; BatchNormalizations are always per tensor
 };
 
-// The float weights and bias of an integer layer; a BatchNormalization as scale/√(variance + ε) and shift.
-struct FloatLayer {
-    Tensor weights;
-    Tensor bias;
-};
+// The float weights and bias of an integer layer; a BatchNormalization, y = weights·x + bias with one weight a channel,
+// as scale/√(variance + ε) and shift.
 FloatLayer float_layer(const Graph& graph, const Node& node);
 
 // Fills model.layers from plan and grids.

@@ -128,13 +128,18 @@ std::string_view recipe_name(Recipe recipe) {
     return recipe == Recipe::best ? "best" : "reference";
 }
 
-Result<QuantModel> prepare_model(Graph graph, const QuantizeOptions& options) {
+Result<Graph> reference_network(Graph graph, const QuantizeOptions& options) {
     const bool best = options.recipe == Recipe::best;
     OCTET_TRY(refuse_quantized(graph));
+    OCTET_TRY(optimize(graph, {.fold_batchnorm_concat = best, .focus_to_conv = best}));
+    if (!best && options.box_normalization) scale_boxes(graph, reference_box_scale);
+    return graph;
+}
+
+Result<QuantModel> prepare_model(Graph graph, const QuantizeOptions& options) {
     QuantModel model;
-    model.graph = std::move(graph);
-    OCTET_TRY(optimize(model.graph, {.fold_batchnorm_concat = best, .focus_to_conv = best}));
-    if (best) {
+    OCTET_ASSIGN(model.graph, reference_network(std::move(graph), options));
+    if (options.recipe == Recipe::best) {
         // Activations first, so that what stands before an upsampling can move there as a whole.
         hoist_activations(model.graph);
         OCTET_TRY(optimize(model.graph, {.focus_to_conv = true,
@@ -142,8 +147,6 @@ Result<QuantModel> prepare_model(Graph graph, const QuantizeOptions& options) {
                                          .upsample_conv_to_phases = true,
                                          .maxpool_cascade = true}));
         if (options.normalization) model.pixel = fold_normalization(model.graph, *options.normalization);
-    } else if (options.box_normalization) {
-        scale_boxes(model.graph, reference_box_scale);
     }
     model.graph.remove_dead();
     OCTET_TRY(verify(model.graph));

@@ -43,6 +43,10 @@ struct QuantizeOptions {
 
 inline constexpr float reference_box_scale = 1.0f / 640;
 
+// The float network whose outputs the quantized one has approximately: `graph` optimized, with the recipe's box
+// normalization. Fails on a model that is quantized already.
+Result<Graph> reference_network(Graph graph, const QuantizeOptions& options);
+
 // Passes, rewrites and grid plan of a recipe; no data yet. `graph` as the importer gives it. Fails on a model that is
 // quantized already, on names to keep that it lacks, and on weights that are not finite, naming the node.
 Result<QuantModel> prepare_model(Graph graph, const QuantizeOptions& options);

@@ -50,11 +50,7 @@ class Refiner {
   public:
     Refiner(QuantModel& model, std::span<const Tensor> images, const RefineOptions& options)
         : model_(model), graph_(model.graph), options_(options), images_(images.size()) {
-        const auto readers = graph_.consumers();
-        for (std::size_t v = 0; v < graph_.value_count(); ++v) {
-            readers_.push_back(static_cast<int>(readers[v].size()) +
-                               (graph_.is_output(static_cast<ValueId>(v)) ? 1 : 0));
-        }
+        for (const auto& list : graph_.consumers()) readers_.push_back(static_cast<int>(list.size()));
         for (std::size_t i = 0; i < images.size(); ++i) {
             images_[i].resize(graph_.value_count());
             store(i, graph_.inputs[0], images[i], images[i], images[i]);
@@ -67,10 +63,6 @@ class Refiner {
         for (const NodeId id : order) {
             OCTET_TRY(step(id));
             if (options_.progress) options_.progress(++done, static_cast<std::int64_t>(order.size()));
-        }
-        for (const ValueId output : graph_.outputs) {
-            if (graph_.value(output).dtype != DType::float32) continue;
-            result_.outputs.push_back({output, graph_.value(output).name, "", {}, measure(output, false)});
         }
         return std::move(result_);
     }
@@ -132,13 +124,9 @@ class Refiner {
         FloatLayer real{dequantize_weights(layer.weights), Tensor(DType::float32, layer.bias.shape())};
         auto bias = real.bias.mutable_data<float>();
         for (std::size_t c = 0; c < bias.size(); ++c) {
-            bias[c] = static_cast<float>(layer.bias.data<std::int32_t>()[c]) * bias_scale(layer, c);
+            bias[c] = static_cast<float>(layer.bias.data<std::int32_t>()[c]) * layer.bias_scale(c);
         }
         return real;
-    }
-
-    static float bias_scale(const LayerWeights& layer, std::size_t c) {
-        return layer.input_scale * layer.weights.scales[layer.weights.scales.size() == 1 ? 0 : c];
     }
 
     struct Outputs {
@@ -190,9 +178,9 @@ class Refiner {
         std::vector<float> moved(sum.size());
         auto bias = layer.bias.mutable_data<std::int32_t>();
         for (std::size_t c = 0; c < sum.size(); ++c) {
-            const double scale = bias_scale(layer, c);
-            const double steps =
-                std::clamp(std::nearbyint(sum[c] / count / scale) + bias[c], -2147483648.0, 2147483647.0);
+            const double scale = layer.bias_scale(c);
+            const double limit = layer.bias_limits[c];
+            const double steps = std::clamp(std::nearbyint(sum[c] / count / scale) + bias[c], -limit, limit);
             moved[c] = static_cast<float>((steps - bias[c]) * scale);
             bias[c] = static_cast<std::int32_t>(steps);
         }

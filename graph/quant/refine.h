@@ -32,7 +32,6 @@ struct LayerFidelity {
 
 struct Refinement {
     std::vector<LayerFidelity> layers;
-    std::vector<LayerFidelity> outputs;  // of the graph; `alone` is empty
 };
 
 // `images`: tensors for the graph's single input. Sums are merged in the order of the images, whatever parallel_for

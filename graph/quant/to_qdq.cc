@@ -128,7 +128,7 @@ class Emitter {
 
     std::vector<ValueId> layer_inputs(const Node& node, const LayerWeights& layer) {
         std::vector<float> bias_scales;
-        for (const float scale : layer.weights.scales) bias_scales.push_back(layer.input_scale * scale);
+        for (std::size_t c = 0; c < layer.weights.scales.size(); ++c) bias_scales.push_back(layer.bias_scale(c));
         const ValueId weights =
             dequantized_constant(node.name + "_weights", layer.weights.integers, layer.weights.scales);
         const ValueId bias = dequantized_constant(node.name + "_bias", layer.bias, bias_scales);

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <span>
+#include <utility>
 
 namespace octet::quant {
 namespace {
@@ -46,30 +48,103 @@ float scale_of(std::span<const float> values, WeightScale rule) {
     return best;
 }
 
+std::int64_t sum_of_magnitudes(std::span<const std::int8_t> integers) {
+    std::int64_t sum = 0;
+    for (const std::int8_t q : integers) sum += std::abs(int{q});
+    return sum;
+}
+
+// What a weight of 1 adds to the bound on the accumulator.
+std::int64_t input_reach(const Grid& input) {
+    const bool eight_bits = grid_max(input.dtype) - grid_min(input.dtype) == 255;
+    return eight_bits ? 2 * 255 : std::int64_t{grid_max(input.dtype)} + 1 + std::abs(input.zero_point);
+}
+
+class LayerQuantizer {
+  public:
+    LayerQuantizer(const FloatLayer& layer, const Grid& input, bool per_channel)
+        : values_(layer.weights.data<float>()),
+          bias_(layer.bias.data<float>()),
+          length_(bias_.empty() ? 0 : values_.size() / bias_.size()),
+          shared_(per_channel ? 1 : bias_.size()),
+          reach_(input_reach(input)),
+          least_scale_(std::numeric_limits<float>::min() / std::min(input.scale, 1.0f)) {
+        result_.weights.integers = Tensor(DType::int8, layer.weights.shape());
+        result_.bias = Tensor(DType::int32, layer.bias.shape());
+        result_.input_scale = input.scale;
+        result_.bias_limits.resize(bias_.size());
+    }
+
+    LayerWeights run(WeightScale rule) {
+        choose_scales(rule);
+        for (std::size_t i = 0; i < result_.weights.scales.size(); ++i) fit(i);
+        auto bias = result_.bias.mutable_data<std::int32_t>();
+        for (std::size_t c = 0; c < bias_.size(); ++c) {
+            result_.bias_limits[c] = static_cast<std::int32_t>(std::max<std::int64_t>(0, accumulator_limit - reach(c)));
+            const double limit = result_.bias_limits[c];
+            bias[c] = static_cast<std::int32_t>(
+                std::clamp(std::nearbyint(static_cast<double>(bias_[c]) / result_.bias_scale(c)), -limit, limit));
+        }
+        return std::move(result_);
+    }
+
+  private:
+    void choose_scales(WeightScale rule) {
+        std::vector<float>& scales = result_.weights.scales;
+        float smallest = 0;
+        for (std::size_t begin = 0; begin < bias_.size(); begin += shared_) {
+            const float scale = scale_of(values_.subspan(begin * length_, shared_ * length_), rule);
+            if (scale > 0 && (smallest == 0 || scale < smallest)) smallest = scale;
+            scales.push_back(scale);
+        }
+        for (float& scale : scales) {
+            if (scale == 0) scale = smallest > 0 ? smallest : 1.0f;
+            scale = std::max(scale, least_scale_);
+        }
+    }
+
+    // Rounds the channels of one scale, with a larger one where the bound asks for it.
+    void fit(std::size_t index) {
+        constexpr double least_growth = 1.001;  // so that a few rounds are enough
+        constexpr float largest = std::numeric_limits<float>::max();
+        float& scale = result_.weights.scales[index];
+        for (double over = round_channels(index); over > 1 && scale < largest; over = round_channels(index)) {
+            scale = static_cast<float>(std::min<double>(largest, scale * std::max(over, least_growth)));
+        }
+    }
+
+    // How many times the limit the accumulators of these channels reach.
+    double round_channels(std::size_t index) {
+        const float scale = result_.weights.scales[index];
+        auto integers = result_.weights.integers.mutable_data<std::int8_t>();
+        double most = 0;
+        for (std::size_t c = index * shared_; c < (index + 1) * shared_; ++c) {
+            for (std::size_t k = c * length_; k < (c + 1) * length_; ++k) {
+                integers[k] = static_cast<std::int8_t>(round_weight(values_[k], scale));
+            }
+            const double bias = std::abs(static_cast<double>(bias_[c]) / result_.bias_scale(c));
+            most = std::max(most, bias + static_cast<double>(reach(c)));
+        }
+        return most / static_cast<double>(accumulator_limit);
+    }
+
+    std::int64_t reach(std::size_t channel) const {
+        return reach_ *
+               sum_of_magnitudes(result_.weights.integers.data<std::int8_t>().subspan(channel * length_, length_));
+    }
+
+    std::span<const float> values_, bias_;
+    std::size_t length_;  // weights of a channel
+    std::size_t shared_;  // channels that share a scale
+    std::int64_t reach_;
+    float least_scale_;
+    LayerWeights result_;
+};
+
 }  // namespace
 
-QuantizedWeights quantize_weights(const Tensor& weights, bool per_channel, WeightScale rule) {
-    const auto values = weights.data<float>();
-    const std::size_t channels = per_channel && weights.rank() > 0 ? static_cast<std::size_t>(weights.shape()[0]) : 1;
-    const std::size_t length = channels ? values.size() / channels : 0;
-    QuantizedWeights result{Tensor(DType::int8, weights.shape()), std::vector<float>(channels)};
-    float smallest = 0;
-    for (std::size_t c = 0; c < channels; ++c) {
-        const float scale = scale_of(values.subspan(c * length, length), rule);
-        result.scales[c] = scale;
-        if (scale > 0 && (smallest == 0 || scale < smallest)) smallest = scale;
-    }
-    auto out = result.integers.mutable_data<std::int8_t>();
-    for (std::size_t c = 0; c < channels; ++c) {
-        if (result.scales[c] == 0) {
-            result.scales[c] = smallest > 0 ? smallest : 1.0f;
-            continue;
-        }
-        for (std::size_t k = c * length; k < (c + 1) * length; ++k) {
-            out[k] = static_cast<std::int8_t>(round_weight(values[k], result.scales[c]));
-        }
-    }
-    return result;
+LayerWeights quantize_layer(const FloatLayer& layer, const Grid& input, bool per_channel, WeightScale rule) {
+    return LayerQuantizer(layer, input, per_channel).run(rule);
 }
 
 Tensor dequantize_weights(const QuantizedWeights& weights) {
@@ -78,20 +153,6 @@ Tensor dequantize_weights(const QuantizedWeights& weights) {
     auto out = result.mutable_data<float>();
     const std::size_t length = weights.scales.empty() ? 0 : in.size() / weights.scales.size();
     for (std::size_t i = 0; i < in.size(); ++i) out[i] = weights.scales[i / length] * static_cast<float>(in[i]);
-    return result;
-}
-
-Tensor quantize_bias(const Tensor& bias, float input_scale, const std::vector<float>& scales) {
-    const auto in = bias.data<float>();
-    Tensor result(DType::int32, bias.shape());
-    auto out = result.mutable_data<std::int32_t>();
-    constexpr double lowest = std::numeric_limits<std::int32_t>::min();
-    constexpr double highest = std::numeric_limits<std::int32_t>::max();
-    for (std::size_t c = 0; c < in.size(); ++c) {
-        const double scale = static_cast<double>(input_scale) * scales[scales.size() == 1 ? 0 : c];
-        out[c] =
-            static_cast<std::int32_t>(std::clamp(std::nearbyint(static_cast<double>(in[c]) / scale), lowest, highest));
-    }
     return result;
 }
 

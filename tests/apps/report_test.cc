@@ -83,7 +83,8 @@ Report full_report() {
     report.integer_model = {"out.onnx", "bb", 1500, {.weights = 750, .biases = 100, .scales = 150, .other = 20}};
     report.execution = {.operators = 12, .float_seams = {}, .float_layers = {}};
     for (int i = 0; i < 20; ++i) report.layers.push_back(layer("conv" + std::to_string(i), i + 1));
-    report.outputs = {{"det_out", {.signal = 100, .noise = 1, .other = 100, .dot = 99}}};
+    const quant::Fidelity fidelity{.signal = 100, .noise = 1, .other = 100, .dot = 99};
+    report.outputs = {{"det_out", fidelity, {fidelity, {.signal = 1, .noise = 1, .other = 0, .dot = 0}}}};
     report.activations = SmallModel(ramp()).describe();
     report.concat =
         describe_concat({Tensor::from<float>({1, 2, 6}, {320, 600, 40, 20, 0.9F, 0.8F, 5, 6, 7, 8, 0.01F, 1})});
@@ -123,7 +124,7 @@ TEST(Report, EscapesEveryText) {
     report.execution.float_seams = {evil};
     report.execution.float_layers = {{evil, evil, evil}};
     for (ReportLayer& one : report.layers) one.node = one.op = evil;
-    report.outputs[0].first = evil;
+    report.outputs[0].name = evil;
     report.activations = SmallModel(ramp(), evil).describe();
     report.overlays[0].name = report.overlays[0].float_caption = report.overlays[0].integer_caption = evil;
     const std::string page = report_page(report);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 
 #include "frontends/onnx/exporter.h"
@@ -22,6 +23,24 @@ TEST(Optimize, RunsToAFixedPoint) {
     expect_same_function(before, after);
     EXPECT_EQ(node_total(after), 2);
     EXPECT_EQ(after.node_count(), 2U) << "compacted";
+}
+
+// Copies of a constant that many nodes share need as many names, and many folds into one node need not make them long.
+TEST(Optimize, ManyFoldsOfOneConstantAndIntoOneNode) {
+    Builder b;
+    ValueId x = b.input({1, 2, 3, 3});
+    const ValueId weights = b.weights({2, 2, 1, 1}, 0.7F), half = b.scalar(0.5F), two = b.scalar(2);
+    for (int i = 0; i < 400; ++i) x = b.op("Mul", {b.op("Conv", {x, weights}), two});
+    for (int i = 0; i < 400; ++i) x = b.op("Mul", {x, i % 2 ? half : two});
+    const Graph before = b.finish({x});
+    Graph after = before;
+    const auto done = optimize(after);
+    ASSERT_TRUE(done) << done.error().message;
+    EXPECT_EQ(node_total(after), 400);
+    std::size_t longest = 0;
+    for (std::size_t v = 0; v < after.value_count(); ++v)
+        longest = std::max(longest, after.value(static_cast<ValueId>(v)).name.size());
+    EXPECT_LT(longest, 40U);
 }
 
 TEST(Optimize, RefusesAGraphThatIsWrongAlready) {

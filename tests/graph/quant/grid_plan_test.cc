@@ -48,6 +48,16 @@ TEST(GridPlan, ConcatAndPoolShareTheGridOfTheirInputs) {
               (std::vector<ValueId>{network.output_of("left"), network.output_of("right")}));
 }
 
+TEST(GridPlan, AConvolutionWithAComputedBiasStaysFloat) {
+    TinyNetwork network;
+    Graph& graph = network.graph;
+    const NodeId left = network.find("left");
+    const NodeId computed = graph.add_node("Identity", "computed", {graph.node(left).inputs[2]}, {"computed_out"});
+    graph.node(left).inputs[2] = graph.node(computed).outputs[0];
+    graph.value(graph.node(left).inputs[2]).shape = Shape{4};
+    EXPECT_FALSE(plan_of(network).integer[static_cast<std::size_t>(left)]);
+}
+
 TEST(GridPlan, WhatOnlyFloatOperatorsReadIsAHead) {
     const TinyNetwork network;
     const GridPlan plan = plan_of(network);
