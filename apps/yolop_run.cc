@@ -91,8 +91,8 @@ Result<std::vector<std::string>> collect(const std::vector<std::string>& inputs)
 // Where the results of one image go.
 struct ResultFiles {
     std::string picture;
-    std::string drivable, lane;                          // empty without --masks
-    std::string det_out, drive_area_seg, lane_line_seg;  // empty without --npy
+    std::string drivable{}, lane{};                            // empty without --masks
+    std::string det_out{}, drive_area_seg{}, lane_line_seg{};  // empty without --npy
 };
 
 ResultFiles files_for(const std::string& image, const Options& options) {

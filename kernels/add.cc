@@ -1,5 +1,6 @@
 #include "kernels/add.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/concat.h"
@@ -36,12 +37,22 @@ tl::expected<AddParams, std::string> make_add(const Grid& a, const Grid& b, cons
     AddParams params;
     int shift = 0;
     while (shift < 7 && multiplier(ratio_a, shift + 1) <= 32767 && multiplier(ratio_b, shift + 1) <= 32767) ++shift;
+    // A sum beyond 16 bits saturates. Without leaky that is far below y's range; leaky would bring it back.
+    if (activation == Activation::leaky) {
+        const double least = -(unsigned_zero_point(a) * ratio_a + unsigned_zero_point(b) * ratio_b);
+        const auto is_lost = [&](int bits) {
+            const double floor = -std::ldexp(32767, -bits);
+            return least < floor && alpha * floor + unsigned_zero_point(y) > -1;
+        };
+        while (shift >= 0 && is_lost(shift)) --shift;
+        if (shift < 0) return tl::unexpected<std::string>("add: the sums that leaky takes do not fit 16 bits");
+    }
     params.a_zero_point = static_cast<uint8_t>(unsigned_zero_point(a));
     params.b_zero_point = static_cast<uint8_t>(unsigned_zero_point(b));
     params.a_mult = static_cast<int16_t>(multiplier(ratio_a, shift));
     params.b_mult = static_cast<int16_t>(multiplier(ratio_b, shift));
     params.leaky = activation == Activation::leaky;
-    params.alpha = static_cast<int16_t>(std::round(alpha * 32768));
+    params.alpha = static_cast<int16_t>(std::min(std::round(alpha * 32768), 32767.0));
     params.shift = shift;
     params.offset = rounding_offset(unsigned_zero_point(y), shift);
     if (activation == Activation::relu) params.out_min = static_cast<uint8_t>(unsigned_zero_point(y));

@@ -3,7 +3,7 @@
 // Sum of two u8 tensors on any grids:
 //     v = sat_add(mulhrs((a - za) << 7, ma), mulhrs((b - zb) << 7, mb));   leaky: v = max(v, mulhrs(v, alpha))
 //     y = clamp(sat_add(v, offset) >> shift, out_min, out_max)
-// relu is out_min = zy. Error: 1/2 + 2^-shift steps of y, and the multipliers' 2^-15 or better.
+// relu is out_min = zy. Error in steps of y: 1/2 + 2^(1-shift), half of it for the multipliers; leaky 2^-shift more.
 
 #include <string>
 #include <tl/expected.hpp>
@@ -25,7 +25,7 @@ struct AddParams {
     uint8_t out_min = 0, out_max = 255;
 };
 
-// Fails when an input's scale is 128 times the output's or more.
+// Fails when an input's scale is 128 times the output's or more, or where leaky needs more than 16 bits of the sum.
 tl::expected<AddParams, std::string> make_add(const Grid& a, const Grid& b, const Grid& y,
                                               Activation activation = Activation::none, double alpha = 0);
 

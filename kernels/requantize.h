@@ -102,8 +102,12 @@ int32_t quantize_linear(float x, float scale, int32_t zero_point, int32_t qmin, 
 // vpaddsw) and NEON (sqxtn, sqrdmulh, sqadd) have as instructions. acc + bias_c wraps modulo 2^32; make_fixed16 proves
 // that it does not.
 //
-// Error of y against the real-valued result, in steps of y, with R = 2^-f * post / y_scale (R <= 2^-5 in practice):
-//     1/2 + R * (1 + 1/2) + 2^-(out_shift + 1) + |y - zp| * (2^-15 + 1 / (2 * out_mult))
+// Error of y against the real-valued result, in steps of y, with R = 2^-f * post / y_scale (R <= 2^-5 in practice), u
+// and r what the activation and the residual come to in steps:
+//     1/2 + 2 * R + 2^-(out_shift + 1) + |u| * (2^-15 + 1 / (2 * out_mult))
+//     and with a residual + 2^-(out_shift + 1) + |r| / (2 * residual_mult)
+// The roundings to t and p are 1 step of p, an activation's own as much at most. The s16 output is off by 2 of its
+// steps and 2^-14 of its value at most.
 
 enum class Activation : uint8_t {
     none,       // p

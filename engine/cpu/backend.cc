@@ -31,6 +31,7 @@ class Judge {
 
     Why operator()(const ConvOp& conv) const {
         const Grid& y = grid(conv.y);
+        if (conv.residual && !conv.residual->channel_zero_points.empty()) return no_pixels;
         if (conv.residual && (wide(y) || wide(conv.residual->grid))) return "a shortcut is added to 8 bits only";
         // A plane has one halo.
         for (const Op& other : program_.ops) {

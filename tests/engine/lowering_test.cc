@@ -346,14 +346,14 @@ TEST(Lowering, ShortcutThatGivesTheSumItsSizeRunsInFloat) {
 }
 
 // Scaled by the DequantizeLinear.
-TEST(Lowering, WideTensorsReadOnAnotherGridRunInFloat) {
+TEST(Lowering, WideTensorsReadOnAnotherGridHaveThat) {
     QuantizedGraph b;
     const ValueId x = b.quantize(b.input({1, 8, 6, 5}), 0.05F, 100);
     const ValueId wide = b.quantize(b.conv(x, 8, 8, 1, 1, 0.05F, 0.002F), 1.0F / 256, 0, DType::int16);
     Node& dequantize = b.graph.node(b.graph.producer(wide));
     dequantize.inputs[1] = b.constant(Tensor::scalar(1.0F / 128));
     b.output(b.quantize(b.conv(wide, 8, 8, 1, 1, 1.0F / 128, 0.002F), 0.2F, 120));
-    check(b, b.random_tensor({1, 8, 6, 5}, -5, 7), {0.2F, 1.01, {"Conv_float"}, false});
+    check(b, b.random_tensor({1, 8, 6, 5}, -5, 7), {0.2F, 1.01, {"conv_s16s8"}});
 }
 
 TEST(Lowering, PixelsThatTheNormalizationRepeatsRunInFloat) {

@@ -28,8 +28,7 @@ double activate(Activation activation, double x, double alpha) {
 // The bound that requantize.h states, in steps of y.
 double bound(const Fixed16& e, double post, double out_scale, double value) {
     const double r = std::ldexp(post, -e.f) / out_scale;
-    return 0.5 + 2.5 * r + std::ldexp(1.0, -e.out_shift - 1) + std::abs(value) * (2 / 32768.0 + 0.5 / e.out_mult) +
-           1e-9;
+    return 0.5 + 2 * r + std::ldexp(1.0, -e.out_shift - 1) + std::abs(value) * (1 / 32768.0 + 0.5 / e.out_mult) + 1e-9;
 }
 
 TEST(MakeFixed16, error_stays_within_the_bound) {
@@ -96,7 +95,7 @@ TEST(MakeFixed16, s16_lies_on_a_power_of_two_grid) {
         for (int acc = -60000; acc <= 60000; acc += 777) {
             const double exact = activate(activation, acc * acc_scale[0], 0);
             EXPECT_NEAR(fixed16_s16(acc, 0, storage.view()) * storage.s16_scale(), exact,
-                        2.5 * storage.s16_scale() + std::abs(exact) * 1e-4);
+                        2 * storage.s16_scale() + std::abs(exact) / 16384);
         }
     }
 }
