@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 
+#include "graph/ops/check.h"
 #include "graph/ops/evaluator.h"
 
 namespace octet::quant {
@@ -57,11 +58,10 @@ Result<void> check_finite(const Graph& graph, const Calibration& calibration) {
             if (output == no_value) continue;
             const Extent& extent = calibration.values[static_cast<std::size_t>(output)].extent;
             if (extent.not_finite == 0) continue;
-            return fail(
-                ErrorCode::invalid_model,
-                "node '{}' ({}): {} of its {} output values on the calibration images are NaN or infinite; the float "
-                "model has to be repaired first",
-                node.name, node.op, extent.not_finite, extent.count);
+            return fail(ErrorCode::invalid_model,
+                        "{}: {} of its {} output values on the calibration images are NaN or infinite; the float "
+                        "model has to be repaired first",
+                        ops::describe(node), extent.not_finite, extent.count);
         }
     }
     return {};

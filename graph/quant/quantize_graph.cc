@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "graph/ir/verify.h"
+#include "graph/ops/check.h"
 #include "graph/ops/infer.h"
 #include "graph/passes/pass.h"
 
@@ -21,8 +22,8 @@ Result<void> refuse_quantized(const Graph& graph) {
     for (const NodeId id : graph.topological_order()) {
         const Node& node = graph.node(id);
         if (node.op == "QuantizeLinear" || node.op == "DequantizeLinear") {
-            return fail(ErrorCode::invalid_argument,
-                        "node '{}' ({}): the model is quantized already; give the float model", node.name, node.op);
+            return fail(ErrorCode::invalid_argument, "{}: the model is quantized already; give the float model",
+                        ops::describe(node));
         }
     }
     return {};
@@ -41,8 +42,8 @@ Result<void> check_weights(const QuantModel& model) {
         const FloatLayer layer = float_layer(model.graph, node);
         if (all_finite(layer.weights) && all_finite(layer.bias)) continue;
         return fail(ErrorCode::invalid_model,
-                    "node '{}' ({}): its weights hold NaN or infinite values; the float model has to be repaired first",
-                    node.name, node.op);
+                    "{}: its weights hold NaN or infinite values; the float model has to be repaired first",
+                    ops::describe(node));
     }
     return {};
 }
