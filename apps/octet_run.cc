@@ -93,10 +93,7 @@ Result<std::vector<Tensor>> make_inputs(const std::vector<engine::Port>& ports, 
             continue;
         }
         OCTET_ASSIGN(Tensor tensor, load_npy(file->second));
-        if (tensor.dtype() != port.dtype || tensor.shape() != port.shape)
-            return fail(ErrorCode::invalid_argument, "{}: {} {}, but the input '{}' takes {} {}", file->second,
-                        dtype_name(tensor.dtype()), to_string(tensor.shape()), port.name, dtype_name(port.dtype),
-                        to_string(port.shape));
+        if (auto taken = engine::check_input(port, tensor); !taken) return at(file->second, std::move(taken).error());
         tensors.push_back(std::move(tensor));
     }
     return tensors;

@@ -3,17 +3,19 @@
 #include "base/thread_pool.h"
 
 namespace octet::engine {
-namespace {
 
 Result<void> check_input(const Port& port, const Tensor& given) {
-    const bool pixels = port.accepts_pixels && given.dtype() == DType::uint8 &&
-                        given.shape() == Shape{port.shape[0], port.shape[2], port.shape[3], port.shape[1]};
-    if (pixels || (given.dtype() == port.dtype && given.shape() == port.shape)) return {};
-    return fail(ErrorCode::invalid_argument, "input '{}' is {} {}, but {} {} was given", port.name,
-                dtype_name(port.dtype), to_string(port.shape), dtype_name(given.dtype()), to_string(given.shape()));
+    if (given.dtype() == port.dtype && given.shape() == port.shape) return {};
+    std::string pixels;
+    if (port.accepts_pixels) {
+        const Shape shape{port.shape[0], port.shape[2], port.shape[3], port.shape[1]};
+        if (given.dtype() == DType::uint8 && given.shape() == shape) return {};
+        pixels = fmt::format(" (or pixels, {} {})", dtype_name(DType::uint8), to_string(shape));
+    }
+    return fail(ErrorCode::invalid_argument, "input '{}' is {} {}{}, but {} {} was given", port.name,
+                dtype_name(port.dtype), to_string(port.shape), pixels, dtype_name(given.dtype()),
+                to_string(given.shape()));
 }
-
-}  // namespace
 
 class Session::Impl {
   public:

@@ -19,6 +19,10 @@ struct SessionOptions {
     int threads = 0;  // 0: usable_cpus()
 };
 
+// Whether run() takes the tensor there: dtype and shape must match, but for one liberty: where Port::accepts_pixels,
+// uint8 pixels [1, h, w, c] stand for the normalized float image [1, c, h, w].
+Result<void> check_input(const Port& port, const Tensor& given);
+
 class Session {
   public:
     // Sessions may share an executable: each has memory and threads of its own.

@@ -1,15 +1,18 @@
 #include "apps/common/npy.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include "base/file.h"
+#include "graph/ir/half.h"
 
 namespace octet::apps {
 namespace {
@@ -33,13 +36,39 @@ constexpr std::array<DTypeCode, 11> dtype_codes = {{{DType::float32, "f4"},
                                                     {DType::uint64, "u8"},
                                                     {DType::boolean, "b1"}}};
 
-std::optional<DType> parse_descr(std::string_view descr) {
+struct Elements {
+    DType type = DType::float32;  // that they are held in
+    std::size_t file_bytes = 0;   // of one
+    bool half = false;            // float16, held in float32
+    bool big_endian = false;
+};
+
+std::optional<Elements> parse_descr(std::string_view descr) {
+    constexpr std::string_view half_code = "f2";
     if (descr.size() != 3) return std::nullopt;
     const char order = descr[0];
-    for (const auto& [type, code] : dtype_codes)
-        if (descr.substr(1) == code && (order == '<' || order == '=' || (dtype_size(type) == 1 && order == '|')))
-            return type;
+    const std::string_view code = descr.substr(1);
+    if (order != '<' && order != '>' && order != '=' && order != '|') return std::nullopt;
+    if (code == half_code && order != '|') return Elements{DType::float32, 2, true, order == '>'};
+    for (const auto& [type, candidate] : dtype_codes)
+        if (code == candidate && (order != '|' || dtype_size(type) == 1))
+            return Elements{type, dtype_size(type), false, order == '>'};
     return std::nullopt;
+}
+
+void reverse_each(std::span<std::byte> bytes, std::size_t size) {
+    for (std::size_t at = 0; at + size <= bytes.size(); at += size)
+        std::reverse(bytes.begin() + static_cast<std::ptrdiff_t>(at),
+                     bytes.begin() + static_cast<std::ptrdiff_t>(at + size));
+}
+
+// `bytes` has as many elements as the tensor.
+void widen_halves(std::span<const std::byte> bytes, std::span<float> out) {
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        std::uint16_t half = 0;
+        std::memcpy(&half, bytes.data() + i * sizeof(half), sizeof(half));
+        out[i] = float_from_half(half);
+    }
 }
 
 std::string descr_of(DType type) {
@@ -108,25 +137,34 @@ Result<Tensor> load_npy(const std::string& path) {
     if (descr.size() < 2 || descr[0] != '\'')
         return fail(ErrorCode::unsupported, "{}: npy header without a plain 'descr'", path);
     const std::string_view code = descr.substr(1, descr.find('\'', 1) - 1);
-    const auto type = parse_descr(code);
-    if (!type) return fail(ErrorCode::unsupported, "{}: elements of type '{}' are not supported", path, code);
+    const auto elements = parse_descr(code);
+    if (!elements)
+        return fail(
+            ErrorCode::unsupported,
+            "{}: elements of type '{}' are not read; bool, integers of 8 to 64 bits, float16, float32 and float64 "
+            "are, into which NumPy's astype() converts",
+            path, code);
     const auto shape = parse_shape(value_of(header, "shape"));
     if (!shape) return fail(ErrorCode::io, "{}: npy header without a valid 'shape'", path);
     const bool fortran = value_of(header, "fortran_order").starts_with("True");
     if (fortran && shape->size() > 1)
-        return fail(ErrorCode::unsupported, "{}: Fortran order; save it with numpy.ascontiguousarray", path);
+        return fail(ErrorCode::unsupported, "{}: Fortran order; save it as numpy.ascontiguousarray(array)", path);
 
     auto count = element_count(*shape);
     if (!count) return at(path, std::move(count).error());
-    const std::uintmax_t expected = static_cast<std::uintmax_t>(*count) * dtype_size(*type);
+    const std::uintmax_t expected = static_cast<std::uintmax_t>(*count) * elements->file_bytes;
     const std::uintmax_t present = file_size - static_cast<std::uintmax_t>(file.tellg());
     if (present != expected)
         return fail(ErrorCode::io, "{}: a {} array of shape {} takes {} bytes, the file holds {}", path,
-                    dtype_name(*type), to_string(*shape), expected, present);
-    OCTET_ASSIGN(Tensor tensor, Tensor::create(*type, *shape));
-    if (!file.read(reinterpret_cast<char*>(tensor.mutable_raw()), static_cast<std::streamsize>(expected)))
+                    elements->half ? "float16" : dtype_name(elements->type), to_string(*shape), expected, present);
+    OCTET_ASSIGN(Tensor tensor, Tensor::create(elements->type, *shape));
+    std::vector<std::byte> halves(elements->half ? expected : 0);
+    const std::span<std::byte> bytes = elements->half ? halves : std::span(tensor.mutable_raw(), tensor.bytes());
+    if (!file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(expected)))
         return fail(ErrorCode::io, "{}: cannot be read", path);
-    if (*type == DType::boolean)  // a bool that is neither 0 nor 1 must not come to be
+    if (elements->big_endian) reverse_each(bytes, elements->file_bytes);
+    if (elements->half) widen_halves(bytes, tensor.mutable_data<float>());
+    if (elements->type == DType::boolean)  // a bool that is neither 0 nor 1 must not come to be
         for (std::byte& value : std::span(tensor.mutable_raw(), tensor.bytes()))
             value = std::byte{value != std::byte{0}};
     return tensor;

@@ -47,8 +47,14 @@ Result<Shape> image_input(const Graph& graph) {
             return *input.shape;
         }
     }
-    return fail(ErrorCode::unsupported,
-                "calibration feeds pictures to a single float32 input 1x3xHxW; the model has another");
+    std::vector<std::string> inputs;
+    for (const ValueId id : graph.inputs) {
+        const Value& input = graph.value(id);
+        inputs.push_back(fmt::format("input '{}' is {} {}", input.name, dtype_name(input.dtype),
+                                     input.shape ? to_string(*input.shape) : "of unknown shape"));
+    }
+    return fail(ErrorCode::unsupported, "{}; calibration feeds pictures to a single input, float32 1x3xHxW",
+                inputs.empty() ? "the network has no input" : fmt::format("{}", fmt::join(inputs, ", ")));
 }
 
 Result<quant::Calibration> calibration_for(const QuantizeJob& job, const quant::QuantModel& model,

@@ -77,9 +77,11 @@ TEST(Npy, HostileFiles) {
     EXPECT_THAT(error_of(std::string("\x93NUMPY\x01\x00\xff\x00{'de", 14)), HasSubstr("truncated npy header"));
     EXPECT_THAT(error_of(std::string("\x93NUMPY\x02\x00\xff\xff\xff\x7f", 12)), HasSubstr("npy header"));
     EXPECT_THAT(error_of(npy("{}", 0)), HasSubstr("'descr'"));
-    EXPECT_THAT(error_of(npy(dictionary("<f2", "False", "(1,)"), 2)), HasSubstr("'<f2' are not supported"));
-    EXPECT_THAT(error_of(npy(dictionary(">f4", "False", "(1,)"), 4)), HasSubstr("'>f4' are not supported"));
-    EXPECT_THAT(error_of(npy(dictionary("|O", "False", "(1,)"), 8)), HasSubstr("'|O' are not supported"));
+    for (const char* other : {"|O", "<c8", "<f16", "<U3", "|V2", "|f4", "|f2", "<f1", "?f4"})
+        EXPECT_THAT(error_of(npy(dictionary(other, "False", "(1,)"), 8)),
+                    HasSubstr(fmt::format("'{}' are not read; bool, integers", other)));
+    EXPECT_THAT(error_of(npy(dictionary("<f2", "False", "(2, 3)"), 24)),
+                HasSubstr("a float16 array of shape 2x3 takes 12 bytes, the file holds 24"));
     EXPECT_THAT(error_of(npy(dictionary("<f4", "True", "(2, 3)"), 24)), HasSubstr("Fortran order"));
     EXPECT_THAT(error_of(npy(dictionary("<f4", "False", "(-1, 3)"), 24)), HasSubstr("valid 'shape'"));
     EXPECT_THAT(error_of(npy(dictionary("<f4", "False", "(1x, 3)"), 24)), HasSubstr("valid 'shape'"));
@@ -91,6 +93,36 @@ TEST(Npy, HostileFiles) {
                 HasSubstr("takes 24 bytes, the file holds 23"));
     EXPECT_THAT(error_of(npy(dictionary("<f4", "False", "(2, 3)"), 25)),
                 HasSubstr("takes 24 bytes, the file holds 25"));
+}
+
+// 1, -2, the smallest and the largest half, infinity.
+TEST(Npy, HalvesBecomeFloats) {
+    const TemporaryFolder folder;
+    const std::string little("\x00\x3C\x00\xC0\x01\x00\xFF\x7B\x00\x7C", 10);
+    for (const char* descr : {"<f2", ">f2"}) {
+        std::string elements = little;
+        if (descr[0] == '>')
+            for (std::size_t i = 0; i < elements.size(); i += 2) std::swap(elements[i], elements[i + 1]);
+        ASSERT_TRUE(write_file(folder / "x.npy", npy(dictionary(descr, "False", "(5,)"), 0) + elements));
+        const auto tensor = load_npy(folder / "x.npy");
+        ASSERT_TRUE(tensor) << tensor.error().message;
+        const std::vector<float> expected = {1, -2, 0x1p-24F, 65504, std::numeric_limits<float>::infinity()};
+        EXPECT_TRUE(identical(*tensor, Tensor::from<float>({5}, expected))) << descr;
+    }
+}
+
+TEST(Npy, BigEndianElementsAreTurned) {
+    const TemporaryFolder folder;
+    const auto load = [&](const char* descr, std::string_view elements) {
+        EXPECT_TRUE(write_file(folder / "x.npy", npy(dictionary(descr, "False", "(2,)"), 0).append(elements)));
+        auto tensor = load_npy(folder / "x.npy");
+        EXPECT_TRUE(tensor) << tensor.error().message;
+        return std::move(*tensor);
+    };
+    using std::string_view;
+    EXPECT_TRUE(identical(load(">f4", string_view("\x3F\x80\0\0\xC0\0\0\0", 8)), Tensor::from<float>({2}, {1, -2})));
+    EXPECT_TRUE(identical(load(">i2", string_view("\x01\x02\xFF\xFE", 4)), Tensor::from<std::int16_t>({2}, {258, -2})));
+    EXPECT_TRUE(identical(load(">u1", "\x01\x02"), Tensor::from<std::uint8_t>({2}, {1, 2})));
 }
 
 TEST(Npy, BooleansAreZeroOrOne) {

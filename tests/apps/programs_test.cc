@@ -7,6 +7,7 @@
 
 #include "apps/common/image.h"
 #include "apps/common/npy.h"
+#include "apps/common/pixels.h"
 #include "frontends/onnx/exporter.h"
 #include "graph/ir/graph.h"
 #include "graph/ops/infer.h"
@@ -277,9 +278,36 @@ TEST_F(Programs, OctetRunTakesInputsAndChecksThem) {
     ASSERT_TRUE(save_npy(Tensor(DType::float32, {1, 3, 8, 8}), input));
     const auto shape = run_program_text(start + "images=" + input);
     EXPECT_EQ(shape.exit_code, 3);
-    EXPECT_THAT(shape.err, HasSubstr("x.npy: float32 1x3x8x8, but the input 'images' takes float32 1x3x32x32"));
+    EXPECT_THAT(shape.err, HasSubstr("x.npy: input 'images' is float32 1x3x32x32, but float32 1x3x8x8 was given"));
     ASSERT_TRUE(write_file(input, std::string_view("\x93NUMPY")));
     EXPECT_EQ(run_program_text(start + "images=" + input).exit_code, 3);
+}
+
+// A quantized network takes the pixels themselves, and gives what it gives for them normalized.
+TEST_F(Programs, OctetRunTakesPixels) {
+    const std::string quantized = folder_ / "int8.onnx";
+    ASSERT_EQ(run_program_text("octet-quantize " + model_ + " " + (folder_ / "in") + " -o " + quantized).exit_code, 0);
+    Image image(32, 32, 3);
+    for (std::size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<std::uint8_t>(7 * i);
+    const std::string pixels = folder_ / "pixels.npy", floats = folder_ / "floats.npy";
+    ASSERT_TRUE(save_npy(pixel_input(image), pixels));
+    ASSERT_TRUE(save_npy(normalized_input(image), floats));
+    const auto run = [&](const std::string& input, const std::string& out) {
+        return run_program_text("octet-run " + quantized + " --input images=" + input + " --npy " + (folder_ / out));
+    };
+    const auto first = run(pixels, "a");
+    ASSERT_EQ(first.exit_code, 0) << first.err;
+    ASSERT_EQ(run(floats, "b").exit_code, 0);
+    for (const std::string name : {"det_out", "drive_area_seg", "lane_line_seg"})
+        EXPECT_TRUE(
+            identical(*load_npy(folder_ / ("a/" + name + ".npy")), *load_npy(folder_ / ("b/" + name + ".npy"))));
+
+    ASSERT_TRUE(save_npy(Tensor(DType::uint8, {1, 3, 32, 32}), pixels));
+    const auto planes = run(pixels, "c");
+    EXPECT_EQ(planes.exit_code, 3);
+    EXPECT_THAT(planes.err,
+                HasSubstr("pixels.npy: input 'images' is float32 1x3x32x32 (or pixels, uint8 1x32x32x3), but "
+                          "uint8 1x3x32x32 was given"));
 }
 
 // Shards, merged in any order, give what one run gives, whatever the threads.
