@@ -11,19 +11,38 @@ namespace {
 class Summarizer {
   public:
     explicit Summarizer(const Graph& graph)
-        : graph_(graph), order_(graph.topological_order()), counted_(graph.value_count(), false) {}
+        : graph_(graph), order_(graph.topological_order()), counted_(graph.value_count(), false) {
+        find_activations();
+    }
 
     Summary run() {
         for (const NodeId id : order_) add_node(id);
         for (std::size_t i = 0; i < graph_.value_count(); ++i) {
-            const Value& value = graph_.value(static_cast<ValueId>(i));
-            if (!value.removed && !value.constant) summary_.activation_bytes += bytes_of(static_cast<ValueId>(i));
+            if (is_activation_[i]) summary_.activation_bytes += bytes_of(static_cast<ValueId>(i));
         }
         measure_lifetimes();
         return std::move(summary_);
     }
 
   private:
+    // What is computed from constants alone, dequantized weights for one, is a form of the weights: it is made once, or
+    // never where integers are computed with. As a graph output it has to exist.
+    void find_activations() {
+        is_activation_.assign(graph_.value_count(), false);
+        const auto is_activation = [&](ValueId id) {
+            return id != no_value && is_activation_[static_cast<std::size_t>(id)];
+        };
+        for (const ValueId id : graph_.inputs) is_activation_[static_cast<std::size_t>(id)] = true;
+        for (const NodeId id : order_) {
+            const Node& node = graph_.node(id);
+            if (!std::any_of(node.inputs.begin(), node.inputs.end(), is_activation)) continue;
+            for (const ValueId output : node.outputs)
+                if (output != no_value) is_activation_[static_cast<std::size_t>(output)] = true;
+        }
+        for (const ValueId id : graph_.outputs)
+            if (!graph_.constant(id)) is_activation_[static_cast<std::size_t>(id)] = true;
+    }
+
     std::int64_t bytes_of(ValueId id) const {
         const Value& value = graph_.value(id);
         if (!value.shape) return 0;
@@ -80,7 +99,7 @@ class Summarizer {
         for (std::size_t i = 0; i < graph_.value_count(); ++i) {
             const auto id = static_cast<ValueId>(i);
             const Value& value = graph_.value(id);
-            if (value.removed || value.constant || count == 0) continue;
+            if (!is_activation_[i] || count == 0) continue;
             const std::size_t first = value.producer == no_node ? 0 : place[static_cast<std::size_t>(value.producer)];
             std::size_t last = graph_.is_output(id) ? count - 1 : first;
             for (const NodeId reader : readers[i]) last = std::max(last, place[static_cast<std::size_t>(reader)]);
@@ -100,6 +119,7 @@ class Summarizer {
     const Graph& graph_;
     std::vector<NodeId> order_;
     std::vector<bool> counted_;
+    std::vector<bool> is_activation_;  // of each value
     Summary summary_;
 };
 

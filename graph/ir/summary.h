@@ -25,7 +25,7 @@ struct Summary {
     std::int64_t macs = 0;
     std::int64_t parameters = 0;             // a constant that several nodes read counts once
     std::int64_t weight_bytes = 0;           // of all constants that a node reads
-    std::int64_t activation_bytes = 0;       // of all activations together
+    std::int64_t activation_bytes = 0;       // of all activations together: what depends on a graph input
     std::int64_t peak_activation_bytes = 0;  // the largest live_bytes: a tensor lives from its producer to its last
                                              // reader, a graph input from the start, a graph output to the end
     NodeId peak_node = no_node;              // where that is; no_node for a graph without nodes

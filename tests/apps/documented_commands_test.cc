@@ -275,7 +275,6 @@ void expect_commands_work(const Document& document) {
             EXPECT_NE(ci.find(other->stage), std::string::npos) << other->start << " runs nowhere";
             continue;
         }
-        const bool slow = command.text.rfind(slow_command, 0) == 0;
         if (command.text.rfind(slow_command, 0) == 0) {
             EXPECT_NE(ci.find(slow_variable), std::string::npos) << command.text << " runs nowhere";
             if (std::getenv(slow_variable)) expect_works(place, command.text + slow_command_limit, command.where);

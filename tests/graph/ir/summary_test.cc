@@ -54,6 +54,26 @@ TEST(Summary, a_constant_with_two_readers_counts_once) {
     EXPECT_EQ(summary.nodes.back().parameters, 3);
 }
 
+// Weights of a quantized model: integers in the file, through DequantizeLinear and Transpose to what reads them.
+TEST(Summary, what_constants_give_is_no_activation) {
+    Graph graph = sample();
+    const Summary before = summarize(graph);
+    const ValueId integers = graph.add_constant("integers", Tensor(DType::int8, {2, 3, 1, 1}));
+    const ValueId scale = graph.add_constant("scale", Tensor::scalar(0.5F));
+    const NodeId dequantize = graph.add_node("DequantizeLinear", "dequantize", {integers, scale}, {"weights"});
+    const NodeId transpose = graph.add_node("Transpose", "transpose", graph.node(dequantize).outputs, {"turned"},
+                                            {{"perm", std::vector<std::int64_t>{1, 0, 2, 3}}});
+    graph.node(0).inputs[1] = graph.node(transpose).outputs[0];
+    ASSERT_TRUE(infer_shapes(graph).has_value());
+    const Summary summary = summarize(graph);
+    EXPECT_EQ(summary.activation_bytes, before.activation_bytes);
+    EXPECT_EQ(summary.peak_activation_bytes, before.peak_activation_bytes);
+    EXPECT_EQ(graph.node(summary.peak_node).name, "add");
+
+    graph.outputs.push_back(graph.node(dequantize).outputs[0]);
+    EXPECT_EQ(summarize(graph).activation_bytes, before.activation_bytes + 6 * 4) << "an output has to exist";
+}
+
 TEST(Summary, shapes_and_axes_are_no_parameters) {
     Graph graph = sample();
     const ValueId shape = graph.add_constant("shape", Tensor::from<std::int64_t>({2}, {3, 16}));
