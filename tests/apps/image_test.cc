@@ -111,6 +111,13 @@ TEST(Image, HugeHeaderIsRefusedBeforeDecoding) {
         png[at + 2] = 65000 >> 8;
         png[at + 3] = 65000 & 0xff;
     }
+    // The chunk's checksum, over its type and 13 bytes (PNG specification, 5.3).
+    std::uint32_t crc = 0xffffffff;
+    for (std::size_t i = 12; i < 29; ++i) {
+        crc ^= png[i];
+        for (int bit = 0; bit < 8; ++bit) crc = (crc & 1) != 0 ? 0xedb88320 ^ (crc >> 1) : crc >> 1;
+    }
+    for (std::size_t i = 0; i < 4; ++i) png[29 + i] = static_cast<std::uint8_t>(~crc >> (24 - 8 * i));
     EXPECT_THAT(error_of(png), HasSubstr("some.file: 65000x65000 pixels are more than the limit"));
 }
 

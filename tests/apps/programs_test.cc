@@ -285,9 +285,8 @@ TEST_F(Programs, OctetRunTakesInputsAndChecksThem) {
 
 // A quantized network takes the pixels themselves, and gives what it gives for them normalized.
 TEST_F(Programs, OctetRunTakesPixels) {
-    const std::string quantized = folder_ / "int8.onnx";
-    ASSERT_EQ(run_program_text("octet-quantize " + model_ + " " + (folder_ / "in") + " -o " + quantized).exit_code, 0);
-    Image image(32, 32, 3);
+    const std::string quantized = source_folder + "/models/yolop-640-int8.onnx";
+    Image image(640, 640, 3);
     for (std::size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<std::uint8_t>(7 * i);
     const std::string pixels = folder_ / "pixels.npy", floats = folder_ / "floats.npy";
     ASSERT_TRUE(save_npy(pixel_input(image), pixels));
@@ -306,7 +305,7 @@ TEST_F(Programs, OctetRunTakesPixels) {
     const auto planes = run(pixels, "c");
     EXPECT_EQ(planes.exit_code, 3);
     EXPECT_THAT(planes.err,
-                HasSubstr("pixels.npy: input 'images' is float32 1x3x32x32 (or pixels, uint8 1x32x32x3), but "
+                HasSubstr("pixels.npy: input 'images' is float32 1x3x640x640 (or pixels, uint8 1x640x640x3), but "
                           "uint8 1x3x32x32 was given"));
 }
 
