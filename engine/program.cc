@@ -13,6 +13,8 @@ template <typename... Functions>
 struct Overloaded : Functions... {
     using Functions::operator()...;
 };
+template <typename... Functions>
+Overloaded(Functions...) -> Overloaded<Functions...>;
 
 // The operands of a form, const or not, in the order of the graph's inputs.
 template <typename Form, typename Visitor>

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the C library's own names
 extern "C" {
 void* __libc_malloc(std::size_t size);
 void* __libc_calloc(std::size_t count, std::size_t size);
@@ -80,3 +81,4 @@ int __libc_start_main(int (*main)(int, char**, char**), int count, char** argume
     return next(&__libc_start_main, "__libc_start_main")(counted_main, count, arguments, init, fini, unload, stack_end);
 }
 }
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)

@@ -112,7 +112,7 @@ Result<ImageFolder> list_images(const std::string& folder, std::initializer_list
                                              [&](std::string_view ending) { return path.ends_with(ending); });
             if (wanted) result.images.push_back(path);
         } else if (contains(other_extensions, extension_of(path))) {
-            others.push_back(path);
+            others.emplace_back(path);
         }
     }
     if (error) return fail(ErrorCode::io, "{}: cannot be read as a folder of pictures: {}", folder, error.message());

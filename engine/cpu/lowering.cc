@@ -288,8 +288,8 @@ class Lowering {
         plan_->completed_by.resize(plan_->sequence.size());
         const auto& outputs = network().outputs;
         for (const auto& [id, step] : last_reader) {
-            const bool output =
-                std::any_of(outputs.begin(), outputs.end(), [&](const Port& port) { return port.value == id; });
+            const bool output = std::any_of(outputs.begin(), outputs.end(),
+                                            [read = id](const Port& port) { return port.value == read; });
             if (!output && !network().constants.contains(id)) plan_->dead_after[step].push_back(id);
         }
         plan_->arena_bytes = assign_offsets(plan_->planes);

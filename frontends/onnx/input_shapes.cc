@@ -174,7 +174,7 @@ tl::unexpected<Error> open_dimensions(const std::vector<const Input*>& inputs, c
                 continue;
             }
             const bool is_plane = sizes.size() == 4 && i >= 2;
-            words.push_back(!is_plane ? "SIZE" : i == 2 ? "HEIGHT" : "WIDTH");
+            words.emplace_back(!is_plane ? "SIZE" : i == 2 ? "HEIGHT" : "WIDTH");
             const std::string& symbol = shape_in_file(*input).dim(static_cast<int>(i)).dim_param();
             all_named &= !symbol.empty();
             if (listed.insert(symbol).second) dimensions.push_back("--dim " + argument(symbol + "=SIZE"));

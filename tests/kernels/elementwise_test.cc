@@ -53,11 +53,11 @@ class Family : public testing::TestWithParam<KernelEntry<Function>> {
     Random random_{3};
 };
 
-#define OCTET_FAMILY(NAME, FUNCTION, LIST)                                  \
-    class NAME : public Family<FUNCTION> {                                  \
-      protected:                                                            \
-        static constexpr auto reference = [] { return LIST().back().run; }; \
-    };                                                                      \
+#define OCTET_FAMILY(NAME, FUNCTION, LIST)                                                   \
+    class NAME : public Family<FUNCTION> {                                                   \
+      protected:                                                                             \
+        [[maybe_unused]] static constexpr auto reference = [] { return LIST().back().run; }; \
+    };                                                                                       \
     INSTANTIATE_TEST_SUITE_P(kernels, NAME, testing::ValuesIn(LIST().begin(), LIST().end()), kernel_name)
 
 OCTET_FAMILY(BatchNorm, BatchNormFunction, batchnorm_kernels);

@@ -164,8 +164,8 @@ TEST(QOperator, gemm_with_alpha) {
         grid(builder, "y", 0.5F, 10);
         std::vector<std::string> inputs = {"a", "a_scale", "a_zero", "b", "b_scale", "b_zero", "c"};
         // A scale without a zero point asks for a float output.
-        inputs.push_back("y_scale");
-        if (quantized) inputs.push_back("y_zero");
+        inputs.emplace_back("y_scale");
+        if (quantized) inputs.emplace_back("y_zero");
         auto& node = builder.node("QGemm", inputs, {"y"});
         node.set_domain("com.microsoft");
         auto* alpha = node.add_attribute();
