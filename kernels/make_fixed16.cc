@@ -129,7 +129,7 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
         if (!std::isfinite(largest)) return fail("pre-activation range is not finite");
         f = std::min(spec.max_f, static_cast<int>(std::floor(std::log2(guaranteed_range / largest))));
         if (spec.activation == Activation::hardswish) f = std::min(f, max_hardswish_f);
-        while (f > min_f && std::round(largest_scale * std::ldexp(1.0, f + 15)) > 32767) --f;
+        while (f >= min_f && std::round(largest_scale * std::ldexp(1.0, f + 15)) > 32767) --f;
         const int lowest = spec.activation == Activation::hardswish ? 0 : min_f;
         if (f < lowest) {
             return fail("a pre-activation range of " + number(largest) + " or an accumulator scale of " +

@@ -59,7 +59,11 @@ class Judge {
         return std::nullopt;
     }
     Why operator()(const MaxPoolOp& pool) const { return wide(pool.x.grid) ? Why(no_wide) : std::nullopt; }
+    Why operator()(const SigmoidOp& sigmoid) const { return fixed_point_logits(sigmoid.x.grid); }
     Why operator()(const DetectOp& detect) const {
+        for (const Operand& level : detect.levels) {
+            if (auto why = fixed_point_logits(level.grid)) return why;
+        }
         for (const auto& anchors : detect.anchors) {
             const bool fit = std::all_of(anchors.begin(), anchors.end(), [](double a) { return a > 0 && a < 1024; });
             if (!fit || anchors.size() / 2 > kernels::max_detect_anchors) {
@@ -76,6 +80,13 @@ class Judge {
   private:
     static constexpr const char* no_wide = "it has no kernel for 16 bits";
     static constexpr const char* no_pixels = "pixels with a zero point for each channel feed only convolutions";
+
+    // kernels/sigmoid.h
+    static Why fixed_point_logits(const Grid& grid) {
+        const int f = fraction_bits(grid);
+        if (f >= 0 && f <= 12) return std::nullopt;
+        return fmt::format("the fixed-point sigmoid takes scales from 2^-12 to 1, not {:.3g}", grid.scale);
+    }
 
     const Grid& grid(QuantId id) const { return program_.values[index_of(id)].grid; }
 
