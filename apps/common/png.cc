@@ -75,20 +75,37 @@ class PngReader : public PngErrors {
         png_read_update_info(png_, info_);
         if (png_get_rowbytes(png_, info_) != static_cast<std::size_t>(image.width) * image.channels)
             png_error(png_, "unexpected pixels");
+        reads_pixels_ = true;
         png_read_image(png_, rows.data());
+        reads_pixels_ = false;
         png_read_end(png_, nullptr);
         return true;
     }
 
   private:
+    // Behind the last row libpng inflates the rest of the data and throws it away. A few bytes of it end the data; a
+    // file made to do harm has gigabytes there.
+    static constexpr std::size_t most_behind_pixels = 8192;
+
+    bool has_all_rows() const {
+        if (!reads_pixels_) return false;
+        const bool interlaced = png_get_interlace_type(png_, info_) != PNG_INTERLACE_NONE;
+        return interlaced ? png_get_current_pass_number(png_) >= PNG_INTERLACE_ADAM7_PASSES
+                          : png_get_current_row_number(png_) >= png_get_image_height(png_, info_);
+    }
+
     static void read(png_structp png, png_bytep to, std::size_t size) {
         auto* self = static_cast<PngReader*>(png_get_io_ptr(png));
         if (size > self->rest_.size()) png_error(png, "the file ends too early");
+        if (self->has_all_rows() && (self->behind_pixels_ += size) > most_behind_pixels)
+            png_error(png, "more pixels than its size");
         std::memcpy(to, self->rest_.data(), size);
         self->rest_ = self->rest_.subspan(size);
     }
 
     Bytes rest_;
+    bool reads_pixels_ = false;
+    std::size_t behind_pixels_ = 0;
     png_structp png_ = nullptr;
     png_infop info_ = nullptr;
 };
