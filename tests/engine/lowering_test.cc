@@ -209,6 +209,14 @@ TEST(Lowering, AddOfTwoGrids) {
     check(b, b.random_tensor({1, 8, 6, 6}, -5, 7), {0.07F, 1.01, {"add", "conv"}});
 }
 
+// As far below the output's range as 16 bits reach with fewer fractional bits, which the slope brings back.
+TEST(Lowering, LeakySumOfCoarseGrids) {
+    QuantizedGraph b;
+    const ValueId x = b.quantize(b.input({1, 8, 6, 6}), 0.02F, 255);
+    b.output(b.quantize(b.node("LeakyRelu", {b.node("Add", {x, x})}, {{"alpha", 0.05F}}), 0.004F, 255));
+    check(b, b.random_tensor({1, 8, 6, 6}, -5, 0), {0.004F, 1.01, {"add"}});
+}
+
 TEST(Lowering, WideLogitsThroughSigmoid) {
     QuantizedGraph b;
     const ValueId x = b.quantize(b.input({1, 8, 6, 6}), 0.05F, 100);
@@ -216,6 +224,22 @@ TEST(Lowering, WideLogitsThroughSigmoid) {
         b.quantize(b.node("HardSwish", {b.conv(x, 8, 2, 3, 1, 0.05F, 0.001F)}), 1.0F / 1024, 0, DType::int16);
     b.output(b.node("Sigmoid", {logits}));
     check(b, b.random_tensor({1, 8, 6, 6}, -5, 7), {1.0F / 1024, 1.01, {"conv", "sigmoid"}});
+}
+
+// Finer or coarser than the table of the sigmoid in fixed point.
+TEST(Lowering, WideLogitsInOtherStepsRunInFloat) {
+    for (const float step : {1.0F / 8192, 2.0F}) {
+        QuantizedGraph b;
+        const ValueId logits = b.quantize(b.input({1, 8, 6, 6}), step, 0, DType::int16);
+        b.output(b.node("Sigmoid", {logits}));
+        check(b, b.random_tensor({1, 8, 6, 6}, -3, 3), {1, 0, {"Sigmoid_float"}, false});
+
+        QuantizedGraph detection;
+        const ValueId level = detection.quantize(detection.input({1, 14, 6, 4}), step, 0, DType::int16);
+        detection.output(detection.node(
+            "Detect", {level}, {{"strides", std::vector<float>{8}}, {"anchors", std::vector<float>{4, 6, 8, 12}}}));
+        check(detection, detection.random_tensor({1, 14, 6, 4}, -3, 3), {1, 0, {"Detect_float"}, false});
+    }
 }
 
 TEST(Lowering, WideLogitsOfPhases) {
@@ -354,6 +378,19 @@ TEST(Lowering, WideTensorsReadOnAnotherGridHaveThat) {
     dequantize.inputs[1] = b.constant(Tensor::scalar(1.0F / 128));
     b.output(b.quantize(b.conv(wide, 8, 8, 1, 1, 1.0F / 128, 0.002F), 0.2F, 120));
     check(b, b.random_tensor({1, 8, 6, 5}, -5, 7), {0.2F, 1.01, {"conv_s16s8"}});
+}
+
+// A shortcut has one zero point.
+TEST(Lowering, PixelsAsAShortcutRunInFloat) {
+    QuantizedGraph b;
+    const ValueId q = b.node("QuantizeLinear", {b.input({1, 3, 6, 5}), b.constant(Tensor::scalar(1.0F)),
+                                                b.constant(Tensor::scalar<std::uint8_t>(0))});
+    const ValueId pixels = b.node("DequantizeLinear",
+                                  {q, b.constant(Tensor::from<float>({3}, {1, 1, 1})),
+                                   b.constant(Tensor::from<std::uint8_t>({3}, {124, 116, 104}))},
+                                  {{"axis", std::int64_t{1}}});
+    b.output(b.quantize(b.node("Add", {b.conv(pixels, 3, 3, 1, 1, 1.0F, 0.0005F), pixels}), 1, 128));
+    check(b, b.random_tensor({1, 3, 6, 5}, 0, 255), {1, 1.01, {"Add_float"}, false});
 }
 
 TEST(Lowering, PixelsThatTheNormalizationRepeatsRunInFloat) {

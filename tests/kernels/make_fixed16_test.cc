@@ -82,6 +82,17 @@ TEST(MakeFixed16, error_stays_within_the_bound) {
     }
 }
 
+// No multiplier of 15 bits is large enough.
+TEST(MakeFixed16, accumulators_coarser_than_every_grid_are_refused) {
+    Fixed16Spec spec;
+    spec.out_scale = 1e8;
+    const std::vector<double> fine = {1e6}, coarse = {1e9};
+    spec.acc_scale = fine;
+    EXPECT_TRUE(make_fixed16(spec).has_value());
+    spec.acc_scale = coarse;
+    EXPECT_FALSE(make_fixed16(spec).has_value());
+}
+
 TEST(MakeFixed16, s16_lies_on_a_power_of_two_grid) {
     const std::vector<double> acc_scale = {1e-4, 3e-5};
     for (const Activation activation : {Activation::none, Activation::hardswish}) {
