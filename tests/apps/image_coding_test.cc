@@ -197,9 +197,9 @@ TEST(Png, InflatesNoMoreThanItsSize) {
     chunk("IDAT", packed);
     chunk("IEND", {});
     const double before = peak_memory_mb();
-    for (const std::uint8_t interlaced : {0, 1}) {
+    for (const bool interlaced : {false, true}) {
         constexpr std::size_t interlace_at = 28, header_at = 12, header_bytes = 17;
-        bytes[interlace_at] = interlaced;
+        bytes[interlace_at] = interlaced ? 1 : 0;
         const auto checksum = crc32(0, bytes.data() + header_at, header_bytes);
         for (std::size_t i = 0; i < 4; ++i)
             bytes[header_at + header_bytes + i] = static_cast<std::uint8_t>(checksum >> (24 - 8 * i));
