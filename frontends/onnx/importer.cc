@@ -120,7 +120,7 @@ class Importer {
             node.name = builder_.node_name(proto.name().empty() ? fmt::format("{}_{}", node.op, index) : proto.name());
             ++index;
             auto declared = declare_node(proto, node);
-            if (!declared) return at(ops::describe(node), std::move(declared).error());
+            if (!declared) return at(describe(node), std::move(declared).error());
         }
         return {};
     }
@@ -212,14 +212,11 @@ class Importer {
 
     Result<void> add_node(std::size_t i) {
         Node& node = nodes_[i];
-        const std::string in_file = ops::describe(node);
+        const std::string in_file = describe(node);
         const std::size_t first = graph_.node_count();
         auto added = translate(*protos_[i], node);
         if (!added) return at(in_file, std::move(added).error());
-        for (std::size_t k = first; k < graph_.node_count(); ++k) {
-            Node& made = graph_.node(static_cast<NodeId>(k));
-            if (ops::describe(made) != in_file) made.stands_for = in_file;
-        }
+        graph_.stand_for(first, in_file);
         return {};
     }
 

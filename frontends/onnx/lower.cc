@@ -126,9 +126,11 @@ Result<Graph> lower_to_standard(Graph graph) {
         if (node.removed || (node.op != "Focus" && node.op != "Detect")) continue;
         // The outputs stay: the last node of the replacement takes them over.
         graph.node(id).removed = true;
+        const std::size_t first = graph.node_count();
         Lowering lowering(node, builder);
         auto lowered = node.op == "Focus" ? lowering.focus() : lowering.detect();
-        if (!lowered) return at(ops::describe(node), std::move(lowered).error());
+        if (!lowered) return at(describe(node), std::move(lowered).error());
+        graph.stand_for(first, describe(node));
     }
     return graph;
 }

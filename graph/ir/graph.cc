@@ -6,6 +6,10 @@
 
 namespace octet {
 
+std::string describe(const Node& node) {
+    return node.stands_for.empty() ? fmt::format("node '{}' ({})", node.name, node.op) : node.stands_for;
+}
+
 ValueId Graph::add_value(std::string value_name, DType type, std::optional<Shape> shape) {
     Value value;
     names_.insert(value_name);
@@ -127,6 +131,12 @@ void Graph::remove_node(NodeId id) {
     node(id).removed = true;
     for (ValueId output : node(id).outputs) {
         if (output != no_value) value(output).removed = true;
+    }
+}
+
+void Graph::stand_for(std::size_t first, const std::string& described) {
+    for (std::size_t i = first; i < nodes_.size(); ++i) {
+        if (describe(nodes_[i]) != described) nodes_[i].stands_for = described;
     }
 }
 

@@ -47,6 +47,9 @@ struct Node {
     std::string stands_for = {};  // "node 'c' (QLinearConv)" of the model file when this is one of those it became
 };
 
+// "node 'a' (Add)", in the words of the model file: what an error says.
+std::string describe(const Node& node);
+
 class Graph {
   public:
     std::string name;
@@ -96,6 +99,8 @@ class Graph {
     void remove_node(NodeId id);
     // Removes nodes that no output depends on, and constants and values without readers. Returns how many nodes.
     int remove_dead();
+    // The nodes added since node_count() was `first` are what a pass or importer made of the one that is described.
+    void stand_for(std::size_t first, const std::string& described);
     // Closes the holes; all ids change.
     void compact();
 

@@ -86,7 +86,7 @@ class Verifier {
             }
             for (std::size_t k = 0; k < n.inputs.size(); ++k) {
                 if (n.inputs[k] != no_value) {
-                    OCTET_TRY(check_available(n.inputs[k], fmt::format("node '{}' ({}), input {}", n.name, n.op, k)));
+                    OCTET_TRY(check_available(n.inputs[k], fmt::format("{}, input {}", describe(n), k)));
                 }
             }
             for (ValueId output : n.outputs) OCTET_TRY(check_output(output, id, produced_by));
@@ -98,8 +98,7 @@ class Verifier {
         const Node& n = graph_.node(id);
         if (output == no_value) return {};
         if (!in_range(output) || graph_.value(output).removed) {
-            return fail(ErrorCode::invalid_model, "node '{}' ({}) produces value #{}, which does not exist", n.name,
-                        n.op, output);
+            return fail(ErrorCode::invalid_model, "{} produces value #{}, which does not exist", describe(n), output);
         }
         NodeId& first = produced_by[static_cast<std::size_t>(output)];
         if (first != no_node) {
@@ -148,7 +147,7 @@ class Verifier {
         for (std::size_t i = 0; i < ordered.size(); ++i) {
             const Node& n = graph_.node(static_cast<NodeId>(i));
             if (!n.removed && !ordered[i]) {
-                return fail(ErrorCode::invalid_model, "node '{}' ({}) lies on or behind a cycle", n.name, n.op);
+                return fail(ErrorCode::invalid_model, "{} lies on or behind a cycle", describe(n));
             }
         }
         return {};

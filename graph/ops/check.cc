@@ -4,10 +4,6 @@
 
 namespace octet::ops {
 
-std::string describe(const Node& node) {
-    return node.stands_for.empty() ? fmt::format("node '{}' ({})", node.name, node.op) : node.stands_for;
-}
-
 namespace {
 
 Result<void> check_counts(const OpDef& def, const Node& node) {

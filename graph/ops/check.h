@@ -11,9 +11,6 @@
 
 namespace octet::ops {
 
-// "node 'conv1' (Conv)", as the model file has it.
-std::string describe(const Node& node);
-
 // Checks the numbers of inputs and outputs, runs the operator's infer() and checks the outputs' sizes. Errors name the
 // node. `known` is sized to the outputs.
 Result<std::vector<TensorType>> infer_node(const Node& node, std::span<const TensorType* const> inputs,

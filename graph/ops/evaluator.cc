@@ -25,9 +25,9 @@ Result<std::vector<Tensor>> evaluate_node(const Node& node, std::span<const Tens
     std::vector<Tensor> outputs(node.outputs.size());
     EvalContext context{node, inputs, output_types, outputs, parallel_for, features};
     try {
-        if (auto done = find_op(node.op)->evaluate(context); !done) return at(ops::describe(node), done.error());
+        if (auto done = find_op(node.op)->evaluate(context); !done) return at(describe(node), done.error());
     } catch (const std::bad_alloc&) {
-        return fail(ErrorCode::out_of_range, "{}: not enough memory for its outputs", ops::describe(node));
+        return fail(ErrorCode::out_of_range, "{}: not enough memory for its outputs", describe(node));
     }
     return outputs;
 }

@@ -63,8 +63,8 @@ class Inference {
         for (ValueId id : node.inputs) {
             const auto i = static_cast<std::size_t>(id);
             if (id != no_value && !types_[i]) {
-                return fail(ErrorCode::invalid_model, "{}: the type of its input '{}' is not known",
-                            ops::describe(node), graph_.value(id).name);
+                return fail(ErrorCode::invalid_model, "{}: the type of its input '{}' is not known", describe(node),
+                            graph_.value(id).name);
             }
             inputs.push_back(id == no_value ? nullptr : &*types_[i]);
             constants.push_back(id == no_value ? nullptr : known_[i]);

@@ -58,6 +58,7 @@ int hoist_quantize(Graph& graph) {
         if (!scale || scale->size() != 1 || mover == no_node || !moves_values(graph.node(mover))) continue;
         if (uses.sole_reader(quantize.inputs[0]) == no_node || graph.node(mover).outputs.size() != 1) continue;
         bool changed = false;
+        const std::size_t first = graph.node_count();
         for (std::size_t i = 0; i < data_inputs(graph.node(mover)); ++i) {
             const ValueId input = graph.node(mover).inputs[i];
             if (graph.constant(input) || on_grid(graph, input, quantize)) continue;
@@ -73,6 +74,7 @@ int hoist_quantize(Graph& graph) {
             graph.node(mover).inputs[i] = graph.node(dq).outputs[0];
             changed = true;
         }
+        graph.stand_for(first, describe(quantize));
         rewrites += changed;
     }
     return rewrites;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "graph/ir/graph.h"
@@ -61,7 +62,8 @@ std::vector<std::int64_t> integers_or(const Node& node, const std::string& name,
 bool all_equal(const std::vector<std::int64_t>& values, std::int64_t wanted);
 
 // Tries rewrite(node id, uses) -> bool on every node, producers first or last. Uses are counted anew and dead nodes
-// removed after each success; nodes that a rewrite adds are not visited. Returns the number of successes.
+// removed after each success; nodes that a rewrite adds stand for the one it was tried on and are not visited. Returns
+// the number of successes.
 enum class Order { producers_first, consumers_first };
 
 template <typename Rewrite>
@@ -71,8 +73,12 @@ int rewrite_each(Graph& graph, Order order, Rewrite&& rewrite) {
     Uses uses(graph);
     int rewrites = 0;
     for (NodeId id : nodes) {
-        if (graph.node(id).removed || !rewrite(id, uses)) continue;
+        if (graph.node(id).removed) continue;
+        const std::size_t first = graph.node_count();
+        const std::string rewritten = describe(graph.node(id));
+        if (!rewrite(id, uses)) continue;
         ++rewrites;
+        graph.stand_for(first, rewritten);
         graph.remove_dead();
         uses = Uses(graph);
     }

@@ -71,7 +71,8 @@ std::optional<Region> cut_region(const Graph& graph, ValueId output, const Regio
         std::vector<ValueId> outputs;
         for (ValueId input : node.inputs) inputs.push_back(mapped(input));
         for (ValueId value : node.outputs) outputs.push_back(mapped(value));
-        region.graph.add_node_onto(node.op, node.name, inputs, outputs, node.attributes);
+        const NodeId copy = region.graph.add_node_onto(node.op, node.name, inputs, outputs, node.attributes);
+        region.graph.node(copy).stands_for = node.stands_for;
     }
     region.graph.outputs = {mapped(output)};
     return region;

@@ -61,7 +61,7 @@ Result<void> check_finite(const Graph& graph, const Calibration& calibration) {
             return fail(ErrorCode::invalid_model,
                         "{}: {} of its {} output values on the calibration images are NaN or infinite; the float "
                         "model has to be repaired first",
-                        ops::describe(node), extent.not_finite, extent.count);
+                        describe(node), extent.not_finite, extent.count);
         }
     }
     return {};

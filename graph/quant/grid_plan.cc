@@ -223,9 +223,7 @@ class Planner {
         return plan;
     }
 
-    static std::string named(const Node& node, std::string_view why) {
-        return "node '" + node.name + "' (" + node.op + ") " + std::string(why);
-    }
+    static std::string named(const Node& node, std::string_view why) { return describe(node) + " " + std::string(why); }
 
     std::string wide_obstacle(const GridGroup& group) const {
         for (const ValueId value : group.values) {

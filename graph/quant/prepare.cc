@@ -33,6 +33,7 @@ int hoist_activations(Graph& graph) {
         const NodeId activation = activation_behind(graph, consumers, concat);
         if (activation == no_node) continue;
         const Node act = graph.node(activation);
+        const std::size_t first = graph.node_count();
         for (std::size_t i = 0; i < graph.node(concat).inputs.size(); ++i) {
             const ValueId input = graph.node(concat).inputs[i];
             const std::string name = graph.unique_name(act.name + "_" + std::to_string(i));
@@ -42,6 +43,7 @@ int hoist_activations(Graph& graph) {
             graph.value(output).shape = graph.value(input).shape;
             graph.node(concat).inputs[i] = output;
         }
+        graph.stand_for(first, describe(act));
         graph.replace_uses(act.outputs[0], graph.node(concat).outputs[0]);
         graph.remove_node(activation);
         ++changed;

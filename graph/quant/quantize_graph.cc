@@ -23,7 +23,7 @@ Result<void> refuse_quantized(const Graph& graph) {
         const Node& node = graph.node(id);
         if (node.op == "QuantizeLinear" || node.op == "DequantizeLinear") {
             return fail(ErrorCode::invalid_argument, "{}: the model is quantized already; give the float model",
-                        ops::describe(node));
+                        describe(node));
         }
     }
     return {};
@@ -43,7 +43,7 @@ Result<void> check_weights(const QuantModel& model) {
         if (all_finite(layer.weights) && all_finite(layer.bias)) continue;
         return fail(ErrorCode::invalid_model,
                     "{}: its weights hold NaN or infinite values; the float model has to be repaired first",
-                    ops::describe(node));
+                    describe(node));
     }
     return {};
 }

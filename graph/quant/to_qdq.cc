@@ -59,6 +59,7 @@ class Emitter {
         for (const ValueId output : node.outputs) names.push_back(raw_name(output));
         const NodeId copied =
             to_.add_node(node.op, node.name, std::move(inputs), std::move(names), std::move(attributes));
+        to_.node(copied).stands_for = node.stands_for;
         for (std::size_t i = 0; i < node.outputs.size(); ++i) {
             const ValueId output = node.outputs[i];
             ValueId& made = to_.node(copied).outputs[i];

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <random>
+#include <set>
+#include <string>
 
 #include "graph/ir/verify.h"
 #include "graph/ops/evaluator.h"
@@ -96,6 +98,16 @@ int node_total(const Graph& graph) {
     return static_cast<int>(graph.topological_order().size());
 }
 
+// Errors are about nodes that the user knows.
+void expect_described_by(const Graph& before, const Graph& after) {
+    std::set<std::string> known;
+    for (const NodeId id : before.topological_order()) known.insert(describe(before.node(id)));
+    for (const NodeId id : after.topological_order()) {
+        const Node& node = after.node(id);
+        EXPECT_TRUE(known.contains(describe(node))) << node.name << " (" << node.op << ") is " << describe(node);
+    }
+}
+
 void expect_same_function(const Graph& before, const Graph& after, double tolerance) {
     ASSERT_EQ(before.inputs.size(), after.inputs.size());
     ASSERT_EQ(before.outputs.size(), after.outputs.size());
@@ -136,6 +148,7 @@ Graph expect_rewrites(int (*pass)(Graph&), const Graph& before, int rewrites, do
     const auto valid = verify(after);
     EXPECT_TRUE(valid) << valid.error().message;
     expect_same_function(before, after, tolerance);
+    expect_described_by(before, after);
     if (rewrites == 0) {
         EXPECT_EQ(node_total(before), node_total(after));
     }
