@@ -124,17 +124,19 @@ void print_skipped(const CalibrationImages& images) {
     }
 }
 
-void print_layers(std::vector<quant::LayerFidelity> layers) {
+void print_layers(std::vector<LayerError> layers) {
     constexpr std::size_t worst_count = 8;
+    std::erase_if(layers, [](const LayerError& one) { return !one.accumulated; });
     if (layers.empty()) return;
-    std::stable_sort(layers.begin(), layers.end(),
-                     [](const auto& a, const auto& b) { return a.accumulated.sqnr_db() < b.accumulated.sqnr_db(); });
+    std::stable_sort(layers.begin(), layers.end(), [](const LayerError& a, const LayerError& b) {
+        return a.accumulated->sqnr_db() < b.accumulated->sqnr_db();
+    });
     layers.resize(std::min(layers.size(), worst_count));
-    Table table{{"least faithful layers, simulated", "SQNR dB", "alone dB", "cosine"}, {}};
-    for (const auto& layer : layers) {
+    Table table{{"least faithful layers of the INT8 file", "SQNR dB", "alone dB", "cosine"}, {}};
+    for (const LayerError& one : layers) {
         table.rows.push_back(
-            {fmt::format("{} ({})", layer.node, layer.op), fmt::format("{:.1f}", layer.accumulated.sqnr_db()),
-             fmt::format("{:.1f}", layer.alone.sqnr_db()), fmt::format("{:.5f}", layer.accumulated.cosine())});
+            {fmt::format("{} ({})", one.layer.node, one.layer.op), fmt::format("{:.1f}", one.accumulated->sqnr_db()),
+             fmt::format("{:.1f}", one.layer.alone.sqnr_db()), fmt::format("{:.5f}", one.accumulated->cosine())});
     }
     fmt::print("{}\n", table.text());
 }
@@ -168,7 +170,7 @@ void warn_of_lost_channels(const QuantizeJob& job, const QuantizeOutcome& outcom
 }
 
 void print_summary(const QuantizeJob& job, const QuantizeOutcome& outcome) {
-    print_layers(outcome.refinement.layers);
+    print_layers(outcome.layers);
     print_outputs(outcome);
     const auto float_layers = outcome.executable->program().float_layers();
     if (!float_layers.empty()) fmt::print("{}\n", float_layer_table(float_layers).text());

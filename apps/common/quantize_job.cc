@@ -177,7 +177,6 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
     outcome.int16_layers.assign(job.options.keep_int16.begin(), job.options.keep_int16.end());
     auto refinement = quant::finish_model(outcome.model, dataset, job.options);
     if (!refinement) return in_model(refinement.error());
-    outcome.refinement = std::move(*refinement);
 
     OCTET_ASSIGN(Graph quantized, quant::to_qdq(outcome.model));
     for (auto& [entry_key, value] : describe_model(outcome.model, job.options, outcome.images)) {
@@ -196,6 +195,13 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
         OCTET_ASSIGN(engine::Session to, engine::Session::create(outcome.executable, threads));
         const auto stage = [&](std::int64_t done, std::int64_t total) { progress("outputs", done, total); };
         OCTET_ASSIGN(outcome.outputs, measure_outputs(from, to, dataset, outcome.measured_images, stage));
+
+        OCTET_ASSIGN(const auto observable, load_executable(job.output, {}, {.observable = true}));
+        OCTET_ASSIGN(engine::Session file, engine::Session::create(observable, threads));
+        OCTET_ASSIGN(
+            outcome.layers,
+            measure_layers(outcome.model, *refinement, file, dataset, outcome.measured_images, job.options.parallel_for,
+                           [&](std::int64_t done, std::int64_t total) { progress("layers", done, total); }));
     }
     std::error_code error;
     outcome.integer_bytes = std::filesystem::file_size(job.output, error);

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "apps/common/calibration_images.h"
-#include "apps/common/output_fidelity.h"
+#include "apps/common/measured_fidelity.h"
 #include "apps/common/parameter_bytes.h"
 #include "engine/backend.h"
 #include "frontends/onnx/importer.h"
@@ -34,9 +34,9 @@ struct QuantizeJob {
 struct QuantizeOutcome {
     quant::QuantModel model;
     quant::Calibration calibration;
-    quant::Refinement refinement;
     std::vector<OutputFidelity> outputs;                   // of the written file
-    std::int64_t measured_images = 0;                      // on which refinement and outputs were measured
+    std::vector<LayerError> layers;                        // the same
+    std::int64_t measured_images = 0;                      // on which they were measured
     std::shared_ptr<const engine::Executable> executable;  // of the written file
     CalibrationImages images;
     bool cache_was_used = false;

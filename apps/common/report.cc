@@ -147,7 +147,7 @@ void write_outputs(std::string& page, const Report& report) {
     if (report.outputs.empty()) return;
     page +=
         "<h3>The network's outputs</h3>\n<p class=\"lead\">Of the INT8 file, run as octet-run does, beside those of "
-        "the float32 network; layers are simulated. Red: a channel whose noise is more than half of its signal.</p>\n"
+        "the float32 network. Red: a channel whose noise is more than half of its signal.</p>\n"
         "<div class=\"scroll\"><table>\n<thead><tr><th class=\"text\">Output</th><th>SQNR [dB]</th>"
         "<th>worst channel [dB]</th><th>its index</th><th>cosine</th></tr></thead>\n<tbody>\n";
     for (const OutputFidelity& output : report.outputs) {
@@ -181,15 +181,18 @@ void write_layer_table(std::string& page, const std::vector<ReportLayer>& layers
     for (const auto& [attributes, name] : heads)
         page += fmt::format("<th{}><button type=\"button\">{}</button></th>", attributes, name);
     page += "</tr></thead>\n<tbody>\n";
+    constexpr double unknown_db = 1000;  // behind all others
     std::vector<double> alone, accumulated;
     for (const ReportLayer& layer : layers) {
         alone.push_back(layer.alone.sqnr_db());
-        accumulated.push_back(layer.accumulated.sqnr_db());
+        accumulated.push_back(layer.accumulated ? layer.accumulated->sqnr_db() : unknown_db);
     }
     const auto worst_alone = smallest_ones(alone), worst_accumulated = smallest_ones(accumulated);
     const auto cell = [](double value, bool worst) {
         return fmt::format("<td{} data-value=\"{:.4f}\">{}</td>", worst ? " class=\"bad\"" : "", value,
-                           value >= 99 ? "exact" : fmt::format("{:.1f}", value));
+                           value == unknown_db ? "–"
+                           : value >= 99       ? "exact"
+                                               : fmt::format("{:.1f}", value));
     };
     std::vector<std::size_t> order(layers.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
@@ -199,10 +202,11 @@ void write_layer_table(std::string& page, const std::vector<ReportLayer>& layers
         const ReportLayer& layer = layers[i];
         page += fmt::format(
             "<tr><td>{}</td><td class=\"name\">{}</td><td class=\"text\">{}</td>{}{}<td>{:.5f}</td><td>"
-            "{:.5f}</td><td class=\"text\">{}</td><td>{}</td><td data-value=\"{:.9g}\">{:.5g}</td><td>{}</td></tr>\n",
+            "{}</td><td class=\"text\">{}</td><td>{}</td><td data-value=\"{:.9g}\">{:.5g}</td><td>{}</td></tr>\n",
             i + 1, escape_markup(layer.node), escape_markup(layer.op), cell(alone[i], worst_alone[i]),
-            cell(accumulated[i], worst_accumulated[i]), layer.alone.cosine(), layer.accumulated.cosine(),
-            kind_name(layer.kind), bits_of(layer.grid), layer.grid.scale, layer.grid.scale, layer.grid.zero_point);
+            cell(accumulated[i], worst_accumulated[i]), layer.alone.cosine(),
+            layer.accumulated ? fmt::format("{:.5f}", layer.accumulated->cosine()) : "–", kind_name(layer.kind),
+            bits_of(layer.grid), layer.grid.scale, layer.grid.scale, layer.grid.zero_point);
     }
     page += "</tbody></table></div>\n";
 }
@@ -211,8 +215,8 @@ void write_layers(std::string& page, const Report& report) {
     section(
         page, "layers", "Layers",
         "SQNR = 10·log₁₀(Σx² / Σ(x − x̂)²) of every value on a grid, against float32. <em>Alone</em>: the layer gets "
-        "float32 inputs, rounded once. <em>Accumulated</em>: everything before it is quantized too. 6 dB are one "
-        "bit.");
+        "float32 inputs, rounded once. <em>Accumulated</em>: the INT8 file, run by the engine, everything before it "
+        "quantized too; – where the engine computes the value and its reader at once. 6 dB are one bit.");
     if (report.layers.empty()) {
         none(page, "Not measured: the model was quantized with --refine-images 0.");
         return;

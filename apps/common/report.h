@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "apps/common/output_fidelity.h"
+#include "apps/common/measured_fidelity.h"
 #include "apps/common/parameter_bytes.h"
 #include "engine/program.h"
 #include "graph/quant/quantize_graph.h"
@@ -37,7 +37,7 @@ struct ReportLayer {
     quant::GridKind kind = quant::GridKind::activation;
     Grid grid;
     quant::Fidelity alone;
-    quant::Fidelity accumulated;
+    std::optional<quant::Fidelity> accumulated;  // measured_fidelity.h: LayerError
 };
 
 // What a method for the range would give for a grid.

@@ -141,21 +141,11 @@ void fill_divergences(std::span<ReportActivation> activations, const Graph& grap
         std::erase_if(activation.divergence, [](const ReportDivergence& one) { return one.result.divergence.empty(); });
 }
 
-std::vector<ReportLayer> describe_layers(const quant::QuantModel& model, const quant::Refinement& refinement) {
-    // Nodes have unique names; the outputs of one node share a grid.
-    std::map<std::string, ValueId> output_of;
-    for (const NodeId id : model.graph.topological_order()) {
-        const Node& node = model.graph.node(id);
-        for (const ValueId output : node.outputs) {
-            if (output != no_value && model.grid(output)) output_of.emplace(node.name, output);
-        }
-    }
+std::vector<ReportLayer> describe_layers(const quant::QuantModel& model, const std::vector<LayerError>& errors) {
     std::vector<ReportLayer> layers;
-    for (const quant::LayerFidelity& layer : refinement.layers) {
-        const auto found = output_of.find(layer.node);
-        if (found == output_of.end()) continue;
-        layers.push_back({layer.node, layer.op, model.plan.group(found->second)->kind, *model.grid(found->second),
-                          layer.alone, layer.accumulated});
+    for (const auto& [layer, accumulated] : errors) {
+        layers.push_back({layer.node, layer.op, model.plan.group(layer.value)->kind, *model.grid(layer.value),
+                          layer.alone, accumulated});
     }
     return layers;
 }
@@ -220,7 +210,7 @@ Result<Report> collect_report(const QuantizeJob& job, const QuantizeOutcome& out
     report.integer_model = {job.output, digest(bytes), outcome.integer_bytes, outcome.integer_parts};
     add_facts(report, job, outcome);
     report.skipped = outcome.images.skipped;
-    report.layers = describe_layers(outcome.model, outcome.refinement);
+    report.layers = describe_layers(outcome.model, outcome.layers);
     report.outputs = outcome.outputs;
     report.activations = describe_activations(outcome.model, outcome.calibration, job.options);
     add_execution(report, job, outcome);

@@ -27,7 +27,7 @@ Axis count_axis(std::span<const double> a, std::span<const double> b, const std:
 Axis decibel_axis(const std::vector<ReportLayer>& layers) {
     double lo = no_noise_db, hi = -no_noise_db;
     for (const ReportLayer& layer : layers) {
-        for (const double value : {layer.alone.sqnr_db(), layer.accumulated.sqnr_db()}) {
+        for (const double value : {layer.alone.sqnr_db(), (layer.accumulated.value_or(layer.alone)).sqnr_db()}) {
             if (std::abs(value) >= no_noise_db) continue;
             lo = std::min(lo, value);
             hi = std::max(hi, value);
@@ -59,22 +59,26 @@ std::string sqnr_chart(const std::vector<ReportLayer>& layers) {
     SvgChart chart(1100, 300, {"layer, in the order of execution", 0.5, std::max(count, 1.0) + 0.5, false},
                    decibel_axis(layers), "SQNR of every layer over the network");
     std::vector<ChartPoint> accumulated;
+    std::vector<std::size_t> layer_of;  // each point
     std::vector<double> values;
     for (std::size_t i = 0; i < layers.size(); ++i) {
-        values.push_back(layers[i].accumulated.sqnr_db());
+        if (!layers[i].accumulated) continue;
+        layer_of.push_back(i);
+        values.push_back(layers[i].accumulated->sqnr_db());
         accumulated.push_back({static_cast<double>(i + 1), values.back()});
     }
     const std::vector<bool> worst = smallest_ones(values);
     for (std::size_t i = 0; i < layers.size(); ++i) {
         const ReportLayer& layer = layers[i];
         const double alone = layer.alone.sqnr_db();
-        chart.dot({accumulated[i].x, alone}, "dot-alone",
+        chart.dot({static_cast<double>(i + 1), alone}, "dot-alone",
                   fmt::format("{} {} ({}): {:.1f} dB alone", i + 1, layer.node, layer.op, alone), 2.4);
     }
     chart.line(accumulated, "accumulated");
-    for (std::size_t i = 0; i < layers.size(); ++i) {
-        const std::string tooltip = fmt::format("{} {} ({}): {:.1f} dB accumulated, {:.1f} dB alone", i + 1,
-                                                layers[i].node, layers[i].op, values[i], layers[i].alone.sqnr_db());
+    for (std::size_t i = 0; i < accumulated.size(); ++i) {
+        const ReportLayer& layer = layers[layer_of[i]];
+        const std::string tooltip = fmt::format("{} {} ({}): {:.1f} dB accumulated, {:.1f} dB alone", layer_of[i] + 1,
+                                                layer.node, layer.op, values[i], layer.alone.sqnr_db());
         chart.dot(accumulated[i], worst[i] ? "dot-bad" : "dot-accumulated", tooltip, worst[i] ? 4.5 : 2.4);
     }
     return chart.svg();

@@ -152,8 +152,7 @@ class Refiner {
         });
         for (const ValueId output : node.outputs) {
             if (output == no_value || !model_.grid(output)) continue;
-            result_.layers.push_back(
-                {output, node.name, chain_of(node), measure(output, true), measure(output, false)});
+            result_.layers.push_back({output, node.name, chain_of(node), measure(output)});
         }
         release(node);
         return {};
@@ -197,14 +196,14 @@ class Refiner {
         }
     }
 
-    Fidelity measure(ValueId id, bool alone) {
+    Fidelity measure(ValueId id) {
         std::vector<Fidelity> each(images_.size());
         const Grid* grid = model_.grid(id);
         options_.parallel_for(static_cast<std::int64_t>(images_.size()), [&](std::int64_t i) {
             const Streams& streams = images_[static_cast<std::size_t>(i)][index(id)];
-            const Tensor& other = alone ? streams.alone : streams.simulated;
-            each[static_cast<std::size_t>(i)].add(streams.reference.data<float>(),
-                                                  (grid ? dequantize(other, *grid) : other).data<float>());
+            each[static_cast<std::size_t>(i)].add(
+                streams.reference.data<float>(),
+                (grid ? dequantize(streams.alone, *grid) : streams.alone).data<float>());
         });
         Fidelity sum;
         for (const Fidelity& one : each) sum.merge(one);

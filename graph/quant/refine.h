@@ -21,13 +21,12 @@ struct RefineOptions {
     std::function<void(std::int64_t done, std::int64_t total)> progress = {};  // in nodes
 };
 
-// One gridded value: how far it is from float32.
+// One gridded value: how far it is from float32. What the layers before it add is seen in the file alone.
 struct LayerFidelity {
     ValueId value = no_value;
-    std::string node;      // whose output this is, the last of a fused chain
-    std::string op;        // "Conv+HardSwish+Add"
-    Fidelity alone;        // with unquantized layers before it
-    Fidelity accumulated;  // with the quantized ones
+    std::string node;  // whose output this is, the last of a fused chain
+    std::string op;    // "Conv+HardSwish+Add"
+    Fidelity alone;    // simulated, with unquantized layers before it
 };
 
 struct Refinement {

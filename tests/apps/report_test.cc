@@ -71,7 +71,7 @@ ReportLayer layer(const std::string& node, double noise) {
     one.node = node;
     one.op = "Conv+HardSwish";
     one.alone = {.signal = 100, .noise = noise / 2, .other = 100, .dot = 99};
-    one.accumulated = {.signal = 100, .noise = noise, .other = 100, .dot = 98};
+    one.accumulated = quant::Fidelity{.signal = 100, .noise = noise, .other = 100, .dot = 98};
     return one;
 }
 

@@ -1,7 +1,11 @@
-#include "apps/common/output_fidelity.h"
+#include "apps/common/measured_fidelity.h"
 
 #include <algorithm>
+#include <map>
+#include <string_view>
 #include <utility>
+
+#include "graph/ops/evaluator.h"
 
 namespace octet::apps {
 namespace {
@@ -60,6 +64,59 @@ Result<std::vector<OutputFidelity>> measure_outputs(
     }
     std::erase_if(measured, [](const OutputFidelity& one) { return one.name.empty(); });
     return measured;
+}
+
+Result<std::vector<LayerError>> measure_layers(
+    const quant::QuantModel& model, const quant::Refinement& refinement, engine::Session& file,
+    const quant::Dataset& dataset, std::int64_t count, const ParallelFor& parallel_for,
+    const std::function<void(std::int64_t done, std::int64_t total)>& progress) {
+    std::vector<LayerError> layers;
+    std::map<std::string, ValueId, std::less<>> value_of;  // by the names of graph/quant/quant_model.h
+    std::map<ValueId, std::size_t> layer_of;
+    for (const quant::LayerFidelity& layer : refinement.layers) {
+        layer_of[layer.value] = layers.size();
+        layers.push_back({layer, std::nullopt});
+        for (const std::string_view suffix : {"", "_real", "_dequantized"})
+            value_of[model.graph.value(layer.value).name + std::string(suffix)] = layer.value;
+    }
+
+    struct Observed {
+        Tensor values;
+        std::optional<Grid> grid;  // none: real values
+    };
+    for (std::int64_t i = 0; i < count; ++i) {
+        OCTET_ASSIGN(const Tensor image, dataset.load(i * dataset.size / count));
+        // Integers are kept, a quarter of what the float tensors would be; those pass by one after the other.
+        std::map<ValueId, Observed> observed;
+        engine::Observer observer;
+        observer.tensor = [&](const engine::TensorInfo& tensor) {
+            const auto found = value_of.find(tensor.name);
+            if (found == value_of.end()) return;
+            Observed& kept = observed[found->second];
+            if (kept.grid || (!tensor.grid && tensor.values.dtype() != DType::float32)) return;
+            kept.values = tensor.values;
+            if (tensor.grid) kept.grid = *tensor.grid;
+        };
+        file.set_observer(std::move(observer));
+        OCTET_TRY(file.run({&image, 1}));
+        file.set_observer({});
+
+        EvaluateOptions evaluation;
+        evaluation.parallel_for = parallel_for;
+        evaluation.observer = [&](ValueId id, const Tensor& expected) {
+            const auto found = observed.find(id);
+            if (found == observed.end() || found->second.values.size() != expected.size()) return;
+            const Observed& kept = found->second;
+            const Tensor actual = kept.grid ? quant::dequantize(kept.values, *kept.grid) : kept.values;
+            auto& accumulated = layers[layer_of.at(id)].accumulated;
+            if (!accumulated) accumulated.emplace();
+            accumulated->add(expected.data<float>(), actual.data<float>());
+            observed.erase(found);
+        };
+        OCTET_TRY(evaluate(model.graph, {&image, 1}, evaluation));
+        if (progress) progress(i + 1, count);
+    }
+    return layers;
 }
 
 }  // namespace octet::apps

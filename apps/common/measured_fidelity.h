@@ -1,7 +1,7 @@
 #pragma once
 
-// What quantization costs at the end: the outputs of the INT8 file beside those of the float network, both computed by
-// the engine.
+// What quantization costs: outputs and inner layers of the INT8 file, run by the engine, beside those of the float
+// network.
 
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +13,8 @@
 #include "engine/session.h"
 #include "graph/quant/calibration.h"
 #include "graph/quant/fidelity.h"
+#include "graph/quant/quant_model.h"
+#include "graph/quant/refine.h"
 
 namespace octet::apps {
 
@@ -39,6 +41,19 @@ std::optional<std::size_t> channel_axis(const Shape& shape);
 // the images, and the same outputs.
 Result<std::vector<OutputFidelity>> measure_outputs(
     engine::Session& from, engine::Session& to, const quant::Dataset& dataset, std::int64_t count,
+    const std::function<void(std::int64_t done, std::int64_t total)>& progress);
+
+struct LayerError {
+    quant::LayerFidelity layer;
+    // Of the file, all layers before it quantized; nothing where the engine has no such tensor, because it computes the
+    // value and its reader at once or in another form.
+    std::optional<quant::Fidelity> accumulated;
+};
+
+// The gridded values of `model` over the same images. `file`: the network that was made of the model, observable.
+Result<std::vector<LayerError>> measure_layers(
+    const quant::QuantModel& model, const quant::Refinement& refinement, engine::Session& file,
+    const quant::Dataset& dataset, std::int64_t count, const ParallelFor& parallel_for,
     const std::function<void(std::int64_t done, std::int64_t total)>& progress);
 
 }  // namespace octet::apps
