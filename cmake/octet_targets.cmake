@@ -3,6 +3,7 @@
 add_library(octet_flags INTERFACE)
 target_include_directories(octet_flags INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/octet>)
+target_compile_features(octet_flags INTERFACE cxx_std_20)
 # Warnings are for this project's files, not for those of a project that uses its targets.
 target_compile_options(octet_flags INTERFACE
     "$<BUILD_INTERFACE:-Wall;-Wextra;-Wshadow;-Wconversion;-Wno-sign-conversion;$<$<BOOL:${OCTET_WERROR}>:-Werror>>")
