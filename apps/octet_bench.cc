@@ -13,13 +13,14 @@
 #include "apps/common/cli.h"
 #include "apps/common/float_layers.h"
 #include "apps/common/host.h"
-#include "apps/common/json_text.h"
 #include "apps/common/model_options.h"
-#include "apps/common/stopwatch.h"
-#include "apps/common/yolop.h"
 #include "base/file.h"
+#include "base/json_text.h"
+#include "base/stopwatch.h"
 #include "engine/session.h"
+#include "frontends/load.h"
 #include "frontends/onnx/importer.h"
+#include "yolop/yolop.h"
 
 namespace octet::apps {
 namespace {

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/cli.h"
-#include "apps/common/json_text.h"
 #include "apps/common/model_options.h"
+#include "base/json_text.h"
 #include "engine/compile.h"
 #include "engine/program.h"
 #include "frontends/onnx/importer.h"

@@ -12,14 +12,14 @@
 #include "apps/common/float_layers.h"
 #include "apps/common/model_options.h"
 #include "apps/common/progress.h"
-#include "apps/common/quantize_job.h"
 #include "apps/common/table.h"
+#include "quantizer/quantize_job.h"
 
 namespace octet::apps {
 namespace {
 
 struct Arguments {
-    QuantizeJob job;
+    quantizer::QuantizeJob job;
     std::string recipe = "best";
     std::string method;
     std::vector<float> mean, std;
@@ -29,7 +29,7 @@ struct Arguments {
 };
 
 void add_options(CLI::App& app, Arguments& arguments) {
-    QuantizeJob& job = arguments.job;
+    quantizer::QuantizeJob& job = arguments.job;
     app.add_option("MODEL", job.model, "Float ONNX model")->required();
     app.add_option("IMAGES", job.images, "Folder of pictures to calibrate on (or its subfolder images/)")->required();
     app.add_option("-o,--output", job.output, "The INT8 model to write")->required();
@@ -115,7 +115,7 @@ class Stages {
     std::unique_ptr<Progress> bar_;
 };
 
-void print_skipped(const CalibrationImages& images) {
+void print_skipped(const quantizer::CalibrationImages& images) {
     if (!images.passed_over.empty()) fmt::print(stderr, "{}\n", images.passed_over);
     for (const auto& [path, reason] : images.skipped) fmt::print(stderr, "skipped {}\n", reason);
     if (!images.skipped.empty()) {
@@ -124,16 +124,16 @@ void print_skipped(const CalibrationImages& images) {
     }
 }
 
-void print_layers(std::vector<LayerError> layers) {
+void print_layers(std::vector<quantizer::LayerError> layers) {
     constexpr std::size_t worst_count = 8;
-    std::erase_if(layers, [](const LayerError& one) { return !one.accumulated; });
+    std::erase_if(layers, [](const quantizer::LayerError& one) { return !one.accumulated; });
     if (layers.empty()) return;
-    std::stable_sort(layers.begin(), layers.end(), [](const LayerError& a, const LayerError& b) {
+    std::stable_sort(layers.begin(), layers.end(), [](const quantizer::LayerError& a, const quantizer::LayerError& b) {
         return a.accumulated->sqnr_db() < b.accumulated->sqnr_db();
     });
     layers.resize(std::min(layers.size(), worst_count));
     Table table{{"least faithful layers of the INT8 file", "SQNR dB", "alone dB", "cosine"}, {}};
-    for (const LayerError& one : layers) {
+    for (const quantizer::LayerError& one : layers) {
         table.rows.push_back(
             {fmt::format("{} ({})", one.layer.node, one.layer.op), fmt::format("{:.1f}", one.accumulated->sqnr_db()),
              fmt::format("{:.1f}", one.layer.alone.sqnr_db()), fmt::format("{:.5f}", one.accumulated->cosine())});
@@ -141,12 +141,12 @@ void print_layers(std::vector<LayerError> layers) {
     fmt::print("{}\n", table.text());
 }
 
-void print_outputs(const QuantizeOutcome& outcome) {
+void print_outputs(const quantizer::QuantizeOutcome& outcome) {
     if (outcome.outputs.empty()) return;
     Table table{{fmt::format("outputs of the INT8 file, {} images", outcome.measured_images), "SQNR dB",
                  "worst channel dB", "cosine"},
                 {}};
-    for (const OutputFidelity& output : outcome.outputs) {
+    for (const quantizer::OutputFidelity& output : outcome.outputs) {
         const auto worst = output.worst_channel();
         table.rows.push_back({output.name, fmt::format("{:.1f}", output.whole.sqnr_db()),
                               worst ? fmt::format("{:.1f} (#{})", output.channels[*worst].sqnr_db(), *worst) : "",
@@ -155,21 +155,21 @@ void print_outputs(const QuantizeOutcome& outcome) {
     fmt::print("{}\n", table.text());
 }
 
-void warn_of_lost_channels(const QuantizeJob& job, const QuantizeOutcome& outcome) {
+void warn_of_lost_channels(const quantizer::QuantizeJob& job, const quantizer::QuantizeOutcome& outcome) {
     constexpr std::size_t most_named = 8;
-    for (const OutputFidelity& output : outcome.outputs) {
+    for (const quantizer::OutputFidelity& output : outcome.outputs) {
         const auto lost = output.lost_channels();
         if (lost.empty()) continue;
         const auto named = std::span(lost).first(std::min(lost.size(), most_named));
         fmt::print(stderr, "warning: output '{}': {} of its {} channels are lost, with an SQNR below {} dB: {}{}; {}\n",
-                   output.name, lost.size(), output.channels.size(), lost_below_db, fmt::join(named, ", "),
+                   output.name, lost.size(), output.channels.size(), quantizer::lost_below_db, fmt::join(named, ", "),
                    named.size() < lost.size() ? " …" : "",
                    job.options.recipe == quant::Recipe::best ? "--keep-float of the nodes before it keeps them"
                                                              : "--recipe best quantizes outputs more finely");
     }
 }
 
-void print_summary(const QuantizeJob& job, const QuantizeOutcome& outcome) {
+void print_summary(const quantizer::QuantizeJob& job, const quantizer::QuantizeOutcome& outcome) {
     print_layers(outcome.layers);
     print_outputs(outcome);
     const auto float_layers = outcome.executable->program().float_layers();
@@ -186,9 +186,9 @@ void print_summary(const QuantizeJob& job, const QuantizeOutcome& outcome) {
 Result<ExitCode> run(Arguments& arguments) {
     OCTET_TRY(resolve(arguments));
     Stages stages;
-    auto outcome = run_quantize_job(arguments.job, [&](std::string_view stage, std::int64_t done, std::int64_t total) {
-        stages.update(stage, done, total);
-    });
+    auto outcome = quantizer::run_quantize_job(
+        arguments.job,
+        [&](std::string_view stage, std::int64_t done, std::int64_t total) { stages.update(stage, done, total); });
     stages.hide();
     if (!outcome) return tl::unexpected<Error>(outcome.error());
     print_skipped(outcome->images);

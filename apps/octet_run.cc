@@ -10,11 +10,12 @@
 #include "apps/common/cli.h"
 #include "apps/common/float_layers.h"
 #include "apps/common/model_options.h"
-#include "apps/common/npy.h"
-#include "apps/common/stopwatch.h"
 #include "apps/common/table.h"
-#include "apps/common/yolop.h"
 #include "base/file.h"
+#include "base/stopwatch.h"
+#include "frontends/load.h"
+#include "frontends/npy.h"
+#include "yolop/yolop.h"
 
 namespace octet::apps {
 namespace {

@@ -5,16 +5,16 @@
 
 #include <nlohmann/json.hpp>
 
-#include "apps/common/image.h"
-#include "apps/common/npy.h"
-#include "apps/common/pixels.h"
+#include "frontends/npy.h"
 #include "frontends/onnx/exporter.h"
 #include "graph/ir/graph.h"
 #include "graph/ops/infer.h"
-#include "tests/apps/markup.h"
-#include "tests/apps/program.h"
-#include "tests/apps/tiny_network.h"
+#include "tests/quantizer/markup.h"
 #include "tests/frontends/onnx/open_dimensions.h"
+#include "tests/program.h"
+#include "tests/tiny_network.h"
+#include "vision/image.h"
+#include "vision/pixels.h"
 
 namespace octet::apps {
 namespace {
@@ -28,7 +28,7 @@ class Programs : public testing::Test {
   protected:
     void SetUp() override {
         save_tiny_network(model_);
-        ASSERT_TRUE(save_png(red_image(64, 48), image_));
+        ASSERT_TRUE(vision::save_png(red_image(64, 48), image_));
     }
     std::string yolop(const std::string& arguments) {
         return "yolop-run -m " + model_ + " -o " + out_ + " " + arguments;
@@ -141,12 +141,12 @@ TEST_F(Programs, YolopRunWritesPictureMasksAndOutputs) {
     const auto result = run_program_text(yolop(image_ + " --masks --npy " + (folder_ / "npy")));
     ASSERT_EQ(result.exit_code, 0) << result.err;
     EXPECT_THAT(result.out, HasSubstr("red.png: 1 vehicle, drivable 100.0 %, lanes 0.0 %"));
-    const auto picture = load_image(out_ + "/red.yolop.png");
+    const auto picture = vision::load_image(out_ + "/red.yolop.png");
     ASSERT_TRUE(picture) << picture.error().message;
     EXPECT_EQ(picture->width, 64);
     EXPECT_EQ(picture->height, 48);
-    EXPECT_EQ(load_grey(out_ + "/red.drivable.png")->pixels, std::vector<std::uint8_t>(64 * 48, 255));
-    EXPECT_EQ(load_grey(out_ + "/red.lane.png")->pixels, std::vector<std::uint8_t>(64 * 48, 0));
+    EXPECT_EQ(vision::load_grey(out_ + "/red.drivable.png")->pixels, std::vector<std::uint8_t>(64 * 48, 255));
+    EXPECT_EQ(vision::load_grey(out_ + "/red.lane.png")->pixels, std::vector<std::uint8_t>(64 * 48, 0));
     EXPECT_EQ(load_npy(folder_ / "npy/red.det_out.npy")->shape(), (Shape{1, 1, 6}));
     EXPECT_EQ(load_npy(folder_ / "npy/red.drive_area_seg.npy")->shape(), (Shape{1, 2, 32, 32}));
     EXPECT_EQ(load_npy(folder_ / "npy/red.lane_line_seg.npy")->shape(), (Shape{1, 2, 32, 32}));
@@ -221,7 +221,7 @@ TEST_F(Programs, YolopRunGoesOnBehindABadImage) {
 }
 
 TEST_F(Programs, YolopRunRefusesImagesOfTheSameName) {
-    ASSERT_TRUE(save_png(red_image(8, 8), folder_ / "other/red.png"));
+    ASSERT_TRUE(vision::save_png(red_image(8, 8), folder_ / "other/red.png"));
     const auto result = run_program_text(yolop(image_ + " " + (folder_ / "other/red.png")));
     EXPECT_EQ(result.exit_code, 3);
     EXPECT_THAT(result.err, HasSubstr("would both be written as red.yolop.png"));
@@ -286,11 +286,11 @@ TEST_F(Programs, OctetRunTakesInputsAndChecksThem) {
 // A quantized network takes the pixels themselves, and gives what it gives for them normalized.
 TEST_F(Programs, OctetRunTakesPixels) {
     const std::string quantized = source_folder + "/models/yolop-640-int8.onnx";
-    Image image(640, 640, 3);
+    vision::Image image(640, 640, 3);
     for (std::size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<std::uint8_t>(7 * i);
     const std::string pixels = folder_ / "pixels.npy", floats = folder_ / "floats.npy";
-    ASSERT_TRUE(save_npy(pixel_input(image), pixels));
-    ASSERT_TRUE(save_npy(normalized_input(image), floats));
+    ASSERT_TRUE(save_npy(vision::pixel_input(image), pixels));
+    ASSERT_TRUE(save_npy(vision::normalized_input(image), floats));
     const auto run = [&](const std::string& input, const std::string& out) {
         return run_program_text("octet-run " + quantized + " --input images=" + input + " --npy " + (folder_ / out));
     };
@@ -363,11 +363,11 @@ TEST_F(Programs, OctetEvalNamesWhatIsWrongWithASet) {
     EXPECT_THAT(message(), HasSubstr("set/images/a.jpg: cannot be opened"));
     ASSERT_TRUE(write_file(set + "/images/a.webp", std::string_view()));
     EXPECT_THAT(message(), HasSubstr("set/images/a.webp: a picture of a format that is not read"));
-    ASSERT_TRUE(save_png(red_image(8, 8), set + "/images/a.png"));
+    ASSERT_TRUE(vision::save_png(red_image(8, 8), set + "/images/a.png"));
     ASSERT_TRUE(write_file(set + "/boxes/a.txt", std::string_view("1 2 3\n")));
     EXPECT_THAT(message(), HasSubstr("set/boxes/a.txt:1: '1 2 3' is not 'x1 y1 x2 y2'"));
     ASSERT_TRUE(write_file(set + "/boxes/a.txt", std::string_view("")));
-    ASSERT_TRUE(save_png(red_image(8, 4), set + "/drivable/a.png"));
+    ASSERT_TRUE(vision::save_png(red_image(8, 4), set + "/drivable/a.png"));
     EXPECT_THAT(message(), HasSubstr("set/drivable/a.png: 8x4 pixels, but its frame has 8x8"));
 }
 
@@ -383,7 +383,7 @@ TEST_F(Programs, OctetQuantizeWritesAReport) {
         const auto bytes = read_file(report, 1 << 24);
         ASSERT_TRUE(bytes);
         const std::string page(bytes->begin(), bytes->end());
-        EXPECT_EQ(markup_error(page), "");
+        EXPECT_EQ(quantizer::markup_error(page), "");
         EXPECT_THAT(page, HasSubstr("red.png"));
         EXPECT_THAT(page, HasSubstr("data:image/jpeg;base64,/9j/"));
         EXPECT_THAT(page, HasSubstr("before suppression"));
