@@ -44,14 +44,18 @@ void add_options(CLI::App& app, Arguments& arguments) {
         ->check(CLI::Range(50.0, 100.0))
         ->capture_default_str();
     app.add_flag("--symmetric", job.options.range.symmetric, "Activation grids with the zero point in the middle");
-    app.add_option("--mean", arguments.mean, "Normalization of the input, three numbers R G B")
-        ->expected(3)
-        ->allow_extra_args(false);
-    app.add_option("--std", arguments.std, "The same, divisors")
-        ->expected(3)
-        ->allow_extra_args(false)
-        ->check(CLI::PositiveNumber);
-    app.add_flag("--no-normalization", arguments.no_normalization, "The network takes pixel / 255");
+    auto* mean = app.add_option("--mean", arguments.mean,
+                                "Normalization of the input, three numbers R G B (default: what the model's metadata "
+                                "states, or ImageNet's)")
+                     ->expected(3)
+                     ->allow_extra_args(false);
+    auto* deviation = app.add_option("--std", arguments.std, "The same, divisors")
+                          ->expected(3)
+                          ->allow_extra_args(false)
+                          ->check(CLI::PositiveNumber);
+    app.add_flag("--no-normalization", arguments.no_normalization, "The network takes pixel / 255")
+        ->excludes(mean)
+        ->excludes(deviation);
     app.add_flag("--no-box-normalization", arguments.no_box_normalization,
                  "reference without the division of boxes by 640: shows why it is there");
     app.add_option("--keep-float", arguments.keep_float, "A node that stays float; may be repeated")
@@ -87,10 +91,11 @@ Result<void> resolve(Arguments& arguments) {
     if (!arguments.method.empty()) options.range.method = *quant::method_from_name(arguments.method);
     options.box_normalization = !arguments.no_box_normalization;
     if (arguments.no_normalization) {
-        options.normalization.reset();
-    } else {
-        if (!arguments.mean.empty()) std::copy_n(arguments.mean.begin(), 3, options.normalization->mean.begin());
-        if (!arguments.std.empty()) std::copy_n(arguments.std.begin(), 3, options.normalization->std.begin());
+        arguments.job.preprocessing = {no_normalization};
+    } else if (!arguments.mean.empty() || !arguments.std.empty()) {
+        Normalization& asked = arguments.job.preprocessing.emplace().normalization;
+        if (!arguments.mean.empty()) std::copy_n(arguments.mean.begin(), 3, asked.mean.begin());
+        if (!arguments.std.empty()) std::copy_n(arguments.std.begin(), 3, asked.std.begin());
     }
     options.keep_float.insert(arguments.keep_float.begin(), arguments.keep_float.end());
     options.keep_int16.insert(arguments.keep_int16.begin(), arguments.keep_int16.end());

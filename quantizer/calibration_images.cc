@@ -1,12 +1,13 @@
 #include "quantizer/calibration_images.h"
-#include "base/digest.h"
 
 #include <algorithm>
 #include <filesystem>
 #include <system_error>
 
+#include "base/digest.h"
 #include "base/file.h"
 #include "vision/letterbox.h"
+#include "vision/pixels.h"
 #include "yolop/evaluate.h"
 
 namespace octet::quantizer {
@@ -59,26 +60,13 @@ Result<CalibrationImages> find_calibration_images(const std::string& path, std::
     return images;
 }
 
-Tensor network_input(const vision::Image& rgb, const std::optional<quant::Normalization>& normalization) {
-    Tensor tensor(DType::float32, {1, 3, rgb.height, rgb.width});
-    auto out = tensor.mutable_data<float>();
-    const std::size_t plane = static_cast<std::size_t>(rgb.height) * static_cast<std::size_t>(rgb.width);
-    for (std::size_t c = 0; c < 3; ++c) {
-        const float mean = normalization ? normalization->mean[c] : 0.0f;
-        const float std = normalization ? normalization->std[c] : 1.0f;
-        for (std::size_t i = 0; i < plane; ++i) {
-            out[c * plane + i] = (static_cast<float>(rgb.pixels[i * 3 + c]) / 255.0f - mean) / std;
-        }
-    }
-    return tensor;
-}
-
 quant::Dataset calibration_dataset(const CalibrationImages& images, const Shape& input,
-                                   const std::optional<quant::Normalization>& normalization) {
-    const auto load = [&images, normalization, height = static_cast<int>(input[2]),
+                                   const vision::Preprocessing& preprocessing) {
+    const auto load = [&images, preprocessing, height = static_cast<int>(input[2]),
                        width = static_cast<int>(input[3])](std::int64_t i) -> Result<Tensor> {
         OCTET_ASSIGN(const vision::Image frame, vision::load_image(images.paths[static_cast<std::size_t>(i)]));
-        return network_input(vision::letterbox(frame, width, height).canvas, normalization);
+        return vision::normalized_input(vision::letterbox(frame, width, height, preprocessing.letterbox).canvas,
+                                        preprocessing.normalization);
     };
     return {static_cast<std::int64_t>(images.paths.size()), load};
 }

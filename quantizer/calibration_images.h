@@ -13,6 +13,7 @@
 #include "graph/quant/prepare.h"
 #include "vision/image.h"
 #include "vision/image_files.h"
+#include "vision/preprocessing.h"
 
 namespace octet::quantizer {
 
@@ -31,11 +32,8 @@ Result<vision::ImageFolder> calibration_files(const std::string& path);
 Result<CalibrationImages> find_calibration_images(const std::string& path, std::int64_t limit,
                                                   const std::function<void(std::int64_t, std::int64_t)>& progress);
 
-// (pixel / 255 − mean) / std as [1,3,H,W]; without normalization pixel / 255.
-Tensor network_input(const vision::Image& rgb, const std::optional<quant::Normalization>& normalization);
-
-// Letterboxed to the input's shape [1,3,H,W].
+// Letterboxed to the input's shape [1,3,H,W] and normalized.
 quant::Dataset calibration_dataset(const CalibrationImages& images, const Shape& input,
-                                   const std::optional<quant::Normalization>& normalization);
+                                   const vision::Preprocessing& preprocessing);
 
 }  // namespace octet::quantizer

@@ -1,14 +1,14 @@
 #include "quantizer/quantize_job.h"
-#include "base/digest.h"
-#include "frontends/load.h"
 
 #include <algorithm>
 #include <filesystem>
 #include <span>
 
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/thread_pool.h"
 #include "engine/compile.h"
+#include "frontends/load.h"
 #include "frontends/onnx/exporter.h"
 #include "frontends/onnx/importer.h"
 #include "graph/ir/verify.h"
@@ -29,16 +29,25 @@ constexpr std::size_t largest_cache = std::size_t{1} << 28;
 constexpr float demo_confidence = 0.25f;
 constexpr float demo_iou = 0.45f;
 
-std::string normalization_text(const std::optional<quant::Normalization>& normalization) {
-    if (!normalization) return "none";
-    return fmt::format("mean {} std {}", fmt::join(normalization->mean, ","), fmt::join(normalization->std, ","));
+std::string preprocessing_text(const vision::Preprocessing& preprocessing) {
+    return fmt::format("mean {} std {} letterbox {}", fmt::join(preprocessing.normalization.mean, ","),
+                       fmt::join(preprocessing.normalization.std, ","), preprocessing.letterbox);
+}
+
+Result<vision::Preprocessing> preprocessing_for(const QuantizeJob& job, const Graph& graph) {
+    OCTET_ASSIGN(const auto stated, vision::stated_preprocessing(graph.metadata));
+    if (stated && job.preprocessing && *stated != *job.preprocessing) {
+        return fail(ErrorCode::conflict, "its metadata states {}, but {} is asked for; leave the options out",
+                    preprocessing_text(*stated), preprocessing_text(*job.preprocessing));
+    }
+    return stated.value_or(job.preprocessing.value_or(vision::Preprocessing()));
 }
 
 // Everything that changes what calibration sees, besides model and images.
-std::string form_of(const QuantizeJob& job, const Shape& input) {
+std::string form_of(const QuantizeJob& job, const vision::Preprocessing& preprocessing, const Shape& input) {
     return fmt::format("recipe {}{}, {}, input {}", quant::recipe_name(job.options.recipe),
                        job.options.box_normalization ? "" : " without box normalization",
-                       normalization_text(job.options.normalization), to_string(input));
+                       preprocessing_text(preprocessing), to_string(input));
 }
 
 Result<Shape> image_input(const Graph& graph) {
@@ -98,7 +107,8 @@ Result<void> check_files(const QuantizeJob& job) {
 
 std::vector<std::pair<std::string, std::string>> describe_model(const quant::QuantModel& model,
                                                                 const quant::QuantizeOptions& options,
-                                                                const CalibrationImages& images) {
+                                                                const CalibrationImages& images,
+                                                                const vision::Preprocessing& preprocessing) {
     const bool reference = options.recipe == quant::Recipe::reference;
     const Shape& input = *model.graph.value(model.graph.inputs[0]).shape;
     std::vector<std::pair<std::string, std::string>> entries{
@@ -107,13 +117,8 @@ std::vector<std::pair<std::string, std::string>> describe_model(const quant::Qua
         {"octet.calibration.images", std::to_string(images.paths.size())},
         {"octet.calibration.digest", images.digest},
         {"octet.preprocess.size", fmt::format("{}x{}", input[3], input[2])},
-        {"octet.preprocess.layout", "NCHW RGB"},
-        {"octet.preprocess.letterbox", std::to_string(vision::letterbox_grey)},
     };
-    if (options.normalization) {
-        entries.emplace_back("octet.preprocess.mean", fmt::format("{}", fmt::join(options.normalization->mean, ",")));
-        entries.emplace_back("octet.preprocess.std", fmt::format("{}", fmt::join(options.normalization->std, ",")));
-    }
+    for (auto& entry : vision::preprocessing_metadata(preprocessing)) entries.push_back(std::move(entry));
     if (!options.keep_int16.empty()) {
         entries.emplace_back("octet.int16_layers", fmt::format("{}", fmt::join(options.keep_int16, ",")));
     }
@@ -153,6 +158,12 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
     outcome.float_digest = digest(bytes);
     outcome.float_parts = count_parameters(graph);
     const auto in_model = [&](Error error) { return at(job.model, std::move(error)); };
+    auto preprocessing = preprocessing_for(job, graph);
+    if (!preprocessing) return in_model(preprocessing.error());
+    outcome.preprocessing = *preprocessing;
+    // Pixels are integers already: where the network takes pixel / 255, there is nothing to fold.
+    job.options.normalization.reset();
+    if (preprocessing->normalization != no_normalization) job.options.normalization = preprocessing->normalization;
     auto reference = quant::reference_network(graph, job.options);
     if (!reference) return in_model(reference.error());
     auto prepared = quant::prepare_model(std::move(graph), job.options);
@@ -165,8 +176,8 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
                  find_calibration_images(job.images, job.limit, [&](std::int64_t done, std::int64_t total) {
                      progress("images", done, total);
                  }));
-    const quant::Dataset dataset = calibration_dataset(outcome.images, *input, job.options.normalization);
-    const CalibrationKey key{outcome.float_digest, form_of(job, *input), outcome.images.digest};
+    const quant::Dataset dataset = calibration_dataset(outcome.images, *input, outcome.preprocessing);
+    const CalibrationKey key{outcome.float_digest, form_of(job, outcome.preprocessing, *input), outcome.images.digest};
     auto calibration = calibration_for(job, outcome.model, dataset, key, outcome.cache_was_used);
     if (!calibration) return in_model(calibration.error());
     outcome.calibration = std::move(*calibration);
@@ -181,7 +192,7 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
     if (!refinement) return in_model(refinement.error());
 
     OCTET_ASSIGN(Graph quantized, quant::to_qdq(outcome.model));
-    for (auto& [entry_key, value] : describe_model(outcome.model, job.options, outcome.images)) {
+    for (auto& [entry_key, value] : describe_model(outcome.model, job.options, outcome.images, outcome.preprocessing)) {
         quantized.metadata[entry_key] = value;
     }
     OCTET_TRY(verify(quantized));

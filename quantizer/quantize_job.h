@@ -28,7 +28,9 @@ struct QuantizeJob {
     std::string cache;   // empty: none
     int threads = 0;
     std::int64_t limit = 0;
-    quant::QuantizeOptions options;  // parallel_for and progress are set by run_quantize_job
+    // None: what the model states, or YOLOP's where it states nothing. What contradicts the model is a conflict.
+    std::optional<vision::Preprocessing> preprocessing;
+    quant::QuantizeOptions options;  // normalization, parallel_for and progress are set by run_quantize_job
 };
 
 struct QuantizeOutcome {
@@ -39,6 +41,7 @@ struct QuantizeOutcome {
     std::int64_t measured_images = 0;                      // on which they were measured
     std::shared_ptr<const engine::Executable> executable;  // of the written file
     CalibrationImages images;
+    vision::Preprocessing preprocessing;
     bool cache_was_used = false;
     std::vector<std::string> int16_layers;  // asked for, or found too sensitive for 8 bits
     std::string float_digest;               // of the float model's file
@@ -55,11 +58,12 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
 
 // Metadata of the quantized model, all keys beginning with "octet.":
 //   recipe, calibration.method, calibration.images, calibration.digest,
-//   preprocess.size "640x640", preprocess.layout, preprocess.letterbox, preprocess.mean, preprocess.std,
+//   preprocess.size "640x640", and what vision/preprocessing.h reads,
 //   detect.strides, detect.anchors (pixels, w,h pairs, smallest stride first), detect.confidence, detect.iou,
 //   box_scale: boxes times this are pixels
 std::vector<std::pair<std::string, std::string>> describe_model(const quant::QuantModel& model,
                                                                 const quant::QuantizeOptions& options,
-                                                                const CalibrationImages& images);
+                                                                const CalibrationImages& images,
+                                                                const vision::Preprocessing& preprocessing);
 
 }  // namespace octet::quantizer

@@ -1,11 +1,11 @@
 #include "quantizer/report_data.h"
-#include "base/digest.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
 
+#include "base/digest.h"
 #include "base/file.h"
 #include "quantizer/report_yolop.h"
 #include "yolop/evaluate.h"

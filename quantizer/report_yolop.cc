@@ -1,11 +1,11 @@
 #include "quantizer/report_yolop.h"
-#include "frontends/load.h"
 
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <set>
 
+#include "frontends/load.h"
 #include "vision/resize.h"
 #include "yolop/evaluate.h"
 #include "yolop/overlay.h"
@@ -108,20 +108,13 @@ Result<ReportOverlay> draw_pair(const std::string& path, const vision::Image& fr
     return overlay;
 }
 
-bool has_demo_normalization(const quant::QuantizeOptions& options) {
-    return options.normalization &&
-           std::equal(options.normalization->mean.begin(), options.normalization->mean.end(), vision::pixel_mean) &&
-           std::equal(options.normalization->std.begin(), options.normalization->std.end(), vision::pixel_deviation);
-}
-
 // Fails where the networks are no YOLOP.
 Result<void> run_networks(Report& report, const QuantizeJob& job, const CalibrationImages& images,
                           const std::shared_ptr<const engine::Executable>& integers) {
-    if (!has_demo_normalization(job.options))
-        return fail(ErrorCode::unsupported, "this one takes pictures with another normalization");
     const engine::SessionOptions session{.threads = job.threads};
     OCTET_ASSIGN(const auto floats, load_executable(job.model, job.sizes));
-    OCTET_ASSIGN(yolop::Yolop from, yolop::Yolop::create(floats, job.model, session));
+    OCTET_ASSIGN(yolop::Yolop from,
+                 yolop::Yolop::create(floats, job.model, session, job.preprocessing.value_or(vision::Preprocessing())));
     OCTET_ASSIGN(yolop::Yolop to, yolop::Yolop::create(integers, job.output, session));
     const auto available = static_cast<std::int64_t>(images.paths.size());
     const std::int64_t count = std::min(concat_images, available);
@@ -173,7 +166,7 @@ void add_execution(Report& report, const QuantizeJob& job, const QuantizeOutcome
     report.execution.float_layers = program.float_layers();
     if (auto ran = run_networks(report, job, outcome.images, outcome.executable); !ran) {
         report.overlays.clear();
-        report.not_yolop = "Left out, since it needs a YOLOP network with its normalization: " + ran.error().message;
+        report.not_yolop = "Left out, since it needs a YOLOP network: " + ran.error().message;
     }
 }
 

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
+#include <utility>
+
 #include "frontends/onnx/exporter.h"
 #include "graph/ir/graph.h"
 #include "graph/ops/infer.h"
@@ -11,8 +15,9 @@ namespace octet {
 
 // Does what a YOLOP network does by its ports alone, in no time: mean pixels as masks, one box from constants.
 // images [1,3,32,32] → det_out [1,1,6], drive_area_seg and lane_line_seg [1,2,32,32].
-inline void save_tiny_network(const std::string& path) {
+inline void save_tiny_network(const std::string& path, std::map<std::string, std::string> metadata = {}) {
     Graph graph;
+    graph.metadata = std::move(metadata);
     graph.name = "tiny";
     const ValueId images = graph.add_input("images", DType::float32, {1, 3, 32, 32});
     const auto conv = [&](const std::string& name, std::initializer_list<float> weight) {

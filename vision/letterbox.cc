@@ -24,12 +24,12 @@ LetterboxTransform letterbox_transform(int frame_width, int frame_height, int ca
     return result;
 }
 
-Letterboxed letterbox(const Image& frame, int canvas_width, int canvas_height) {
+Letterboxed letterbox(const Image& frame, int canvas_width, int canvas_height, std::uint8_t grey) {
     Letterboxed result{Image(canvas_width, canvas_height, frame.channels),
                        letterbox_transform(frame.width, frame.height, canvas_width, canvas_height)};
     const LetterboxTransform& transform = result.transform;
     Image& canvas = result.canvas;
-    std::fill(canvas.pixels.begin(), canvas.pixels.end(), letterbox_grey);
+    std::fill(canvas.pixels.begin(), canvas.pixels.end(), grey);
 
     const std::size_t frame_stride = static_cast<std::size_t>(frame.width) * frame.channels;
     const std::size_t canvas_stride = static_cast<std::size_t>(canvas_width) * frame.channels;

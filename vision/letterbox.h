@@ -35,6 +35,6 @@ struct Letterboxed {
 // All sizes at least 1.
 LetterboxTransform letterbox_transform(int frame_width, int frame_height, int canvas_width, int canvas_height);
 
-Letterboxed letterbox(const Image& frame, int canvas_width, int canvas_height);
+Letterboxed letterbox(const Image& frame, int canvas_width, int canvas_height, std::uint8_t grey = letterbox_grey);
 
 }  // namespace octet::vision

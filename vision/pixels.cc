@@ -32,13 +32,14 @@ class ContentRows {
 
 }  // namespace
 
-Tensor normalized_input(const Image& rgb) {
+Tensor normalized_input(const Image& rgb, const Normalization& normalization) {
     assert(rgb.channels == 3);
     Tensor tensor(DType::float32, {1, 3, rgb.height, rgb.width});
     const std::size_t count = static_cast<std::size_t>(rgb.width) * rgb.height;
     std::vector<float> tables(std::size_t{3} * kernels::normalize_entries);
-    for (int c = 0; c < 3; ++c) {
-        kernels::make_normalize_table(pixel_mean[c], pixel_deviation[c], &tables[c * kernels::normalize_entries]);
+    for (std::size_t c = 0; c < 3; ++c) {
+        kernels::make_normalize_table(normalization.mean[c], normalization.std[c],
+                                      &tables[c * kernels::normalize_entries]);
     }
     const kernels::NormalizeCall call{rgb.pixels.data(), tables.data(), tensor.mutable_data<float>().data(),
                                       static_cast<std::int64_t>(count)};

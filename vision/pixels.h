@@ -2,18 +2,15 @@
 
 // Pixels to network input and network masks to pixels.
 
+#include "base/normalization.h"
 #include "graph/ir/tensor.h"
 #include "vision/image.h"
 #include "vision/letterbox.h"
 
 namespace octet::vision {
 
-// What the network was trained with, RGB (ImageNet's statistics).
-inline constexpr float pixel_mean[3] = {0.485F, 0.456F, 0.406F};
-inline constexpr float pixel_deviation[3] = {0.229F, 0.224F, 0.225F};
-
-// [1,3,H,W] float32: (pixel / 255 − mean) / deviation. The image is RGB.
-Tensor normalized_input(const Image& rgb);
+// [1,3,H,W] float32. The image is RGB.
+Tensor normalized_input(const Image& rgb, const Normalization& normalization = {});
 // [1,H,W,3] uint8: the pixels themselves, for engine::Port::accepts_pixels.
 Tensor pixel_input(const Image& rgb);
 

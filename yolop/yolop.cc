@@ -37,10 +37,13 @@ std::string describe(const std::vector<engine::Port>& ports) {
 }  // namespace
 
 Result<Yolop> Yolop::create(std::shared_ptr<const engine::Executable> executable, const std::string& name,
-                            const engine::SessionOptions& options) {
+                            const engine::SessionOptions& options, const vision::Preprocessing& unstated) {
     auto session = Session::create(std::move(executable), options);
     if (!session) return at(name, std::move(session).error());
     Yolop yolop(std::move(*session));
+    const auto stated = vision::stated_preprocessing(yolop.session_.metadata());
+    if (!stated) return at(name, stated.error());
+    yolop.preprocessing_ = stated->value_or(unstated);
     if (auto known = yolop.recognize(); !known) return at(name, std::move(known).error());
     return yolop;
 }
@@ -91,10 +94,11 @@ Result<void> Yolop::recognize_outputs() {
 Result<YolopResult> Yolop::run(const vision::Image& frame, const DetectionOptions& options) {
     YolopResult result;
     Stopwatch watch;
-    const vision::Letterboxed boxed = vision::letterbox(frame, width_, height_);
+    const vision::Letterboxed boxed = vision::letterbox(frame, width_, height_, preprocessing_.letterbox);
     result.transform = boxed.transform;
     const bool takes_pixels = session_.inputs()[0].accepts_pixels;
-    const Tensor input = takes_pixels ? vision::pixel_input(boxed.canvas) : vision::normalized_input(boxed.canvas);
+    const Tensor input = takes_pixels ? vision::pixel_input(boxed.canvas)
+                                      : vision::normalized_input(boxed.canvas, preprocessing_.normalization);
     result.times.preprocess_ms = watch.lap();
 
     OCTET_ASSIGN(std::vector<Tensor> outputs, session_.run({&input, 1}));

@@ -10,6 +10,7 @@
 #include "engine/session.h"
 #include "vision/letterbox.h"
 #include "vision/pixels.h"
+#include "vision/preprocessing.h"
 #include "yolop/detections.h"
 
 namespace octet::yolop {
@@ -30,9 +31,10 @@ struct YolopResult {
 
 class Yolop {
   public:
-    // Any number of Yolops may share an executable, one a thread. `name` of the model stands in errors.
+    // Any number of Yolops may share an executable, one a thread. `name` of the model stands in errors. `unstated`:
+    // where the model does not state its preprocessing.
     static Result<Yolop> create(std::shared_ptr<const engine::Executable> executable, const std::string& name,
-                                const engine::SessionOptions& options);
+                                const engine::SessionOptions& options, const vision::Preprocessing& unstated = {});
 
     // `frame` is RGB.
     Result<YolopResult> run(const vision::Image& frame, const DetectionOptions& options);
@@ -49,6 +51,7 @@ class Yolop {
 
     engine::Session session_;
     int width_ = 0, height_ = 0;
+    vision::Preprocessing preprocessing_;
     std::size_t det_ = 0, drivable_ = 0, lane_ = 0;  // indices of the outputs
     float box_scale_ = 1;
 };

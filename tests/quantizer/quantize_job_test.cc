@@ -100,7 +100,7 @@ TEST_F(QuantizeJobs, TheOutputsAreThoseOfTheWrittenFile) {
 
     auto from = engine::Session::create(load_executable(model_).value()).value();
     auto to = engine::Session::create(load_executable(int8_).value()).value();
-    const quant::Dataset dataset = calibration_dataset(outcome.images, {1, 3, size, size}, quant::Normalization{});
+    const quant::Dataset dataset = calibration_dataset(outcome.images, {1, 3, size, size}, vision::Preprocessing{});
     quant::Fidelity expected;
     for (std::int64_t i = 0; i < dataset.size; ++i) {
         const Tensor image = dataset.load(i).value();
@@ -151,6 +151,27 @@ TEST_F(QuantizeJobs, ADeadChannelKeepsItsBias) {
 }
 
 // Coordinates outweigh the scores in one tensor: its SQNR alone would not show that all scores became 0.
+TEST_F(QuantizeJobs, PreprocessingIsWhatTheModelStates) {
+    NetworkBuilder network;
+    network.conv(3, 4);
+    network.graph.metadata = {{"octet.preprocess.mean", "0.5,0.4,0.3"}, {"octet.preprocess.std", "0.25,0.5,1"}};
+    network.save(model_);
+    const QuantizeOutcome outcome = quantize();
+    const vision::Preprocessing stated{{{0.5F, 0.4F, 0.3F}, {0.25F, 0.5F, 1}}};
+    EXPECT_EQ(outcome.preprocessing, stated);
+    EXPECT_GT(outcome.outputs.at(0).whole.sqnr_db(), 30);
+    EXPECT_EQ(vision::stated_preprocessing(outcome.executable->program().metadata).value(), stated);
+
+    const std::string line = fmt::format("octet-quantize {} {} -o {} ", model_, images_, int8_);
+    EXPECT_EQ(run_program_text(line + "--mean 0.5 0.4 0.3 --std 0.25 0.5 1").exit_code, 0);
+    for (const char* other : {"--mean 0.5 0.4 0.3", "--no-normalization"}) {
+        const auto refused = run_program_text(line + other);
+        EXPECT_EQ(refused.exit_code, 2) << other;
+        EXPECT_THAT(refused.err, HasSubstr("its metadata states mean 0.5,0.4,0.3 std 0.25,0.5,1"));
+    }
+    EXPECT_EQ(run_program_text(line + "--no-normalization --mean 0 0 0").exit_code, 2);
+}
+
 TEST_F(QuantizeJobs, LostChannelsAreNamed) {
     NetworkBuilder network;
     const ValueId features = network.node("Relu", {network.conv(3, 8)});

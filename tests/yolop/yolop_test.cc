@@ -1,14 +1,16 @@
 #include "yolop/yolop.h"
-#include "frontends/load.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
+#include "frontends/load.h"
 #include "frontends/npy.h"
 #include "graph/ops/infer.h"
 #include "tests/test_files.h"
+#include "tests/tiny_network.h"
 #include "vision/image.h"
+#include "yolop/overlay.h"
 
 namespace octet::yolop {
 namespace {
@@ -55,6 +57,31 @@ TEST(Yolop, AgreesWithTheGoldenOutputs) {
         expect_close(every_fourth(result->drivable), name + ".drive_area_seg.npy", 1e-3F);
         expect_close(every_fourth(result->lane), name + ".lane_line_seg.npy", 1e-3F);
     }
+}
+
+// The drivable mask is where red lies above its mean, the lane mask where blue does; red_image() has 255, 0, 0.
+TEST(Yolop, PreprocessesAsTheModelStates) {
+    const TemporaryFolder folder;
+    const std::string model = folder / "tiny.onnx";
+    const auto covered = [&](const char* mean, const vision::Preprocessing& unstated) {
+        std::map<std::string, std::string> metadata;
+        if (mean) metadata = {{"octet.preprocess.mean", mean}, {"octet.preprocess.std", "1,1,1"}};
+        save_tiny_network(model, metadata);
+        auto yolop = Yolop::create(load_executable(model).value(), model, {.threads = 1}, unstated).value();
+        const YolopResult result = yolop.run(red_image(32, 32), {}).value();
+        return std::pair(covered_pct(vision::content_mask(result.drivable, result.transform)),
+                         covered_pct(vision::content_mask(result.lane, result.transform)));
+    };
+    const vision::Preprocessing negative{{{2, 2, -1}, {1, 1, 1}}};
+    EXPECT_EQ(covered(nullptr, {}), std::pair(100.0, 0.0));
+    EXPECT_EQ(covered(nullptr, negative), std::pair(0.0, 100.0));
+    EXPECT_EQ(covered("2,2,-1", {}), std::pair(0.0, 100.0));
+    EXPECT_EQ(covered("0.5,0.5,0.5", negative), std::pair(100.0, 0.0));
+
+    save_tiny_network(model, {{"octet.preprocess.mean", "1,2"}, {"octet.preprocess.std", "1,1,1"}});
+    const auto refused = Yolop::create(load_executable(model).value(), model, {.threads = 1});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().message, model + ": metadata 'octet.preprocess.mean' is '1,2', not three numbers");
 }
 
 TEST(Yolop, OtherNetworksAreRefused) {
