@@ -1,13 +1,13 @@
 // What octet-quantize says about the file that it writes.
 
 #include "quantizer/quantize_job.h"
-#include "frontends/load.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <random>
 
+#include "frontends/load.h"
 #include "frontends/onnx/exporter.h"
 #include "graph/ops/infer.h"
 #include "tests/program.h"
