@@ -18,8 +18,11 @@
 namespace octet::apps {
 namespace {
 
+constexpr const char* program = "octet-quantize";
+
 struct Arguments {
     quantizer::QuantizeJob job;
+    std::vector<std::string> positions;  // MODEL IMAGES, or IMAGES
     std::string recipe = "best";
     std::string method;
     std::vector<float> mean, std;
@@ -30,8 +33,12 @@ struct Arguments {
 
 void add_options(CLI::App& app, Arguments& arguments) {
     quantizer::QuantizeJob& job = arguments.job;
-    app.add_option("MODEL", job.model, "Float ONNX model")->required();
-    app.add_option("IMAGES", job.images, "Folder of pictures to calibrate on (or its subfolder images/)")->required();
+    app.add_option("-m,--model", job.model, "The float network, an ONNX file; or the first of the positions");
+    app.add_option("MODEL IMAGES", arguments.positions,
+                   "The float network, an ONNX file, and a folder of pictures to calibrate on (or its subfolder "
+                   "images/)")
+        ->required()
+        ->expected(1, 2);
     app.add_option("-o,--output", job.output, "The INT8 model to write")->required();
     app.add_option("--recipe", arguments.recipe, "best: least loss; reference: every operator in 8 bits on its own")
         ->check(CLI::IsMember({"best", "reference"}))
@@ -83,7 +90,23 @@ void add_options(CLI::App& app, Arguments& arguments) {
         "  octet-quantize dynamic.onnx pictures -o int8-320.onnx --shape images=1x3x320x320");
 }
 
+// An error is a wrong command line.
+Result<void> resolve_positions(Arguments& arguments) {
+    const auto& positions = arguments.positions;
+    if (arguments.job.model.empty()) {
+        if (positions.size() != 2)
+            return fail(ErrorCode::conflict, "MODEL and IMAGES are wanted, {} is given", positions[0]);
+        arguments.job.model = positions[0];
+    } else if (positions.size() != 1) {
+        return fail(ErrorCode::conflict, "the model is given twice, as {} and as {}", arguments.job.model,
+                    positions[0]);
+    }
+    arguments.job.images = positions.back();
+    return {};
+}
+
 Result<void> resolve(Arguments& arguments) {
+    OCTET_TRY(resolve_positions(arguments));
     quant::QuantizeOptions& options = arguments.job.options;
     options.recipe = *quant::recipe_from_name(arguments.recipe);
     const bool best = options.recipe == quant::Recipe::best;
@@ -121,11 +144,11 @@ class Stages {
 };
 
 void print_skipped(const quantizer::CalibrationImages& images) {
-    if (!images.passed_over.empty()) fmt::print(stderr, "{}\n", images.passed_over);
-    for (const auto& [path, reason] : images.skipped) fmt::print(stderr, "skipped {}\n", reason);
+    if (!images.passed_over.empty()) print_notice(program, images.passed_over);
+    for (const auto& [path, reason] : images.skipped) print_notice(program, "skipped " + reason);
     if (!images.skipped.empty()) {
-        fmt::print(stderr, "{} of {} images were unreadable and skipped\n", images.skipped.size(),
-                   images.skipped.size() + images.paths.size());
+        print_notice(program, fmt::format("{} of {} images were unreadable and skipped", images.skipped.size(),
+                                          images.skipped.size() + images.paths.size()));
     }
 }
 
@@ -166,11 +189,13 @@ void warn_of_lost_channels(const quantizer::QuantizeJob& job, const quantizer::Q
         const auto lost = output.lost_channels();
         if (lost.empty()) continue;
         const auto named = std::span(lost).first(std::min(lost.size(), most_named));
-        fmt::print(stderr, "warning: output '{}': {} of its {} channels are lost, with an SQNR below {} dB: {}{}; {}\n",
-                   output.name, lost.size(), output.channels.size(), quantizer::lost_below_db, fmt::join(named, ", "),
-                   named.size() < lost.size() ? " …" : "",
-                   job.options.recipe == quant::Recipe::best ? "--keep-float of the nodes before it keeps them"
-                                                             : "--recipe best quantizes outputs more finely");
+        print_notice(
+            program,
+            fmt::format("warning: output '{}': {} of its {} channels are lost, with an SQNR below {} dB: {}{}; {}",
+                        output.name, lost.size(), output.channels.size(), quantizer::lost_below_db,
+                        fmt::join(named, ", "), named.size() < lost.size() ? " …" : "",
+                        job.options.recipe == quant::Recipe::best ? "--keep-float of the nodes before it keeps them"
+                                                                  : "--recipe best quantizes outputs more finely"));
     }
 }
 
@@ -197,13 +222,13 @@ Result<ExitCode> run(Arguments& arguments) {
     stages.hide();
     if (!outcome) return tl::unexpected<Error>(outcome.error());
     print_skipped(outcome->images);
-    print_summary(arguments.job, *outcome);
+    if (!is_quiet()) print_summary(arguments.job, *outcome);
     warn_of_lost_channels(arguments.job, *outcome);
     return exit_ok;
 }
 
 int quantize_main(int argc, char** argv) {
-    CLI::App app("Quantizes a float ONNX model to integers, calibrated on pictures", "octet-quantize");
+    CLI::App app("Quantizes a float ONNX model to integers, calibrated on pictures", program);
     Arguments arguments;
     add_options(app, arguments);
     return run_program(app, argc, argv, [&] { return run(arguments); });

@@ -77,7 +77,7 @@ Result<std::vector<std::string>> collect(const std::vector<std::string>& inputs)
         }
         OCTET_ASSIGN(const vision::ImageFolder found,
                      vision::list_images(input, {picture_suffix, drivable_suffix, lane_suffix}));
-        if (!found.passed_over.empty()) print_error(program, found.passed_over);
+        if (!found.passed_over.empty()) print_notice(program, found.passed_over);
         images.insert(images.end(), found.images.begin(), found.images.end());
     }
     std::map<std::string, std::string> by_stem;
@@ -221,7 +221,7 @@ Result<ExitCode> run(const Options& options) {
         const auto report = process(yolop, path, options);
         progress.hide();
         if (report) {
-            fmt::print(lines, "{}\n", line_of(path, *report));
+            if (!is_quiet()) fmt::print(lines, "{}\n", line_of(path, *report));
             std::fflush(lines);
             results.push_back(json_of(path, *report));
         } else {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "frontends/npy.h"
@@ -69,6 +70,66 @@ std::vector<std::string> commands_on(const std::string& model, const std::string
             "octet-quantize " + model + " " + image + " -o " + out + "/int8.onnx",
             "octet-eval " + scenes_folder + " --limit 1 -m " + model,
             "yolop-run " + image + " -o " + out + " -m " + model};
+}
+
+TEST(EveryProgram, SaysWhatItRunsOn) {
+    for (const std::string program :
+         {"yolop-run", "octet-run", "octet-eval", "octet-inspect", "octet-quantize", "octet-bench"}) {
+        const auto info = run_program_text(program + " --info", "export OCTET_ISA=reference; ");
+        EXPECT_EQ(info.exit_code, 0);
+        EXPECT_THAT(info.out, StartsWith(program + " "));
+        for (const char* line : {"\nCPU ", "\nlevel    reference\n", "\nlevels   reference", "\nthreads ", "\nbuild "})
+            EXPECT_THAT(info.out, HasSubstr(line));
+        EXPECT_THAT(run_program_text(program + " --info", "export OCTET_ISA=mmx; ").out,
+                    HasSubstr("OCTET_ISA=mmx is unknown"));
+        EXPECT_THAT(run_program_text(program + " --verison").err, HasSubstr("did you mean '--version'?"));
+    }
+}
+
+TEST_F(Programs, TheModelComesByPositionOrByOption) {
+    for (const std::string program : {"octet-run", "octet-inspect", "octet-bench --runs 1 --warmup 0"}) {
+        const auto by_position = run_program_text(program + " " + model_);
+        EXPECT_EQ(by_position.exit_code, 0) << by_position.err;
+        EXPECT_EQ(run_program_text(program + " -m " + model_).exit_code, 0) << program;
+        EXPECT_EQ(run_program_text(program + " -m " + model_ + " " + model_).exit_code, 2) << program;
+        EXPECT_EQ(run_program_text(program).exit_code, 2) << program;
+    }
+    const std::string quantize = "octet-quantize -o " + (folder_ / "q.onnx") + " --recipe reference ";
+    const std::string pictures = " " + (folder_ / "in");
+    EXPECT_EQ(run_program_text(quantize + model_ + pictures).exit_code, 0);
+    EXPECT_EQ(run_program_text(quantize + "-m " + model_ + pictures).exit_code, 0);
+    EXPECT_EQ(run_program_text(quantize + model_).exit_code, 2);
+    EXPECT_EQ(run_program_text(quantize + "-m " + model_ + " " + model_ + pictures).exit_code, 2);
+}
+
+TEST_F(Programs, QuietMeansErrorsAndResultsOnly) {
+    const auto drawn = run_program_text(yolop(image_ + " -q"));
+    EXPECT_EQ(drawn.exit_code, 0);
+    EXPECT_EQ(drawn.out + drawn.err, "");
+    EXPECT_TRUE(std::filesystem::exists(out_ + "/red.yolop.png"));
+    const auto missing = run_program_text(yolop("none.png -q"));
+    EXPECT_EQ(missing.exit_code, 3);
+    EXPECT_THAT(missing.err, HasSubstr("none.png"));
+    const auto cut_down = run_program_text("octet-run --threads 1024 -q " + model_);
+    EXPECT_EQ(cut_down.err, "");
+    EXPECT_THAT(cut_down.out, HasSubstr("det_out"));
+    const auto quantized = run_program_text("octet-quantize -q " + model_ + " " + (folder_ / "in") + " -o " +
+                                            (folder_ / "q.onnx") + " --recipe reference");
+    EXPECT_EQ(quantized.exit_code, 0);
+    EXPECT_EQ(quantized.out + quantized.err, "");
+}
+
+// As of `octet-inspect model.onnx | head -1`, whatever the signals of the shell that starts it.
+TEST_F(Programs, AReaderThatGoesAwayEndsThemSilently) {
+    for (const std::string before : {"", "trap '' PIPE; "}) {
+        const std::string program = std::string(OCTET_BINARY_DIR) + "/bin/octet-inspect " + model_;
+        const auto result = run_shell(before + "set -o pipefail; (sleep 0.2; " + program + "; echo $? >" +
+                                      (folder_ / "code") + ") | true");
+        EXPECT_EQ(result.err, "");
+        const auto code = read_file(folder_ / "code", 100);
+        ASSERT_TRUE(code);
+        EXPECT_EQ(std::string(code->begin(), code->end()), "141\n");
+    }
 }
 
 TEST(EveryProgram, RefusesSizesThatAreNone) {
@@ -392,13 +453,15 @@ TEST_F(Programs, OctetQuantizeWritesAReport) {
         EXPECT_EQ(page.find("from the cache") != std::string::npos, refine == "0");
     }
     EXPECT_EQ(run_program_text(command + cache).exit_code, 2) << "would overwrite the cache";
-    // Another normalization than yolop-run's: no pictures, and a sentence instead.
+    // The pictures are drawn with the normalization that was asked for.
     const std::string plain = folder_ / "plain.html";
     const auto result = run_program_text("octet-quantize " + model_ + " " + image_ + " --no-normalization -o " +
                                          (folder_ / "plain.onnx") + " --report " + plain);
     ASSERT_EQ(result.exit_code, 0) << result.err;
     const auto bytes = read_file(plain, 1 << 24);
-    EXPECT_THAT(std::string(bytes->begin(), bytes->end()), HasSubstr("takes pictures with another normalization"));
+    const std::string plain_page(bytes->begin(), bytes->end());
+    EXPECT_THAT(plain_page, HasSubstr("none: pixel / 255"));
+    EXPECT_THAT(plain_page, HasSubstr("alt=\"INT8 of red.png\""));
 }
 
 }  // namespace
