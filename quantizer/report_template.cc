@@ -42,14 +42,13 @@ dd { margin: 0; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .28rem .75rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--rule); }
-th { font-weight: 600; color: var(--soft); font-size: .86rem; vertical-align: bottom; }
+th { font-weight: 600; color: var(--soft); font-size: .86rem; vertical-align: bottom; white-space: normal; }
 th.text, td.text, td.name { text-align: left; }
 td.name { white-space: normal; overflow-wrap: anywhere; min-width: 15rem; }
 tr.sum td { font-weight: 600; border-top: 2px solid var(--rule); }
 td.bad { color: var(--bad); background: var(--bad-shade); font-weight: 600; }
 table.layers { width: 100%; font-size: .86rem; }
 table.layers th, table.layers td { padding: .2rem .55rem; }
-table.layers th { white-space: normal; }
 table.layers td.name { min-width: 19rem; }
 table.layers tbody tr:hover { background: var(--shade); }
 table.layers thead th { position: sticky; top: 0; background: var(--page); }
@@ -60,12 +59,12 @@ th[aria-sort=ascending] button::after { content: " \25B4"; }
 th[aria-sort=descending] button::after { content: " \25BE"; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 540px), 1fr)); gap: 1rem; align-items: start; }
 .cards.small { grid-template-columns: repeat(auto-fill, minmax(min(100%, 380px), 1fr)); }
-details.grid { padding: 0 .9rem; }
+details.grid { padding: 0 .9rem; overflow-x: auto; }
 details.grid[open] { padding-bottom: .7rem; }
 summary { cursor: pointer; padding: .5rem 0; overflow-wrap: anywhere; }
 summary small, figcaption small { color: var(--soft); font-size: .86em; }
 details.grid table { font-size: .86rem; width: 100%; }
-details.grid th, details.grid td { padding: .15rem .5rem; }
+details.grid th, details.grid td { padding: .15rem .35rem; }
 tr.chosen td { font-weight: 700; background: var(--shade); }
 button.plain { font: inherit; color: var(--accent); background: none; border: 1px solid var(--rule); border-radius: 6px; padding: .2rem .8rem; cursor: pointer; }
 figure { margin: 0 0 1rem; padding: .8rem .9rem; }
