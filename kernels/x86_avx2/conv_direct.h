@@ -25,14 +25,15 @@ struct Direct256 {
         return _mm256_set1_epi32(word);
     }
 
-    template <int vectors, int pixels>
-    __attribute__((noinline)) static void tile_sums(const ConvRow& row, const __m256i* bias, int x, int tiles,
-                                                    __m256i* sums) {
+    // Sums of `tiles` tiles of `pixels` neighbours from x on; finish(sums of a tile, its x).
+    template <int vectors, int pixels, typename Finish>
+    __attribute__((noinline)) static void tiles_from(const ConvRow& row, const __m256i* bias, int x, int tiles,
+                                                     Finish finish) {
         const ConvWindow& window = row.window;
         // x86 addresses a tile's pixels with 0, 1, 2 and 4 times a register.
         const int64_t stride = window.pixel_bytes, stride3 = 3 * stride, stride5 = 5 * stride;
         const uint8_t* first = row.in + x * stride;
-        for (int tile = 0; tile < tiles; ++tile, first += pixels * stride, sums += pixels * vectors) {
+        for (int tile = 0; tile < tiles; ++tile, first += pixels * stride, x += pixels) {
             __m256i acc[pixels][vectors];
 #pragma GCC unroll 8
             for (int p = 0; p < pixels; ++p) {
@@ -58,30 +59,80 @@ struct Direct256 {
                     }
                 }
             }
-#pragma GCC unroll 8
-            for (int p = 0; p < pixels; ++p) {
-#pragma GCC unroll 2
-                for (int v = 0; v < vectors; ++v) _mm256_store_si256(sums + p * vectors + v, acc[p][v]);
-            }
+            finish(acc, x);
         }
     }
 
     // For a number of pixels that is known only here.
-    template <int vectors, int pixels = max_pixels>
-    static void sums(const ConvRow& row, const StretchEpilogue<vectors>& epilogue, int x, int count, int tiles,
-                     __m256i* acc) {
+    template <int vectors, typename Finish, int pixels = max_pixels>
+    static void tiles_of(int count, const ConvRow& row, const __m256i* bias, int x, int tiles, Finish finish) {
         if constexpr (pixels > 1) {
-            if (count < pixels) return sums<vectors, pixels - 1>(row, epilogue, x, count, tiles, acc);
+            if (count < pixels) return tiles_of<vectors, Finish, pixels - 1>(count, row, bias, x, tiles, finish);
         }
-        tile_sums<vectors, pixels>(row, epilogue.bias, x, tiles, acc);
+        tiles_from<vectors, pixels>(row, bias, x, tiles, finish);
+    }
+
+    struct ToMemory {
+        __m256i* sums;
+
+        template <int pixels, int vectors>
+        OCTET_INLINE void operator()(const __m256i (&acc)[pixels][vectors], int) {
+#pragma GCC unroll 8
+            for (int p = 0; p < pixels; ++p) {
+#pragma GCC unroll 2
+                for (int v = 0; v < vectors; ++v) _mm256_store_si256(sums++, acc[p][v]);
+            }
+        }
+    };
+
+    template <int vectors>
+    static void sums(const ConvRow& row, const StretchEpilogue<vectors>& epilogue, int x, int pixels, int tiles,
+                     __m256i* acc) {
+        tiles_of<vectors>(pixels, row, epilogue.bias, x, tiles, ToMemory{acc});
     }
 
     static int stretch_tiles(const ConvRow&) {
         return conv_max_stretch;
     }
 
+    template <Activation activation>
+    struct ToOutput {
+        const ConvRow& row;
+        const BlockEpilogue& epilogue;
+
+        template <int pixels>
+        OCTET_INLINE void operator()(const __m256i (&acc)[pixels][2], int x) {
+            epilogue.store_fused<activation>(row, acc, x);
+        }
+    };
+
+    template <Activation activation>
+    static void fused_row(const ConvRow& row, const BlockEpilogue& epilogue) {
+        int tiles = (row.width + max_pixels - 1) / max_pixels;
+        for (int x = 0; x < row.width;) {
+            const int pixels = (row.width - x + tiles - 1) / tiles;
+            const int count = row.width - x - (pixels - 1) * tiles;
+            tiles_of<2>(pixels, row, epilogue.bias, x, count, ToOutput<activation>{row, epilogue});
+            x += pixels * count;
+            tiles -= count;
+        }
+    }
+
     template <int vectors>
     static void row(const ConvRow& row, int first_channel) {
+        if constexpr (vectors == 2) {
+            const BlockEpilogue epilogue(row, first_channel);
+            if (!row.call->partial.data && epilogue.fuses(*row.call)) {
+                switch (row.call->epilogue.activation) {
+                    case Activation::hardswish:
+                        return fused_row<Activation::hardswish>(row, epilogue);
+                    case Activation::leaky:
+                        return fused_row<Activation::leaky>(row, epilogue);
+                    default:
+                        return fused_row<Activation::none>(row, epilogue);
+                }
+            }
+        }
         conv_row_of_stretches<Direct256, vectors>(row, first_channel);
     }
 };
