@@ -40,6 +40,9 @@ struct Direct256 {
 #pragma GCC unroll 2
                 for (int v = 0; v < vectors; ++v) acc[p][v] = bias[v];
             }
+            if constexpr (Finish::begins_with_partial) {
+                if (row.call->partial.data) conv_add_partial<vectors>(row, finish.epilogue.channel, acc[0], pixels, x);
+            }
             const auto* weights = reinterpret_cast<const __m256i*>(row.block);
             for (int r = 0; r < window.rows; ++r) {
                 for (int run = 0; run < window.runs; ++run) {
@@ -73,6 +76,7 @@ struct Direct256 {
     }
 
     struct ToMemory {
+        static constexpr bool begins_with_partial = false;  // conv_stretch() adds it
         __m256i* sums;
 
         template <int pixels, int vectors>
@@ -97,6 +101,7 @@ struct Direct256 {
 
     template <Activation activation>
     struct ToOutput {
+        static constexpr bool begins_with_partial = true;
         const ConvRow& row;
         const BlockEpilogue& epilogue;
 
@@ -122,10 +127,12 @@ struct Direct256 {
     static void row(const ConvRow& row, int first_channel) {
         if constexpr (vectors == 2) {
             const BlockEpilogue epilogue(row, first_channel);
-            if (!row.call->partial.data && epilogue.fuses(*row.call)) {
+            if (epilogue.fuses(*row.call)) {
                 switch (row.call->epilogue.activation) {
                     case Activation::hardswish:
                         return fused_row<Activation::hardswish>(row, epilogue);
+                    case Activation::prelu:
+                        return fused_row<Activation::prelu>(row, epilogue);
                     case Activation::leaky:
                         return fused_row<Activation::leaky>(row, epilogue);
                     default:

@@ -177,7 +177,7 @@ struct BlockEpilogue {
         return e.output == OutputKind::u8 && !call.residual.data && channels == 16 && e.out_min == 0 &&
                e.out_max == 255 &&
                (e.activation == Activation::none || e.activation == Activation::leaky ||
-                e.activation == Activation::hardswish);
+                e.activation == Activation::prelu || e.activation == Activation::hardswish);
     }
 
     // To u8 over its whole range, from accumulators that fill the registers: every use loads its constant.

@@ -24,6 +24,7 @@ using StretchEpilogue = ConvEpilogue<vectors, PairEpilogue, BlockEpilogue>;
 // Adds ConvCall::partial to the accumulators of `count` pixels from x on.
 template <int vectors>
 OCTET_INLINE void conv_add_partial(const ConvRow& row, int channel, __m256i* acc, int count, int x) {
+#pragma GCC unroll 8
     for (int i = 0; i < count; ++i, acc += vectors) {
         const int32_t* partial = row.call->partial.pixel(row.y / 2, (x + i) / 2) + channel;
         if constexpr (vectors == 1) {

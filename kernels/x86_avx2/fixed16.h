@@ -79,6 +79,7 @@ struct Fixed16x16 {
     OCTET_INLINE __m256i unrounded(__m256i t) const {
         __m256i u = _mm256_mulhrs_epi16(t, mult);
         if constexpr (known == Activation::leaky) u = _mm256_max_epi16(u, _mm256_mulhrs_epi16(u, alpha));
+        if constexpr (known == Activation::prelu) u = _mm256_max_epi16(u, _mm256_mulhrs_epi16(u, prelu_alpha));
         if constexpr (known == Activation::hardswish) {
             const __m256i shifted = _mm256_max_epi16(_mm256_adds_epi16(u, three), _mm256_setzero_si256());
             u = _mm256_mulhrs_epi16(u, _mm256_sll_epi16(_mm256_min_epi16(shifted, six), gate_shift));
