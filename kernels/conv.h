@@ -3,8 +3,8 @@
 // Convolution, u8 activations (zero point zx) or s16 ones (zero point 0) x s8 weights (zero point 0), int32
 // accumulators, fixed16 epilogue:
 //
-//     acc[oy, ox, o] = sum over ky, kx, i of  x[oy*sh - pt + ky*dh, ox*sw - pl + kx*dw, g*cin/groups + i] * w[o, ky,
-//     kx, i]
+//     acc[oy, ox, o] = sum over ky, kx, i of
+//                          x[oy*sh - pt + ky*dh, ox*sw - pl + kx*dw, g*cin/groups + i] * w[o, ky, kx, i]
 //
 // over the raw values (g = o / (cout / groups)); -zx * sum(w) is part of the epilogue's bias. Pixels outside the
 // plane are read from the halo, which therefore holds zx and is at least conv_halo() wide. Bound: 255 * sum|w| < 2^31

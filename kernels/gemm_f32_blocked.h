@@ -7,8 +7,8 @@
 //             for each panel of B, of A:     micro-kernel, MR x NR
 //
 // Everything is in an unnamed namespace on purpose: each instruction set's file compiles a private copy.
-// Micro: static constexpr int mr, nr; static void run(int k, const float* a, const float* b, float* c, ptrdiff_t ldc,
-// bool accumulate).
+// Micro: static constexpr int mr, nr;
+//        static void run(int k, const float* a, const float* b, float* c, ptrdiff_t ldc, bool accumulate).
 
 #include <cstddef>
 #include <cstdint>

@@ -29,8 +29,8 @@ struct Fixed16Spec {
     double clip_lo = 0, clip_hi = 0;
 
     OutputKind output = OutputKind::u8;
-    // u8: of the output. s16: the grid asked for, a power of two; p saturates beyond 16383 steps of it (hardswish:
-    // 8191).
+    // u8: of the output. s16: the grid asked for, a power of two; p saturates beyond 16383 steps of it, behind
+    // hardswish beyond 8191.
     double out_scale = 0;
     int out_zero_point = 0;
     int out_min = 0, out_max = 255;

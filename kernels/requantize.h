@@ -1,9 +1,12 @@
 #pragma once
 
-// The one place that rounds.
+// How an accumulator becomes an integer of the output.
 //
-// Part 1: the flavours of requantization that other runtimes and NPUs define, exactly (RequantFlavour).
+// Part 1: the flavours of requantization that other runtimes and NPUs define (RequantFlavour).
 // Part 2: fixed16, octet's own epilogue of an int8 convolution: the same integers on every instruction set.
+//
+// What has no accumulator rounds by the formula of its own header: add.h, concat.h, quantize.h, sigmoid.h,
+// detect_decode.h; a table (lut.h) by quantize_linear() below.
 //
 // Notation: >> is an arithmetic shift, RNE is round to nearest even, sat16 saturates to [-32768, 32767].
 
@@ -84,8 +87,8 @@ int32_t multiply_tosa_scale16(int64_t x, int32_t multiplier16, int exponent);
 // clamp(round(acc * S) + zero_point, qmin, qmax) in the flavour's own order of steps.
 int32_t requantize(int64_t acc, const RequantParams& params);
 
-// QuantizeLinear: clamp(RNE(x / scale) + zp, qmin, qmax), a division, never a multiplication by the reciprocal. NaN
-// gives zp.
+// QuantizeLinear: clamp(RNE(x / scale) + zp, qmin, qmax), a division, never a multiplication by the reciprocal.
+// NaN gives zp.
 int32_t quantize_linear(float x, float scale, int32_t zero_point, int32_t qmin, int32_t qmax);
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -95,8 +98,8 @@ int32_t quantize_linear(float x, float scale, int32_t zero_point, int32_t qmin, 
 //     p = mulhrs(t, mult_c)                            pre-activation on the grid 2^-f
 //     u = activation(p)
 //     v = mulhrs(u, out_mult)
-//     v = sat_add(v, mulhrs((x - zx) << 7, residual_mult))      only with a residual: the Add behind a convolution,
-//     fused y = clamp(sat_add(v, offset) >> out_shift, out_min, out_max)
+//     v = sat_add(v, mulhrs((x - zx) << 7, residual_mult))      only with a residual: the Add behind a convolution
+//     y = clamp(sat_add(v, offset) >> out_shift, out_min, out_max)
 //
 // with mulhrs(a, b) = (a * b + 2^14) >> 15. Everything after t is 16-bit arithmetic that x86 (vpackssdw, vpmulhrsw,
 // vpaddsw) and NEON (sqxtn, sqrdmulh, sqadd) have as instructions. acc + bias_c wraps modulo 2^32; make_fixed16 proves
@@ -104,8 +107,10 @@ int32_t quantize_linear(float x, float scale, int32_t zero_point, int32_t qmin, 
 //
 // Error of y against the real-valued result, in steps of y, with R = 2^-f * post / y_scale (R <= 2^-5 in practice), u
 // and r what the activation and the residual come to in steps:
+//
 //     1/2 + 2 * R + 2^-(out_shift + 1) + |u| * (2^-15 + 1 / (2 * out_mult))
-//     and with a residual + 2^-(out_shift + 1) + |r| / (2 * residual_mult)
+//         with a residual + 2^-(out_shift + 1) + |r| / (2 * residual_mult)
+//
 // The roundings to t and p are 1 step of p, an activation's own as much at most. The s16 output is off by 2 of its
 // steps and 2^-14 of its value at most.
 
@@ -115,14 +120,14 @@ enum class Activation : uint8_t {
     leaky,      // max(p, mulhrs(p, alpha)), alpha in Q15
     prelu,      // the same with an alpha per channel
     clip,       // min(max(p, lo), hi): hi everywhere where lo is larger
-    hardswish,  // g = clamp(sat_add(p, 3 << f), 0, 6 << f) << (12 - f); mulhrs(p, g): p * relu6(p + 3) / 8 on the grid
-                // 2^-f. The missing factor 4/3 is part of out_mult. Needs 0 <= f <= 12.
+    hardswish,  // mulhrs(p, g), g = clamp(sat_add(p, 3 << f), 0, 6 << f) << (12 - f): p * relu6(p + 3) / 8 on the
+                // grid 2^-f. The missing factor 4/3 is part of out_mult. Needs 0 <= f <= 12.
 };
 
 enum class OutputKind : uint8_t {
     u8,   // y
-    s16,  // u on the grid 2^-f, for logits and 16-bit tensors; behind hardswish v = mulhrs(u, out_mult) with out_mult =
-          // 2/3, on the grid 2^-(f-1)
+    s16,  // u on the grid 2^-f, for logits and 16-bit tensors; behind hardswish v = mulhrs(u, out_mult) with
+          // out_mult = 2/3, on the grid 2^-(f-1)
     s32,  // acc + bias_c, not rounded
 };
 

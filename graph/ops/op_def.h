@@ -58,8 +58,8 @@ struct EvalContext {
 enum class QuantRule {
     none,          // nothing that holds for the operator alone: quant/forms.h says what octet can do
     unary,         // elementwise with one input that is no parameter: a table maps one 8-bit grid to another
-    pass_through,  // output values are input values: one grid for all of them (MaxPool, Resize nearest, Reshape, Concat
-                   // …)
+    pass_through,  // output values are input values: one grid for all of them (MaxPool, Resize nearest, Reshape,
+                   // Concat …)
 };
 
 struct OpDef {

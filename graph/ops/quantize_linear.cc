@@ -1,8 +1,8 @@
 // QuantizeLinear         y = saturate(round_half_even(x / scale) + zero_point)
 // DequantizeLinear       y = (x - zero_point) * scale
 // DynamicQuantizeLinear  QuantizeLinear to uint8, with the scale and zero point that the range of x asks for:
-//                        scale = (max(x, 0) - min(x, 0)) / 255, zero_point = saturate(round_half_even(-min(x, 0) /
-//                        scale))
+//                        scale = (max(x, 0) - min(x, 0)) / 255
+//                        zero_point = saturate(round_half_even(-min(x, 0) / scale))
 //
 // Scale and zero point are one value, one for each position along `axis`, or (block_size > 0) one for each block of
 // consecutive positions along it.

@@ -50,10 +50,11 @@ FloatLayer float_layer(const Graph& graph, const Node& node);
 void make_layers(QuantModel& model, const LayerOptions& options);
 
 // The QDQ form, with ONNX's semantics:
-//   activation   QuantizeLinear → DequantizeLinear, per tensor, named VALUE_quantized and VALUE_dequantized
-//   pixels       QuantizeLinear(1, 0) → DequantizeLinear(scales (1,1,1), zero points z, axis 1)
-//   weights      int8 constant → DequantizeLinear(axis 0); bias int32 constant → DequantizeLinear with input scale ·
-//   weight scale BatchNormalization(x, DQ(int8 scale), DQ(int32 shift), mean 0, variance 1, ε 0)
+//   activation      QuantizeLinear → DequantizeLinear, per tensor, named VALUE_quantized and VALUE_dequantized
+//   pixels          QuantizeLinear(1, 0) → DequantizeLinear(scales (1,1,1), zero points z, axis 1)
+//   weights         int8 constant → DequantizeLinear(axis 0)
+//   bias            int32 constant → DequantizeLinear with input scale · weight scale
+//   normalization   BatchNormalization(x, DQ(int8 scale), DQ(int32 shift), mean 0, variance 1, ε 0)
 Result<Graph> to_qdq(const QuantModel& model);
 
 }  // namespace octet::quant

@@ -49,9 +49,9 @@ enum class WeightScale {
 
 // An accumulator stays within half of what an int32 holds:
 //
-//   |bias| + Σ|q| · (largest |x| + |zero point|)  <=  accumulator_limit        x: the input's integers, unsigned for 8
-//   bits
+//   |bias| + Σ|q| · (largest |x| + |zero point|)  <=  accumulator_limit        x: the input's integers
 //
+// 8-bit inputs count as unsigned ones, whatever their file says.
 // The other half is for what an engine adds to round it, half a step of the output at most.
 inline constexpr std::int64_t accumulator_limit = (std::int64_t{1} << 30) - 1;
 

@@ -9,10 +9,10 @@
 //     plain      x * w                           needs, over all products of a slot, with both bounds:
 //                                                    sum of the positive w <=  128       255 *  128 =  32640
 //                                                    sum of the negative w >= -128       255 * -128 = -32640
-//     centred    |w| * s,  s = x ^ mask          s in [-128, 127] is x - 128 where w >= 0 (mask 0x80), and 127 - x
-//     where
-//                                                w < 0 (mask 0x7F). x * w = |w| * s + w * (w < 0 ? 127 : 128): the
-//                                                second term is a constant of the output channel. Needs
+//     centred    |w| * s,  s = x ^ mask          s in [-128, 127] is x - 128 where w >= 0 (mask 0x80), and
+//                                                127 - x where w < 0 (mask 0x7F).
+//                                                x * w = |w| * s + w * (w < 0 ? 127 : 128): the second term is a
+//                                                constant of the output channel. Needs
 //                                                    sum of |w| <= 255                  128 * 255 = 32640
 //                                                or one step alone: two |w| <= 128      128 * 256 = 32768, reached at
 //                                                s = -128 only, and -32768 is a 16-bit number

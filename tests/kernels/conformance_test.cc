@@ -72,8 +72,8 @@ std::vector<Case> load_cases() {
     return cases;
 }
 
-// int8 x = u8 - 128: sum (x + input_offset) * w = sum u8 * w + (input_offset - 128) * sum w, padding is x =
-// -input_offset.
+// int8 x = u8 - 128: sum (x + input_offset) * w = sum u8 * w + (input_offset - 128) * sum w, and padding is
+// x = -input_offset.
 std::vector<int64_t> accumulate_u8(const Case& c, int image) {
     Random random(1);
     const ConvParams params{c.kernel_h,   c.kernel_w,   c.stride_h, c.stride_w, c.pad_h, c.pad_w,
