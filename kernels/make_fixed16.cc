@@ -1,6 +1,7 @@
 #include "kernels/make_fixed16.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 namespace octet::kernels {
@@ -72,6 +73,28 @@ Range s16_range(const Fixed16Spec& spec) {
     return {-reach, reach};
 }
 
+// What the multipliers of v are divided by.
+constexpr int v_bits = 16;
+
+// Half of the ties that the roundings to t and to p meet should go down, but all go up: on average by 1/2 of an
+// accumulator step where t is shifted, and by 2^(z - 16) of p's steps, z the zeros that mult ends in. What is
+// subtracted from the bias makes up for it: an integer for each channel, the sum of which follows the sum of the means.
+class Centring {
+  public:
+    int64_t next(int16_t mult, int shift) {
+        if (mult == 0) return 0;
+        const int zeros = std::countr_zero(static_cast<uint16_t>(mult));
+        const double p_step = std::ldexp(1.0, 15 + shift) / mult;  // in accumulator steps
+        wanted_ += (shift > 0 ? 0.5 : 0.0) + std::ldexp(p_step, zeros - 16);
+        const auto given = static_cast<int64_t>(std::floor(wanted_ + 0.5));
+        wanted_ -= static_cast<double>(given);
+        return given;
+    }
+
+  private:
+    double wanted_ = 0;
+};
+
 int16_t q15(double x) {
     return static_cast<int16_t>(std::clamp(std::round(x * 32768), 0.0, 32767.0));
 }
@@ -138,21 +161,55 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
         params.f = f;
     }
 
+    // out_shift: the largest for which both multipliers fit in 15 bits.
+    const double post = post_scale(spec);
+    double step = std::ldexp(1.0, -f);  // of p
+    if (u8) {
+        const double ratio = post * step / spec.out_scale;
+        const double residual_ratio = spec.residual ? double{spec.residual->scale} / spec.out_scale / 128 : 0;
+        const auto fits = [](double r, int bits) { return std::round(r * std::ldexp(1.0, bits)) <= 32767; };
+        // Twice guaranteed_range is all that 16 bits hold; without a residual, u is of no larger size than y.
+        const int most_doublings = spec.residual ? 1 : 2;
+        while (params.doublings < most_doublings && !fits(ratio, v_bits - params.doublings + 1)) ++params.doublings;
+        const int out_bits = v_bits - params.doublings;
+        if (!fits(ratio, out_bits + 1)) {
+            return fail("output scale " + number(spec.out_scale) + " is finer than " + (spec.residual ? "two" : "one") +
+                        " of the pre-activation grid 2^" + std::to_string(-f));
+        }
+        if (!fits(residual_ratio, v_bits + 1)) return fail("residual scale is 32 times the output scale or more");
+        int k = 1;
+        while (k < 7 && fits(ratio, out_bits + k + 1) && fits(residual_ratio, v_bits + k + 1)) ++k;
+        params.out_shift = k;
+        params.out_mult = static_cast<int16_t>(std::round(ratio * std::ldexp(1.0, out_bits + k)));
+        params.offset = static_cast<int16_t>((spec.out_zero_point << k) + (1 << (k - 1)));
+        params.out_min = static_cast<uint8_t>(spec.out_min);
+        params.out_max = static_cast<uint8_t>(spec.out_max);
+        if (spec.residual) {
+            params.residual_mult = static_cast<int16_t>(std::round(residual_ratio * std::ldexp(1.0, v_bits + k)));
+            params.residual_zero_point = static_cast<uint8_t>(unsigned_zero_point(*spec.residual));
+        }
+        // What out_mult loses to rounding, mult makes good.
+        step = params.out_mult * std::ldexp(spec.out_scale, -out_bits - k) / post;
+    }
+
     const auto padded = (static_cast<size_t>(channels) + fixed16_padding - 1) / fixed16_padding * fixed16_padding;
     storage.bias_.assign(padded, 0);
     storage.shift_.assign(padded, 0);
     storage.mult_.assign(padded, 0);
+    Centring centring;
     for (int c = 0; c < channels; ++c) {
         int shift = 0;
+        int64_t centre = 0;
         if (spec.output != OutputKind::s32) {
-            const double ratio = spec.acc_scale[c] * std::ldexp(1.0, f);
+            const double ratio = spec.acc_scale[c] / step;
             const auto mult = [&](int s) { return std::round(ratio * std::ldexp(1.0, 15 + s)); };
             while (shift < 31 && mult(shift + 1) <= 32767) ++shift;
-            storage.mult_[c] = static_cast<int16_t>(mult(shift));
+            storage.mult_[c] = static_cast<int16_t>(std::min(mult(shift), 32767.0));
+            centre = centring.next(storage.mult_[c], shift);
         }
         const int64_t bias = (spec.bias.empty() ? int64_t{0} : int64_t{spec.bias[c]}) -
                              int64_t{spec.in_zero_point} * (spec.weight_sum.empty() ? 0 : spec.weight_sum[c]) +
-                             (shift > 0 ? int64_t{1} << (shift - 1) : 0);
+                             (shift > 0 ? int64_t{1} << (shift - 1) : 0) - centre;
         const int64_t reach = spec.weight_abs_sum.empty() ? 0 : spec.weight_abs_sum[c] * spec.in_max;
         if (std::abs(bias) + reach > std::numeric_limits<int32_t>::max()) {
             return fail("accumulator of channel " + std::to_string(c) + " can exceed 32 bits");
@@ -174,38 +231,14 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
             storage.prelu_alpha_[c] = q15(spec.prelu_alpha[c]);
         }
     }
-    const double grid = std::ldexp(1.0, f);
     if (spec.activation == Activation::clip) {
-        params.clip_lo = static_cast<int16_t>(std::clamp(std::round(spec.clip_lo * grid), -32768.0, 32767.0));
-        params.clip_hi = static_cast<int16_t>(std::clamp(std::round(spec.clip_hi * grid), -32768.0, 32767.0));
+        params.clip_lo = static_cast<int16_t>(std::clamp(std::round(spec.clip_lo / step), -32768.0, 32767.0));
+        params.clip_hi = static_cast<int16_t>(std::clamp(std::round(spec.clip_hi / step), -32768.0, 32767.0));
     }
-    const double u_scale = post_scale(spec) / grid;
-    storage.s16_scale_ = u_scale;
+    storage.s16_scale_ = post * step;
     if (spec.output == OutputKind::s16 && spec.activation == Activation::hardswish) {
         params.out_mult = q15(2.0 / 3.0);  // 4/3 * 2^-f -> 2^-(f-1)
-        storage.s16_scale_ = 2.0 / grid;
-    }
-    if (!u8) return storage;
-
-    // out_shift: the largest for which both multipliers fit in 15 bits.
-    const double ratio = u_scale / spec.out_scale;
-    const double residual_ratio = spec.residual ? double{spec.residual->scale} / spec.out_scale / 128 : 0;
-    const auto fits = [](double r, int k) { return std::round(r * std::ldexp(1.0, 15 + k)) <= 32767; };
-    if (!fits(ratio, 0)) {
-        return fail("output scale " + number(spec.out_scale) + " is finer than the pre-activation grid 2^" +
-                    std::to_string(-f));
-    }
-    if (!fits(residual_ratio, 0)) return fail("residual scale is 128 times the output scale or more");
-    int k = 0;
-    while (k < 7 && fits(ratio, k + 1) && fits(residual_ratio, k + 1)) ++k;
-    params.out_shift = k;
-    params.out_mult = static_cast<int16_t>(std::round(ratio * std::ldexp(1.0, 15 + k)));
-    params.offset = static_cast<int16_t>((spec.out_zero_point << k) + (k > 0 ? 1 << (k - 1) : 0));
-    params.out_min = static_cast<uint8_t>(spec.out_min);
-    params.out_max = static_cast<uint8_t>(spec.out_max);
-    if (spec.residual) {
-        params.residual_mult = static_cast<int16_t>(std::round(residual_ratio * std::ldexp(1.0, 15 + k)));
-        params.residual_zero_point = static_cast<uint8_t>(unsigned_zero_point(*spec.residual));
+        storage.s16_scale_ = 2 * step;
     }
     return storage;
 }

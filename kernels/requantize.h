@@ -94,25 +94,34 @@ int32_t quantize_linear(float x, float scale, int32_t zero_point, int32_t qmin, 
 // ---------------------------------------------------------------------------------------------------------------------
 // Part 2: fixed16. acc = sum x*w over the raw u8 input. For output channel c:
 //
-//     t = sat16((acc + bias_c) >> shift_c)             bias_c holds bias, -zx * sum(w) and the rounding 2^(shift_c - 1)
+//     t = sat16((acc + bias_c) >> shift_c)             bias_c holds bias, -zx * sum(w), the rounding 2^(shift_c - 1)
+//                                                      and what centres it (make_fixed16.h)
 //     p = mulhrs(t, mult_c)                            pre-activation on the grid 2^-f
 //     u = activation(p)
-//     v = mulhrs(u, out_mult)
-//     v = sat_add(v, mulhrs((x - zx) << 7, residual_mult))      only with a residual: the Add behind a convolution
+//     u = sat_add(u, u)                                `doublings` times
+//     v = (u * out_mult + r) >> 16                     r = ((x - zx) << 7) * residual_mult of a residual, the Add
+//                                                      behind a convolution; without one 0
 //     y = clamp(sat_add(v, offset) >> out_shift, out_min, out_max)
 //
 // with mulhrs(a, b) = (a * b + 2^14) >> 15. Everything after t is 16-bit arithmetic that x86 (vpackssdw, vpmulhrsw,
-// vpaddsw) and NEON (sqxtn, sqrdmulh, sqadd) have as instructions. acc + bias_c wraps modulo 2^32; make_fixed16 proves
-// that it does not.
+// vpmulhw, vpaddsw) and NEON (sqxtn, sqrdmulh, sqdmulh, sqadd) have as instructions, but for the sum with a residual
+// (vpmaddwd; smull, smlal), which 32 bits hold. acc + bias_c wraps modulo 2^32; make_fixed16 proves that it does not.
+//
+// v is rounded down, and y once to the nearest: floor((floor(x) + n) / m) = floor((x + n) / m). Were v rounded to the
+// nearest too, every x in the half step of v below a tie would go up.
+//
+// doublings is 0 but where y's steps are less than 4 of p's: a small slope, or a shortcut's large scale, can demand a
+// range of p so much wider than y's. What saturates then lies outside of what make_fixed16.cc lets p reach, or of y.
 //
 // Error of y against the real-valued result, in steps of y, with R = 2^-f * post / y_scale (R <= 2^-5 in practice), u
 // and r what the activation and the residual come to in steps:
 //
-//     1/2 + 2 * R + 2^-(out_shift + 1) + |u| * (2^-15 + 1 / (2 * out_mult))
-//         with a residual + 2^-(out_shift + 1) + |r| / (2 * residual_mult)
+//     1/2 + 3 * R + |u| * 2^-14
+//         with a residual + |r| / (2 * residual_mult)
 //
-// The roundings to t and p are 1 step of p, an activation's own as much at most. The s16 output is off by 2 of its
-// steps and 2^-14 of its value at most.
+// The roundings to t and p are 1 step of p, an activation's own as much at most, and so is what centres them. The mean of
+// the error is 0, but for ties where scales are powers of two. The s16 output is off by 3 of its steps and 2^-14 of its
+// value at most.
 
 enum class Activation : uint8_t {
     none,       // p
@@ -145,9 +154,10 @@ struct Fixed16 {
     int f = 0;
     int16_t alpha = 0;
     int16_t clip_lo = 0, clip_hi = 0;
+    int doublings = 0;     // 0..2, u8 only
     int16_t out_mult = 0;  // 0..32767
-    int16_t offset = 0;    // (zp << out_shift) + (out_shift ? 1 << (out_shift - 1) : 0)
-    int out_shift = 0;     // 0..7
+    int16_t offset = 0;    // (zp << out_shift) + (1 << (out_shift - 1))
+    int out_shift = 0;     // 1..7 with the u8 output
     uint8_t out_min = 0, out_max = 255;
     int16_t residual_mult = 0;
     uint8_t residual_zero_point = 0;
@@ -200,6 +210,12 @@ OCTET_INLINE int16_t fixed16_activated(int32_t acc, int c, const Fixed16& e) {
     return fixed16_activate(mulhrs16(t, e.mult[c]), c, e);
 }
 
+// v; `residual` is r
+OCTET_INLINE int16_t fixed16_scaled(int16_t u, int32_t residual, const Fixed16& e) {
+    for (int i = 0; i < e.doublings; ++i) u = sat_add16(u, u);
+    return static_cast<int16_t>((int32_t{u} * e.out_mult + residual) >> 16);
+}
+
 OCTET_INLINE int16_t fixed16_s16(int32_t acc, int c, const Fixed16& e) {
     const int16_t u = fixed16_activated(acc, c, e);
     return e.activation == Activation::hardswish ? mulhrs16(u, e.out_mult) : u;
@@ -211,13 +227,12 @@ OCTET_INLINE uint8_t fixed16_round(int16_t v, const Fixed16& e) {
 }
 
 OCTET_INLINE uint8_t fixed16_u8(int32_t acc, int c, const Fixed16& e) {
-    return fixed16_round(mulhrs16(fixed16_activated(acc, c, e), e.out_mult), e);
+    return fixed16_round(fixed16_scaled(fixed16_activated(acc, c, e), 0, e), e);
 }
 
 OCTET_INLINE uint8_t fixed16_u8(int32_t acc, int c, const Fixed16& e, uint8_t residual) {
-    const int16_t v = mulhrs16(fixed16_activated(acc, c, e), e.out_mult);
-    const auto x = static_cast<int16_t>((residual - e.residual_zero_point) * 128);
-    return fixed16_round(sat_add16(v, mulhrs16(x, e.residual_mult)), e);
+    const int32_t r = (residual - e.residual_zero_point) * 128 * e.residual_mult;
+    return fixed16_round(fixed16_scaled(fixed16_activated(acc, c, e), r, e), e);
 }
 
 }  // namespace octet::kernels

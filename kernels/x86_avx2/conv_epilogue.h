@@ -103,8 +103,9 @@ struct PairEpilogue {
             scatter(values, out, stride, count);
             return;
         }
-        __m256i v = fixed16.scale(u);
-        if (call.residual.data) v = fixed16.add_residual(v, load_residual(call.residual, row.y, first_pixel, count));
+        const __m256i v = call.residual.data
+                              ? fixed16.scale_and_add(u, load_residual(call.residual, row.y, first_pixel, count))
+                              : fixed16.scale(u);
         const __m128i y = fixed16.round(v);
         uint8_t* out = call.out_u8.pixel(row.y, first_pixel) + channel;
         const int64_t stride = call.out_u8.pixel_stride;
@@ -174,8 +175,8 @@ struct BlockEpilogue {
     // Whether store_fused() does: most layers end so.
     OCTET_INLINE bool fuses(const ConvCall& call) const {
         const Fixed16& e = call.epilogue;
-        return e.output == OutputKind::u8 && !call.residual.data && channels == 16 && e.out_min == 0 &&
-               e.out_max == 255 &&
+        return e.output == OutputKind::u8 && e.doublings == 0 && !call.residual.data && channels == 16 &&
+               e.out_min == 0 && e.out_max == 255 &&
                (e.activation == Activation::none || e.activation == Activation::leaky ||
                 e.activation == Activation::prelu || e.activation == Activation::hardswish);
     }
@@ -252,15 +253,18 @@ struct BlockEpilogue {
                 call.residual.data ? call.residual.pixel(row.y + r, x) + epilogue.channel : nullptr;
             for (int i = 0; i < count; i += 2, sums += 4, out += 2 * out_stride) {
                 const bool second = i + 1 < count;
-                __m256i a = fixed16.scale(fixed16.activate(epilogue.narrow(sums)));
-                __m256i b = second ? fixed16.scale(fixed16.activate(epilogue.narrow(sums + 2))) : a;
+                __m256i a = fixed16.activate(epilogue.narrow(sums));
+                __m256i b = second ? fixed16.activate(epilogue.narrow(sums + 2)) : a;
                 if (residual) {
-                    a = fixed16.add_residual(a, _mm_loadu_si128(reinterpret_cast<const __m128i*>(residual)));
+                    a = fixed16.scale_and_add(a, _mm_loadu_si128(reinterpret_cast<const __m128i*>(residual)));
                     residual += residual_stride;
                     if (second) {
-                        b = fixed16.add_residual(b, _mm_loadu_si128(reinterpret_cast<const __m128i*>(residual)));
+                        b = fixed16.scale_and_add(b, _mm_loadu_si128(reinterpret_cast<const __m128i*>(residual)));
                     }
                     residual += residual_stride;
+                } else {
+                    a = fixed16.scale(a);
+                    b = second ? fixed16.scale(b) : a;
                 }
                 const __m256i y = fixed16.round(a, b);
                 if (epilogue.channels == 16) {

@@ -14,9 +14,10 @@ namespace {
 
 struct Fixed16x16 {
     __m256i mult, prelu_alpha, alpha, clip_lo, clip_hi, three, six, out_mult, offset, out_min, out_max, out_min_u8,
-        out_max_u8, residual_mult, residual_zero_point;
+        out_max_u8, mults, residual_zero_point;
     __m128i gate_shift, out_shift;
     Activation activation;
+    int doublings;
 
     OCTET_INLINE Fixed16x16(const Fixed16& e, int channel) {
         mult = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(e.mult + channel));
@@ -29,6 +30,7 @@ struct Fixed16x16 {
         three = _mm256_set1_epi16(static_cast<int16_t>(3 << f));
         six = _mm256_set1_epi16(static_cast<int16_t>(6 << f));
         gate_shift = _mm_cvtsi32_si128(12 - f);
+        doublings = e.doublings;
         out_mult = _mm256_set1_epi16(e.out_mult);
         offset = _mm256_set1_epi16(e.offset);
         out_shift = _mm_cvtsi32_si128(e.out_shift);
@@ -36,7 +38,7 @@ struct Fixed16x16 {
         out_max = _mm256_set1_epi16(e.out_max);
         out_min_u8 = _mm256_set1_epi8(static_cast<char>(e.out_min));
         out_max_u8 = _mm256_set1_epi8(static_cast<char>(e.out_max));
-        residual_mult = _mm256_set1_epi16(e.residual_mult);
+        mults = _mm256_set1_epi32(e.residual_mult << 16 | e.out_mult);
         residual_zero_point = _mm256_set1_epi16(e.residual_zero_point);
         activation = e.activation;
     }
@@ -63,18 +65,26 @@ struct Fixed16x16 {
         return p;
     }
 
-    OCTET_INLINE __m256i scale(__m256i u) const { return _mm256_mulhrs_epi16(u, out_mult); }
-
-    // The s16 output.
-    OCTET_INLINE __m256i s16(__m256i u) const { return activation == Activation::hardswish ? scale(u) : u; }
-
-    // x: 16 u8 values
-    OCTET_INLINE __m256i add_residual(__m256i v, __m128i x) const {
-        const __m256i centred = _mm256_slli_epi16(_mm256_sub_epi16(_mm256_cvtepu8_epi16(x), residual_zero_point), 7);
-        return _mm256_adds_epi16(v, _mm256_mulhrs_epi16(centred, residual_mult));
+    // u -> v
+    OCTET_INLINE __m256i scale(__m256i u) const {
+        for (int i = 0; i < doublings; ++i) u = _mm256_adds_epi16(u, u);
+        return _mm256_mulhi_epi16(u, out_mult);
     }
 
-    // t -> y, not yet saturated to u8, of an activation that is known.
+    // The s16 output.
+    OCTET_INLINE __m256i s16(__m256i u) const {
+        return activation == Activation::hardswish ? _mm256_mulhrs_epi16(u, out_mult) : u;
+    }
+
+    // u and a residual, x: 16 u8 values, -> v
+    OCTET_INLINE __m256i scale_and_add(__m256i u, __m128i x) const {
+        const __m256i centred = _mm256_slli_epi16(_mm256_sub_epi16(_mm256_cvtepu8_epi16(x), residual_zero_point), 7);
+        for (int i = 0; i < doublings; ++i) u = _mm256_adds_epi16(u, u);
+        const auto sum = [&](__m256i pairs) { return _mm256_srai_epi32(_mm256_madd_epi16(pairs, mults), 16); };
+        return _mm256_packs_epi32(sum(_mm256_unpacklo_epi16(u, centred)), sum(_mm256_unpackhi_epi16(u, centred)));
+    }
+
+    // t -> y, not yet saturated to u8, of an activation that is known; no doublings.
     template <Activation known>
     OCTET_INLINE __m256i unrounded(__m256i t) const {
         __m256i u = _mm256_mulhrs_epi16(t, mult);
@@ -84,7 +94,7 @@ struct Fixed16x16 {
             const __m256i shifted = _mm256_max_epi16(_mm256_adds_epi16(u, three), _mm256_setzero_si256());
             u = _mm256_mulhrs_epi16(u, _mm256_sll_epi16(_mm256_min_epi16(shifted, six), gate_shift));
         }
-        return _mm256_sra_epi16(_mm256_adds_epi16(scale(u), offset), out_shift);
+        return _mm256_sra_epi16(_mm256_adds_epi16(_mm256_mulhi_epi16(u, out_mult), offset), out_shift);
     }
 
     // Two v -> u8 values, in the order in which a 16 -> 8 bit pack leaves them.

@@ -52,7 +52,8 @@ struct FusedU8 {
 
     static OCTET_INLINE FusedKind kind_of(const ConvCall& call) {
         const Fixed16& e = call.epilogue;
-        if (e.output != OutputKind::u8 || call.residual.data || e.out_min != 0 || e.out_max != 255) {
+        if (e.output != OutputKind::u8 || e.doublings != 0 || call.residual.data || e.out_min != 0 ||
+            e.out_max != 255) {
             return FusedKind::no;
         }
         return e.activation == Activation::none        ? FusedKind::none
@@ -83,7 +84,7 @@ struct FusedU8 {
             const __m512i shifted = _mm512_max_epi16(_mm512_adds_epi16(u, three), _mm512_setzero_si512());
             u = _mm512_mulhrs_epi16(u, _mm512_sll_epi16(_mm512_min_epi16(shifted, six), gate_shift));
         }
-        return _mm512_sra_epi16(_mm512_adds_epi16(_mm512_mulhrs_epi16(u, out_mult), offset), out_shift);
+        return _mm512_sra_epi16(_mm512_adds_epi16(_mm512_mulhi_epi16(u, out_mult), offset), out_shift);
     }
 
     template <FusedKind kind>
@@ -187,8 +188,9 @@ struct PairEpilogue {
                     store_s16(call, constants.s16(u), stored, y, x);
                     continue;
                 }
-                __m512i v = constants.scale(u);
-                if (call.residual.data) v = constants.add_residual(v, load_residual(call.residual, y, x, stored));
+                const __m512i v = call.residual.data
+                                      ? constants.scale_and_add(u, load_residual(call.residual, y, x, stored))
+                                      : constants.scale(u);
                 store_u8(call, constants.round(v), stored, y, x);
             }
         });
@@ -370,7 +372,7 @@ struct BlockEpilogue {
             } else if (call.residual.data) {
                 for (int p = 0; p < count; ++p) {
                     const __m256i residual = _mm256_maskz_loadu_epi8(mask, call.residual.pixel(y, x + p) + channel);
-                    const __m512i v = constants.add_residual(constants.scale(activated(p)), residual);
+                    const __m512i v = constants.scale_and_add(activated(p), residual);
                     _mm256_mask_storeu_epi8(call.out_u8.pixel(y, x + p) + channel, mask, constants.round(v));
                 }
             } else {

@@ -14,8 +14,9 @@ namespace {
 
 struct Fixed16x32 {
     __m512i mult, prelu_alpha, alpha, clip_lo, clip_hi, three, six, gate_shift, out_mult, offset, out_shift, out_min,
-        out_max, residual_mult, residual_zero_point;
+        out_max, mults, residual_zero_point;
     Activation activation;
+    int doublings;
 
     OCTET_INLINE Fixed16x32(const Fixed16& e, int channel) {
         mult = _mm512_loadu_si512(e.mult + channel);
@@ -27,12 +28,13 @@ struct Fixed16x32 {
         three = _mm512_set1_epi16(static_cast<int16_t>(3 << f));
         six = _mm512_set1_epi16(static_cast<int16_t>(6 << f));
         gate_shift = _mm512_set1_epi16(static_cast<int16_t>(12 - f));
+        doublings = e.doublings;
         out_mult = _mm512_set1_epi16(e.out_mult);
         offset = _mm512_set1_epi16(e.offset);
         out_shift = _mm512_set1_epi16(static_cast<int16_t>(e.out_shift));
         out_min = _mm512_set1_epi16(e.out_min);
         out_max = _mm512_set1_epi16(e.out_max);
-        residual_mult = _mm512_set1_epi16(e.residual_mult);
+        mults = _mm512_set1_epi32(e.residual_mult << 16 | e.out_mult);
         residual_zero_point = _mm512_set1_epi16(e.residual_zero_point);
         activation = e.activation;
     }
@@ -70,15 +72,23 @@ struct Fixed16x32 {
         return t;
     }
 
-    OCTET_INLINE __m512i scale(__m512i u) const { return _mm512_mulhrs_epi16(u, out_mult); }
+    // u -> v
+    OCTET_INLINE __m512i scale(__m512i u) const {
+        for (int i = 0; i < doublings; ++i) u = _mm512_adds_epi16(u, u);
+        return _mm512_mulhi_epi16(u, out_mult);
+    }
 
     // The s16 output.
-    OCTET_INLINE __m512i s16(__m512i u) const { return activation == Activation::hardswish ? scale(u) : u; }
+    OCTET_INLINE __m512i s16(__m512i u) const {
+        return activation == Activation::hardswish ? _mm512_mulhrs_epi16(u, out_mult) : u;
+    }
 
-    // x: 32 u8 values
-    OCTET_INLINE __m512i add_residual(__m512i v, __m256i x) const {
+    // u and a residual, x: 32 u8 values, -> v
+    OCTET_INLINE __m512i scale_and_add(__m512i u, __m256i x) const {
         const __m512i centred = _mm512_slli_epi16(_mm512_sub_epi16(_mm512_cvtepu8_epi16(x), residual_zero_point), 7);
-        return _mm512_adds_epi16(v, _mm512_mulhrs_epi16(centred, residual_mult));
+        for (int i = 0; i < doublings; ++i) u = _mm512_adds_epi16(u, u);
+        const auto sum = [&](__m512i pairs) { return _mm512_srai_epi32(_mm512_madd_epi16(pairs, mults), 16); };
+        return _mm512_packs_epi32(sum(_mm512_unpacklo_epi16(u, centred)), sum(_mm512_unpackhi_epi16(u, centred)));
     }
 
     // v -> 32 u8 values

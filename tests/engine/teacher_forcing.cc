@@ -28,14 +28,13 @@ using kernels::Activation;
 double fixed16_bound(const kernels::Fixed16& e, const Grid& y, double residual_scale) {
     const double post = e.activation == Activation::hardswish ? 4.0 / 3 : 1;
     const double r = std::ldexp(post, -e.f) / y.scale;
-    const double rounding = std::ldexp(0.5, -e.out_shift);
     double u = 255, residual = 0;  // steps that the activation and the shortcut may come to
     if (residual_scale > 0) {
         const double most = 255 * residual_scale / y.scale;
         u += most;
-        residual = rounding + most * (e.residual_mult > 0 ? 0.5 / e.residual_mult : 1);
+        residual = most * (e.residual_mult > 0 ? 0.5 / e.residual_mult : 1);
     }
-    return 0.5 + 2 * r + rounding + u * (std::ldexp(1.0, -15) + 0.5 / e.out_mult) + residual;
+    return 0.5 + 3 * r + u * std::ldexp(1.0, -14) + residual;
 }
 
 struct Bound {

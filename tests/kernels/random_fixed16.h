@@ -41,10 +41,10 @@ class RandomFixed16 {
         params.clip_lo = static_cast<int16_t>(random_int(random, -20000, 5000));
         params.clip_hi = static_cast<int16_t>(random_int(random, -5000, 20000));
         params.out_mult = static_cast<int16_t>(random_int(random, 0, 3) == 0 ? 32767 : random_int(random, 0, 32767));
-        params.out_shift = random_int(random, 0, 7);
+        params.doublings = output == OutputKind::u8 ? std::max(0, random_int(random, -4, 2)) : 0;
+        params.out_shift = random_int(random, 1, 7);
         const int zero_point = random_int(random, 0, 255);
-        params.offset = static_cast<int16_t>((zero_point << params.out_shift) +
-                                             (params.out_shift > 0 ? 1 << (params.out_shift - 1) : 0));
+        params.offset = static_cast<int16_t>((zero_point << params.out_shift) + (1 << (params.out_shift - 1)));
         params.out_min = static_cast<uint8_t>(random_int(random, 0, 2) == 0 ? zero_point : 0);
         params.out_max = static_cast<uint8_t>(random_int(random, params.out_min, 255));
         params.residual_mult = static_cast<int16_t>(random_int(random, 0, 32767));
