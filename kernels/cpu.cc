@@ -16,8 +16,8 @@ constexpr bool x86_built = false;
 #endif
 
 constexpr Level all_levels[] = {
-    {"reference", needs::reference, true},
-    {"avx2", needs::avx2, x86_built},
+    {"reference", needs::reference, true},  //
+    {"avx2", needs::avx2, x86_built},       //
     {"avx512vnni", needs::avx512vnni, x86_built},
 };
 
