@@ -13,13 +13,14 @@
 #include "apps/common/cli.h"
 #include "apps/common/float_layers.h"
 #include "apps/common/host.h"
-#include "apps/common/json_text.h"
 #include "apps/common/model_options.h"
-#include "apps/common/stopwatch.h"
-#include "apps/common/yolop.h"
 #include "base/file.h"
+#include "base/json_text.h"
+#include "base/stopwatch.h"
 #include "engine/session.h"
+#include "frontends/load.h"
 #include "frontends/onnx/importer.h"
+#include "yolop/yolop.h"
 
 namespace octet::apps {
 namespace {
@@ -221,16 +222,15 @@ void print_report(const BenchReport& report, bool layers) {
 void warn_when_noisy(const BenchReport& report) {
     const LatencySummary summary = report.summary();
     if (!summary.noisy()) return;
-    fmt::print(stderr,
-               "octet-bench: noisy machine: the 90th percentile lies {:.0f} % above the median; is something else "
-               "running?\n",
-               100 * summary.variation());
+    print_notice("octet-bench", fmt::format("noisy machine: the 90th percentile lies {:.0f} % above the median; is "
+                                            "something else running?",
+                                            100 * summary.variation()));
 }
 
 void warn_when_not_alike(const BenchReport& old, const BenchReport& now) {
     const auto warn = [](const char* what, const auto& before, const auto& after) {
         if (before != after)
-            fmt::print(stderr, "octet-bench: the reports differ in {}: {} and {}\n", what, before, after);
+            print_notice("octet-bench", fmt::format("the reports differ in {}: {} and {}", what, before, after));
     };
     warn("CPU", old.cpu, now.cpu);
     warn("level", old.isa, now.isa);
@@ -274,7 +274,7 @@ Result<ExitCode> bench(const Options& options) {
 int bench_main(int argc, char** argv) {
     Options options;
     CLI::App app("Measures how long a network takes on random input, and where the time goes.", "octet-bench");
-    app.add_option("-m,--model", options.model, "The network, an ONNX file")->required();
+    add_model_option(app, options.model);
     add_threads_option(app, options.threads);
     app.add_option("--warmup", options.warmup, "Runs after the first one that are not counted")
         ->check(CLI::Range(0, max_runs))

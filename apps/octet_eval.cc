@@ -6,14 +6,16 @@
 #include <utility>
 
 #include "apps/common/cli.h"
-#include "apps/common/evaluate.h"
 #include "apps/common/float_layers.h"
-#include "apps/common/json_text.h"
 #include "apps/common/model_options.h"
 #include "apps/common/progress.h"
 #include "apps/common/table.h"
+#include "base/digest.h"
 #include "base/file.h"
+#include "base/json_text.h"
+#include "frontends/load.h"
 #include "frontends/onnx/importer.h"
+#include "yolop/evaluate.h"
 
 namespace octet::apps {
 namespace {
@@ -93,27 +95,27 @@ void declare(CLI::App& app, Options& options) {
         "  octet-eval --compare model.onnx model-int8.onnx set --limit 100");
 }
 
-Result<Dataset> open_set(const Options& options) {
-    OCTET_ASSIGN(Dataset dataset, load_dataset(options.set.empty() ? default_set() : options.set));
+Result<yolop::Dataset> open_set(const Options& options) {
+    OCTET_ASSIGN(yolop::Dataset dataset, yolop::load_dataset(options.set.empty() ? default_set() : options.set));
     const auto limit = static_cast<std::size_t>(options.limit);
     if (limit > 0 && limit < dataset.names.size()) dataset.names.resize(limit);
     return dataset;
 }
 
-Result<std::vector<ImageRecord>> evaluate_model(const Options& options, const std::string& model,
-                                                const Dataset& dataset, const Shard& shard) {
+Result<std::vector<yolop::ImageRecord>> evaluate_model(const Options& options, const std::string& model,
+                                                       const yolop::Dataset& dataset, const Shard& shard) {
     OCTET_ASSIGN(const auto executable, load_executable(model, options.sizes));
     print_float_notice(program, model, executable->program());
     std::vector<std::int64_t> indices;
     for (auto i = shard.part; i < static_cast<std::int64_t>(dataset.names.size()); i += shard.parts)
         indices.push_back(i);
     Progress progress(program, indices.size());
-    return evaluate(executable, model, dataset, indices, options.threads, [&] { progress.step(); });
+    return yolop::evaluate(executable, model, dataset, indices, options.threads, [&] { progress.step(); });
 }
 
 // All that an evaluation reads.
-std::vector<std::string> files_of(const Dataset& dataset, const std::vector<std::string>& models) {
-    std::vector<std::string> files = dataset_files(dataset);
+std::vector<std::string> files_of(const yolop::Dataset& dataset, const std::vector<std::string>& models) {
+    std::vector<std::string> files = yolop::dataset_files(dataset);
     for (const std::string& model : models) {
         const std::vector<std::string> parts = onnx::model_files(model);
         files.insert(files.end(), parts.begin(), parts.end());
@@ -129,7 +131,7 @@ Result<ExitCode> emit(const Options& options, const std::string& text) {
     return exit_ok;
 }
 
-nlohmann::json to_json(const Metrics& metrics) {
+nlohmann::json to_json(const yolop::Metrics& metrics) {
     return {{"recall_pct", metrics.recall_pct},
             {"map50_pct", metrics.map50_pct},
             {"drivable_miou_pct", metrics.drivable_miou_pct},
@@ -140,15 +142,15 @@ nlohmann::json to_json(const Metrics& metrics) {
 
 struct MetricRow {
     const char* title;
-    double Metrics::*value;
+    double yolop::Metrics::*value;
 };
-constexpr MetricRow metric_rows[] = {{"drivable mIoU [%]", &Metrics::drivable_miou_pct},
-                                     {"lane IoU [%]", &Metrics::lane_iou_pct},
-                                     {"lane accuracy [%]", &Metrics::lane_accuracy_pct},
-                                     {"detection recall [%]", &Metrics::recall_pct},
-                                     {"detection mAP50 [%]", &Metrics::map50_pct}};
+constexpr MetricRow metric_rows[] = {{"drivable mIoU [%]", &yolop::Metrics::drivable_miou_pct},
+                                     {"lane IoU [%]", &yolop::Metrics::lane_iou_pct},
+                                     {"lane accuracy [%]", &yolop::Metrics::lane_accuracy_pct},
+                                     {"detection recall [%]", &yolop::Metrics::recall_pct},
+                                     {"detection mAP50 [%]", &yolop::Metrics::map50_pct}};
 
-std::string format_metrics(const Metrics& metrics, bool json) {
+std::string format_metrics(const yolop::Metrics& metrics, bool json) {
     if (json) return json_text(to_json(metrics), 1) + "\n";
     Table table{{fmt::format("{} images", metrics.images), ""}, {}};
     for (const auto& [title, value] : metric_rows) table.rows.push_back({title, fmt::format("{:.3f}", metrics.*value)});
@@ -157,25 +159,26 @@ std::string format_metrics(const Metrics& metrics, bool json) {
 
 Result<ExitCode> run_merge(const Options& options) {
     if (!options.output.empty()) OCTET_TRY(check_outputs({options.output}, options.merge_files));
-    std::vector<PartialEvaluation> parts;
+    std::vector<yolop::PartialEvaluation> parts;
     for (const std::string& file : options.merge_files) {
         OCTET_ASSIGN(const auto bytes, read_file(file, max_model_file));
-        OCTET_ASSIGN(PartialEvaluation part, parse_partial(std::string(bytes.begin(), bytes.end()), file));
+        OCTET_ASSIGN(yolop::PartialEvaluation part,
+                     yolop::parse_partial(std::string(bytes.begin(), bytes.end()), file));
         parts.push_back(std::move(part));
     }
-    OCTET_ASSIGN(std::vector<ImageRecord> records, merge(parts, options.merge_files));
-    return emit(options, format_metrics(summarize(std::move(records)), options.json));
+    OCTET_ASSIGN(std::vector<yolop::ImageRecord> records, yolop::merge(parts, options.merge_files));
+    return emit(options, format_metrics(yolop::summarize(std::move(records)), options.json));
 }
 
 Result<ExitCode> run_compare(const Options& options) {
-    OCTET_ASSIGN(const Dataset dataset, open_set(options));
+    OCTET_ASSIGN(const yolop::Dataset dataset, open_set(options));
     const std::vector<std::string> models{options.compared.first, options.compared.second};
     if (!options.output.empty()) OCTET_TRY(check_outputs({options.output}, files_of(dataset, models)));
-    std::vector<Metrics> metrics;
+    std::vector<yolop::Metrics> metrics;
     std::vector<std::uintmax_t> bytes;
     for (const std::string& model : models) {
-        OCTET_ASSIGN(std::vector<ImageRecord> records, evaluate_model(options, model, dataset, {}));
-        metrics.push_back(summarize(std::move(records)));
+        OCTET_ASSIGN(std::vector<yolop::ImageRecord> records, evaluate_model(options, model, dataset, {}));
+        metrics.push_back(yolop::summarize(std::move(records)));
         std::error_code error;  // it has just been read
         bytes.push_back(std::filesystem::file_size(model, error));
     }
@@ -198,19 +201,20 @@ Result<ExitCode> run_compare(const Options& options) {
 
 Result<ExitCode> run_evaluation(const Options& options) {
     OCTET_ASSIGN(const Shard shard, parse_shard(options.shard));
-    OCTET_ASSIGN(const Dataset dataset, open_set(options));
+    OCTET_ASSIGN(const yolop::Dataset dataset, open_set(options));
     if (!options.output.empty()) OCTET_TRY(check_outputs({options.output}, files_of(dataset, {options.model})));
-    OCTET_ASSIGN(std::vector<ImageRecord> records, evaluate_model(options, options.model, dataset, shard));
-    if (options.shard.empty()) return emit(options, format_metrics(summarize(std::move(records)), options.json));
+    OCTET_ASSIGN(std::vector<yolop::ImageRecord> records, evaluate_model(options, options.model, dataset, shard));
+    if (options.shard.empty()) return emit(options, format_metrics(yolop::summarize(std::move(records)), options.json));
 
     OCTET_ASSIGN(const auto model_bytes, read_file(options.model, max_model_file));
     OCTET_ASSIGN(const Graph graph, onnx::load(options.model, options.sizes));
-    return emit(options, to_json(PartialEvaluation{.model = options.model,
-                                                   .model_digest = digest(model_bytes),
-                                                   .input = to_string(*graph.value(graph.inputs[0]).shape),
-                                                   .set_digest = digest(dataset.names),
-                                                   .set_images = static_cast<std::int64_t>(dataset.names.size()),
-                                                   .records = std::move(records)}));
+    return emit(options,
+                yolop::to_json(yolop::PartialEvaluation{.model = options.model,
+                                                        .model_digest = digest(model_bytes),
+                                                        .input = to_string(*graph.value(graph.inputs[0]).shape),
+                                                        .set_digest = digest(dataset.names),
+                                                        .set_images = static_cast<std::int64_t>(dataset.names.size()),
+                                                        .records = std::move(records)}));
 }
 
 Result<ExitCode> run(const Options& options) {

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/cli.h"
-#include "apps/common/json_text.h"
 #include "apps/common/model_options.h"
+#include "base/json_text.h"
 #include "engine/compile.h"
 #include "engine/program.h"
 #include "frontends/onnx/importer.h"
@@ -98,7 +98,7 @@ Result<ExitCode> inspect(const Options& options) {
 int inspect_main(int argc, char** argv) {
     CLI::App app("Shows a network's nodes, shapes, parameters, multiply-accumulates and memory.", "octet-inspect");
     Options options;
-    app.add_option("MODEL", options.model, "The network, an ONNX file")->required();
+    add_model_option(app, options.model);
     auto* raw = app.add_flag("--raw", options.raw, "The graph as the file has it (the default)");
     auto* optimized = app.add_flag("--optimize", options.optimize, "The graph after all passes")->excludes(raw);
     app.add_flag("--plan", options.plan,

@@ -12,14 +12,17 @@
 #include "apps/common/float_layers.h"
 #include "apps/common/model_options.h"
 #include "apps/common/progress.h"
-#include "apps/common/quantize_job.h"
 #include "apps/common/table.h"
+#include "quantizer/quantize_job.h"
 
 namespace octet::apps {
 namespace {
 
+constexpr const char* program = "octet-quantize";
+
 struct Arguments {
-    QuantizeJob job;
+    quantizer::QuantizeJob job;
+    std::vector<std::string> positions;  // MODEL IMAGES, or IMAGES
     std::string recipe = "best";
     std::string method;
     std::vector<float> mean, std;
@@ -29,9 +32,13 @@ struct Arguments {
 };
 
 void add_options(CLI::App& app, Arguments& arguments) {
-    QuantizeJob& job = arguments.job;
-    app.add_option("MODEL", job.model, "Float ONNX model")->required();
-    app.add_option("IMAGES", job.images, "Folder of pictures to calibrate on (or its subfolder images/)")->required();
+    quantizer::QuantizeJob& job = arguments.job;
+    app.add_option("-m,--model", job.model, "The float network, an ONNX file; or the first of the positions");
+    app.add_option("MODEL IMAGES", arguments.positions,
+                   "The float network, an ONNX file, and a folder of pictures to calibrate on (or its subfolder "
+                   "images/)")
+        ->required()
+        ->expected(1, 2);
     app.add_option("-o,--output", job.output, "The INT8 model to write")->required();
     app.add_option("--recipe", arguments.recipe, "best: least loss; reference: every operator in 8 bits on its own")
         ->check(CLI::IsMember({"best", "reference"}))
@@ -44,14 +51,18 @@ void add_options(CLI::App& app, Arguments& arguments) {
         ->check(CLI::Range(50.0, 100.0))
         ->capture_default_str();
     app.add_flag("--symmetric", job.options.range.symmetric, "Activation grids with the zero point in the middle");
-    app.add_option("--mean", arguments.mean, "Normalization of the input, three numbers R G B")
-        ->expected(3)
-        ->allow_extra_args(false);
-    app.add_option("--std", arguments.std, "The same, divisors")
-        ->expected(3)
-        ->allow_extra_args(false)
-        ->check(CLI::PositiveNumber);
-    app.add_flag("--no-normalization", arguments.no_normalization, "The network takes pixel / 255");
+    auto* mean = app.add_option("--mean", arguments.mean,
+                                "Normalization of the input, three numbers R G B (default: what the model's metadata "
+                                "states, or ImageNet's)")
+                     ->expected(3)
+                     ->allow_extra_args(false);
+    auto* deviation = app.add_option("--std", arguments.std, "The same, divisors")
+                          ->expected(3)
+                          ->allow_extra_args(false)
+                          ->check(CLI::PositiveNumber);
+    app.add_flag("--no-normalization", arguments.no_normalization, "The network takes pixel / 255")
+        ->excludes(mean)
+        ->excludes(deviation);
     app.add_flag("--no-box-normalization", arguments.no_box_normalization,
                  "reference without the division of boxes by 640: shows why it is there");
     app.add_option("--keep-float", arguments.keep_float, "A node that stays float; may be repeated")
@@ -79,7 +90,23 @@ void add_options(CLI::App& app, Arguments& arguments) {
         "  octet-quantize dynamic.onnx pictures -o int8-320.onnx --shape images=1x3x320x320");
 }
 
+// An error is a wrong command line.
+Result<void> resolve_positions(Arguments& arguments) {
+    const auto& positions = arguments.positions;
+    if (arguments.job.model.empty()) {
+        if (positions.size() != 2)
+            return fail(ErrorCode::conflict, "MODEL and IMAGES are wanted, {} is given", positions[0]);
+        arguments.job.model = positions[0];
+    } else if (positions.size() != 1) {
+        return fail(ErrorCode::conflict, "the model is given twice, as {} and as {}", arguments.job.model,
+                    positions[0]);
+    }
+    arguments.job.images = positions.back();
+    return {};
+}
+
 Result<void> resolve(Arguments& arguments) {
+    OCTET_TRY(resolve_positions(arguments));
     quant::QuantizeOptions& options = arguments.job.options;
     options.recipe = *quant::recipe_from_name(arguments.recipe);
     const bool best = options.recipe == quant::Recipe::best;
@@ -87,10 +114,11 @@ Result<void> resolve(Arguments& arguments) {
     if (!arguments.method.empty()) options.range.method = *quant::method_from_name(arguments.method);
     options.box_normalization = !arguments.no_box_normalization;
     if (arguments.no_normalization) {
-        options.normalization.reset();
-    } else {
-        if (!arguments.mean.empty()) std::copy_n(arguments.mean.begin(), 3, options.normalization->mean.begin());
-        if (!arguments.std.empty()) std::copy_n(arguments.std.begin(), 3, options.normalization->std.begin());
+        arguments.job.preprocessing = {no_normalization};
+    } else if (!arguments.mean.empty() || !arguments.std.empty()) {
+        Normalization& asked = arguments.job.preprocessing.emplace().normalization;
+        if (!arguments.mean.empty()) std::copy_n(arguments.mean.begin(), 3, asked.mean.begin());
+        if (!arguments.std.empty()) std::copy_n(arguments.std.begin(), 3, asked.std.begin());
     }
     options.keep_float.insert(arguments.keep_float.begin(), arguments.keep_float.end());
     options.keep_int16.insert(arguments.keep_int16.begin(), arguments.keep_int16.end());
@@ -115,25 +143,25 @@ class Stages {
     std::unique_ptr<Progress> bar_;
 };
 
-void print_skipped(const CalibrationImages& images) {
-    if (!images.passed_over.empty()) fmt::print(stderr, "{}\n", images.passed_over);
-    for (const auto& [path, reason] : images.skipped) fmt::print(stderr, "skipped {}\n", reason);
+void print_skipped(const quantizer::CalibrationImages& images) {
+    if (!images.passed_over.empty()) print_notice(program, images.passed_over);
+    for (const auto& [path, reason] : images.skipped) print_notice(program, "skipped " + reason);
     if (!images.skipped.empty()) {
-        fmt::print(stderr, "{} of {} images were unreadable and skipped\n", images.skipped.size(),
-                   images.skipped.size() + images.paths.size());
+        print_notice(program, fmt::format("{} of {} images were unreadable and skipped", images.skipped.size(),
+                                          images.skipped.size() + images.paths.size()));
     }
 }
 
-void print_layers(std::vector<LayerError> layers) {
+void print_layers(std::vector<quantizer::LayerError> layers) {
     constexpr std::size_t worst_count = 8;
-    std::erase_if(layers, [](const LayerError& one) { return !one.accumulated; });
+    std::erase_if(layers, [](const quantizer::LayerError& one) { return !one.accumulated; });
     if (layers.empty()) return;
-    std::stable_sort(layers.begin(), layers.end(), [](const LayerError& a, const LayerError& b) {
+    std::stable_sort(layers.begin(), layers.end(), [](const quantizer::LayerError& a, const quantizer::LayerError& b) {
         return a.accumulated->sqnr_db() < b.accumulated->sqnr_db();
     });
     layers.resize(std::min(layers.size(), worst_count));
     Table table{{"least faithful layers of the INT8 file", "SQNR dB", "alone dB", "cosine"}, {}};
-    for (const LayerError& one : layers) {
+    for (const quantizer::LayerError& one : layers) {
         table.rows.push_back(
             {fmt::format("{} ({})", one.layer.node, one.layer.op), fmt::format("{:.1f}", one.accumulated->sqnr_db()),
              fmt::format("{:.1f}", one.layer.alone.sqnr_db()), fmt::format("{:.5f}", one.accumulated->cosine())});
@@ -141,12 +169,12 @@ void print_layers(std::vector<LayerError> layers) {
     fmt::print("{}\n", table.text());
 }
 
-void print_outputs(const QuantizeOutcome& outcome) {
+void print_outputs(const quantizer::QuantizeOutcome& outcome) {
     if (outcome.outputs.empty()) return;
     Table table{{fmt::format("outputs of the INT8 file, {} images", outcome.measured_images), "SQNR dB",
                  "worst channel dB", "cosine"},
                 {}};
-    for (const OutputFidelity& output : outcome.outputs) {
+    for (const quantizer::OutputFidelity& output : outcome.outputs) {
         const auto worst = output.worst_channel();
         table.rows.push_back({output.name, fmt::format("{:.1f}", output.whole.sqnr_db()),
                               worst ? fmt::format("{:.1f} (#{})", output.channels[*worst].sqnr_db(), *worst) : "",
@@ -155,21 +183,23 @@ void print_outputs(const QuantizeOutcome& outcome) {
     fmt::print("{}\n", table.text());
 }
 
-void warn_of_lost_channels(const QuantizeJob& job, const QuantizeOutcome& outcome) {
+void warn_of_lost_channels(const quantizer::QuantizeJob& job, const quantizer::QuantizeOutcome& outcome) {
     constexpr std::size_t most_named = 8;
-    for (const OutputFidelity& output : outcome.outputs) {
+    for (const quantizer::OutputFidelity& output : outcome.outputs) {
         const auto lost = output.lost_channels();
         if (lost.empty()) continue;
         const auto named = std::span(lost).first(std::min(lost.size(), most_named));
-        fmt::print(stderr, "warning: output '{}': {} of its {} channels are lost, with an SQNR below {} dB: {}{}; {}\n",
-                   output.name, lost.size(), output.channels.size(), lost_below_db, fmt::join(named, ", "),
-                   named.size() < lost.size() ? " …" : "",
-                   job.options.recipe == quant::Recipe::best ? "--keep-float of the nodes before it keeps them"
-                                                             : "--recipe best quantizes outputs more finely");
+        print_notice(
+            program,
+            fmt::format("warning: output '{}': {} of its {} channels are lost, with an SQNR below {} dB: {}{}; {}",
+                        output.name, lost.size(), output.channels.size(), quantizer::lost_below_db,
+                        fmt::join(named, ", "), named.size() < lost.size() ? " …" : "",
+                        job.options.recipe == quant::Recipe::best ? "--keep-float of the nodes before it keeps them"
+                                                                  : "--recipe best quantizes outputs more finely"));
     }
 }
 
-void print_summary(const QuantizeJob& job, const QuantizeOutcome& outcome) {
+void print_summary(const quantizer::QuantizeJob& job, const quantizer::QuantizeOutcome& outcome) {
     print_layers(outcome.layers);
     print_outputs(outcome);
     const auto float_layers = outcome.executable->program().float_layers();
@@ -186,19 +216,19 @@ void print_summary(const QuantizeJob& job, const QuantizeOutcome& outcome) {
 Result<ExitCode> run(Arguments& arguments) {
     OCTET_TRY(resolve(arguments));
     Stages stages;
-    auto outcome = run_quantize_job(arguments.job, [&](std::string_view stage, std::int64_t done, std::int64_t total) {
-        stages.update(stage, done, total);
-    });
+    auto outcome = quantizer::run_quantize_job(
+        arguments.job,
+        [&](std::string_view stage, std::int64_t done, std::int64_t total) { stages.update(stage, done, total); });
     stages.hide();
     if (!outcome) return tl::unexpected<Error>(outcome.error());
     print_skipped(outcome->images);
-    print_summary(arguments.job, *outcome);
+    if (!is_quiet()) print_summary(arguments.job, *outcome);
     warn_of_lost_channels(arguments.job, *outcome);
     return exit_ok;
 }
 
 int quantize_main(int argc, char** argv) {
-    CLI::App app("Quantizes a float ONNX model to integers, calibrated on pictures", "octet-quantize");
+    CLI::App app("Quantizes a float ONNX model to integers, calibrated on pictures", program);
     Arguments arguments;
     add_options(app, arguments);
     return run_program(app, argc, argv, [&] { return run(arguments); });

@@ -10,11 +10,13 @@
 #include "apps/common/cli.h"
 #include "apps/common/float_layers.h"
 #include "apps/common/model_options.h"
-#include "apps/common/npy.h"
-#include "apps/common/stopwatch.h"
 #include "apps/common/table.h"
-#include "apps/common/yolop.h"
+#include "base/did_you_mean.h"
 #include "base/file.h"
+#include "base/stopwatch.h"
+#include "engine/session.h"
+#include "frontends/load.h"
+#include "frontends/npy.h"
 
 namespace octet::apps {
 namespace {
@@ -30,7 +32,7 @@ struct Options {
 };
 
 void declare(CLI::App& app, Options& options) {
-    app.add_option("MODEL", options.model, "The network, an ONNX file")->required();
+    add_model_option(app, options.model);
     app.add_option("--input", options.inputs, "NAME=FILE.npy: what an input is given; inputs not named are random")
         ->allow_extra_args(false)  // one each time, or MODEL behind it would be swallowed
         ->check(check_assignment);
@@ -72,6 +74,12 @@ Tensor random_tensor(DType type, const Shape& shape, std::mt19937_64& generator)
     return tensor;
 }
 
+std::vector<std::string> names_of(const std::vector<engine::Port>& ports) {
+    std::vector<std::string> names;
+    for (const engine::Port& port : ports) names.push_back(port.name);
+    return names;
+}
+
 Result<std::vector<Tensor>> make_inputs(const std::vector<engine::Port>& ports, const Options& options) {
     std::map<std::string, std::string> files;
     for (const std::string& text : options.inputs) {
@@ -80,7 +88,8 @@ Result<std::vector<Tensor>> make_inputs(const std::vector<engine::Port>& ports, 
         const bool known =
             std::any_of(ports.begin(), ports.end(), [&](const auto& port) { return port.name == assignment.first; });
         if (!known)
-            return fail(ErrorCode::invalid_argument, "--input {}: {} has no input '{}'", text, options.model, name);
+            return fail(ErrorCode::invalid_argument, "--input {}: {} has no input '{}'{}", text, options.model, name,
+                        did_you_mean(name, names_of(ports)));
         if (!files.emplace(name, file).second)
             return fail(ErrorCode::invalid_argument, "--input {}: '{}' is given twice", text, name);
     }

@@ -8,15 +8,16 @@
 
 #include "apps/common/cli.h"
 #include "apps/common/float_layers.h"
-#include "apps/common/image_files.h"
-#include "apps/common/json_text.h"
 #include "apps/common/model_options.h"
-#include "apps/common/npy.h"
-#include "apps/common/overlay.h"
 #include "apps/common/progress.h"
-#include "apps/common/stopwatch.h"
-#include "apps/common/yolop.h"
 #include "base/file.h"
+#include "base/json_text.h"
+#include "base/stopwatch.h"
+#include "frontends/load.h"
+#include "frontends/npy.h"
+#include "vision/image_files.h"
+#include "yolop/overlay.h"
+#include "yolop/yolop.h"
 
 namespace octet::apps {
 namespace {
@@ -31,7 +32,7 @@ struct Options {
     std::string model = default_model();
     onnx::ImportOptions sizes;
     std::string out_folder = ".";
-    DetectionOptions detection;
+    yolop::DetectionOptions detection;
     int threads = 0;
     std::string json;  // file, or "-" for stdout
     bool masks = false;
@@ -74,8 +75,9 @@ Result<std::vector<std::string>> collect(const std::vector<std::string>& inputs)
             images.push_back(input);
             continue;
         }
-        OCTET_ASSIGN(const ImageFolder found, list_images(input, {picture_suffix, drivable_suffix, lane_suffix}));
-        if (!found.passed_over.empty()) print_error(program, found.passed_over);
+        OCTET_ASSIGN(const vision::ImageFolder found,
+                     vision::list_images(input, {picture_suffix, drivable_suffix, lane_suffix}));
+        if (!found.passed_over.empty()) print_notice(program, found.passed_over);
         images.insert(images.end(), found.images.begin(), found.images.end());
     }
     std::map<std::string, std::string> by_stem;
@@ -127,33 +129,33 @@ Result<void> check_files(const std::vector<std::string>& images, const Options& 
 }
 
 struct ImageReport {
-    YolopResult result;
+    yolop::YolopResult result;
     double load_ms = 0;
     double drivable_pct = 0, lane_pct = 0;
 };
 
-Result<void> save_mask(Image mask, const std::string& path) {
+Result<void> save_mask(vision::Image mask, const std::string& path) {
     for (std::uint8_t& pixel : mask.pixels) pixel = pixel ? 255 : 0;
-    return save_png(mask, path);
+    return vision::save_png(mask, path);
 }
 
-Result<ImageReport> process(Yolop& yolop, const std::string& path, const Options& options) {
+Result<ImageReport> process(yolop::Yolop& yolop, const std::string& path, const Options& options) {
     ImageReport report;
     Stopwatch watch;
-    OCTET_ASSIGN(const Image frame, load_image(path));
+    OCTET_ASSIGN(const vision::Image frame, vision::load_image(path));
     report.load_ms = watch.lap();
     auto result = yolop.run(frame, options.detection);
     if (!result) return at(path, std::move(result).error());
     report.result = std::move(*result);
 
     watch.lap();
-    const Image drivable = frame_mask(report.result.drivable, report.result.transform);
-    const Image lane = frame_mask(report.result.lane, report.result.transform);
+    const vision::Image drivable = vision::frame_mask(report.result.drivable, report.result.transform);
+    const vision::Image lane = vision::frame_mask(report.result.lane, report.result.transform);
     report.result.times.postprocess_ms += watch.lap();
-    report.drivable_pct = covered_pct(drivable);
-    report.lane_pct = covered_pct(lane);
+    report.drivable_pct = yolop::covered_pct(drivable);
+    report.lane_pct = yolop::covered_pct(lane);
     const ResultFiles files = files_for(path, options);
-    OCTET_TRY(save_png(draw_overlay(frame, report.result.vehicles, drivable, lane), files.picture));
+    OCTET_TRY(vision::save_png(yolop::draw_overlay(frame, report.result.vehicles, drivable, lane), files.picture));
     if (options.masks) {
         OCTET_TRY(save_mask(drivable, files.drivable));
         OCTET_TRY(save_mask(lane, files.lane));
@@ -177,9 +179,9 @@ std::string line_of(const std::string& path, const ImageReport& report) {
 }
 
 nlohmann::json json_of(const std::string& path, const ImageReport& report) {
-    const YolopResult& result = report.result;
+    const yolop::YolopResult& result = report.result;
     nlohmann::json vehicles = nlohmann::json::array();
-    for (const Detection& one : result.vehicles)
+    for (const yolop::Detection& one : result.vehicles)
         vehicles.push_back({{"x1_px", one.box.x1},
                             {"y1_px", one.box.y1},
                             {"x2_px", one.box.x2},
@@ -208,7 +210,7 @@ Result<ExitCode> run(const Options& options) {
     OCTET_TRY(check_files(images, options));
     OCTET_ASSIGN(const auto executable, load_executable(options.model, options.sizes));
     print_float_notice(program, options.model, executable->program());
-    OCTET_ASSIGN(Yolop yolop, Yolop::create(executable, options.model, {.threads = options.threads}));
+    OCTET_ASSIGN(yolop::Yolop yolop, yolop::Yolop::create(executable, options.model, {.threads = options.threads}));
     // With JSON on stdout the lines would be in its way.
     std::FILE* const lines = options.json == "-" ? stderr : stdout;
 
@@ -219,7 +221,7 @@ Result<ExitCode> run(const Options& options) {
         const auto report = process(yolop, path, options);
         progress.hide();
         if (report) {
-            fmt::print(lines, "{}\n", line_of(path, *report));
+            if (!is_quiet()) fmt::print(lines, "{}\n", line_of(path, *report));
             std::fflush(lines);
             results.push_back(json_of(path, *report));
         } else {

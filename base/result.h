@@ -19,7 +19,7 @@ enum class ErrorCode {
     unsupported,       // valid, but outside of what octet implements
     io,                // a file cannot be read or written
     out_of_range,      // a size exceeds what octet is willing to allocate or index
-    conflict,          // an output would replace what is read, or another output
+    conflict,          // what is asked for contradicts itself or the input: an output would replace what is read
 };
 
 struct Error {

@@ -99,7 +99,7 @@ void conv_layer(benchmark::State& state, const ConvKernel& kernel, const Layer& 
 
 const int registered = [] {
     for (const ConvKernel* kernel : conv_kernels()) {
-        if (!detect().contains(kernel->needs)) continue;
+        if (!runs(kernel->needs)) continue;
         for (const Layer& layer : yolop_layers) {
             const std::string name = std::string(kernel->name) + "/" + std::to_string(layer.kernel) + "x" +
                                      std::to_string(layer.kernel) + "s" + std::to_string(layer.stride) + "_" +

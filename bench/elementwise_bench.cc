@@ -46,7 +46,7 @@ struct Plane {
 template <typename Function, typename Run>
 void add_family(KernelList<Function> list, const std::string& shape, Run run) {
     for (const auto& entry : list) {
-        if (!detect().contains(entry.needs)) continue;
+        if (!runs(entry.needs)) continue;
         benchmark::RegisterBenchmark((std::string(entry.name) + "/" + shape).c_str(), [entry,
                                                                                        run](benchmark::State& state) {
             run(entry, state);

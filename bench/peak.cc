@@ -24,6 +24,8 @@ struct Loop {
 #define OCTET_12(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
 
 #define VPDPBUSD(N) "vpdpbusd %%zmm30, %%zmm31, %%zmm" #N "\n\t"
+#define VPDPBUSD_EVEX(N) "%{evex%} vpdpbusd %%ymm14, %%ymm15, %%ymm" #N "\n\t"
+#define VPDPBUSD_VEX(N) "%{vex%} vpdpbusd %%ymm14, %%ymm15, %%ymm" #N "\n\t"
 #define VFMA_Z(N) "vfmadd231ps %%zmm30, %%zmm31, %%zmm" #N "\n\t"
 #define VFMA_Y(N) "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #N "\n\t"
 #define MADDUBS(N)                             \
@@ -37,6 +39,12 @@ struct Loop {
 
 __attribute__((target("avx512f"))) void vpdpbusd_loop(int64_t n) {
     asm volatile("1:\n\t" OCTET_12(VPDPBUSD) "dec %0\n\tjnz 1b\n\tvzeroupper" : "+r"(n)::CLOBBER_Y, "cc");
+}
+__attribute__((target("avx2"))) void vpdpbusd_evex_loop(int64_t n) {
+    asm volatile("1:\n\t" OCTET_12(VPDPBUSD_EVEX) "dec %0\n\tjnz 1b\n\tvzeroupper" : "+r"(n)::CLOBBER_Y, "cc");
+}
+__attribute__((target("avx2"))) void vpdpbusd_vex_loop(int64_t n) {
+    asm volatile("1:\n\t" OCTET_12(VPDPBUSD_VEX) "dec %0\n\tjnz 1b\n\tvzeroupper" : "+r"(n)::CLOBBER_Y, "cc");
 }
 __attribute__((target("avx512f"))) void fma_zmm_loop(int64_t n) {
     asm volatile("vpxorq %%zmm30, %%zmm30, %%zmm30\n\tvpxorq %%zmm31, %%zmm31, %%zmm31\n\tvzeroall\n1:\n\t" OCTET_12(
@@ -53,6 +61,8 @@ __attribute__((target("avx2,fma"))) void fma_ymm_loop(int64_t n) {
 // The fastest first.
 constexpr Loop int8_loops[] = {
     {features::avx512f | features::avx512vnni, vpdpbusd_loop, 12 * 64},
+    {needs::avxvnni_evex, vpdpbusd_evex_loop, 12 * 32},
+    {needs::avxvnni, vpdpbusd_vex_loop, 12 * 32},
     {features::avx2, maddubs_loop, 12 * 32},
 };
 constexpr Loop f32_loops[] = {
@@ -87,7 +97,7 @@ double measure(void (*loop)(int64_t), double macs) {
 }
 
 const Loop* find_loop(std::span<const Loop> loops, CpuFeatures features) {
-    if (!kernels::detect().contains(features)) return nullptr;
+    if (!kernels::runs(features)) return nullptr;
     for (const Loop& loop : loops) {
         if (features.contains(loop.needs)) return &loop;
     }

@@ -216,16 +216,21 @@ void conv_tile_of(int count, const ConvRow& row, const typename Arch::template E
     Arch::template tile<vectors, pixels>(row, epilogue, x);
 }
 
+// Arch may have row<vectors>(row, first channel), its own way through a row, instead of Epilogue and tile.
 template <typename Arch, int vectors>
 void conv_row(const ConvRow& row, int first_channel) {
-    const typename Arch::template Epilogue<vectors> epilogue(row, first_channel);
-    const int w = row.width;
-    // As few tiles as possible, all of nearly the same width: no narrow tail.
-    int tiles = (w + Arch::max_pixels - 1) / Arch::max_pixels;
-    for (int x = 0; x < w; --tiles) {
-        const int count = (w - x + tiles - 1) / tiles;
-        conv_tile_of<Arch, vectors, Arch::max_pixels>(count, row, epilogue, x);
-        x += count;
+    if constexpr (requires { Arch::template row<vectors>(row, first_channel); }) {
+        Arch::template row<vectors>(row, first_channel);
+    } else {
+        const typename Arch::template Epilogue<vectors> epilogue(row, first_channel);
+        const int w = row.width;
+        // As few tiles as possible, all of nearly the same width: no narrow tail.
+        int tiles = (w + Arch::max_pixels - 1) / Arch::max_pixels;
+        for (int x = 0; x < w; --tiles) {
+            const int count = (w - x + tiles - 1) / tiles;
+            conv_tile_of<Arch, vectors, Arch::max_pixels>(count, row, epilogue, x);
+            x += count;
+        }
     }
 }
 

@@ -99,10 +99,12 @@ void transformed_pack(const ConvParams& p, const int8_t* weights, int lanes, int
     }
 }
 
-// Sums over the channels at one point: `tiles` tiles x a block's channels.
+// Sums over the channels at one point: `tiles` tiles x a block's channels. ahead: what is fetched into the cache
+// meanwhile, ahead_step bytes for each step: weights come from memory too fast for the tiles of small registers.
 template <typename Products, int vectors, int tiles>
 __attribute__((noinline)) void transformed_sums(const std::byte* transformed, int64_t tile_bytes, int steps,
-                                                const int16_t* weights, std::byte* result) {
+                                                const int16_t* weights, const std::byte* ahead, int64_t ahead_step,
+                                                std::byte* result) {
     using Vector = typename Products::Vector;
     Vector acc[tiles][vectors];
 #pragma GCC unroll 16
@@ -116,7 +118,8 @@ __attribute__((noinline)) void transformed_sums(const std::byte* transformed, in
     const std::byte* quad[(tiles + 3) / 4];
 #pragma GCC unroll 4
     for (int q = 0; q < (tiles + 3) / 4; ++q) quad[q] = transformed + 4 * q * tile_bytes;
-    for (int step = 0; step < steps; ++step, w += vectors) {
+    for (int step = 0; step < steps; ++step, w += vectors, ahead += ahead_step) {
+        __builtin_prefetch(ahead);
         Vector block[vectors];
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; ++v) block[v] = w[v];
@@ -143,14 +146,14 @@ __attribute__((noinline)) void transformed_sums(const std::byte* transformed, in
 // The same for a number of tiles that is known only here.
 template <typename Products, int vectors, int tiles = Products::max_tiles>
 void transformed_sums_of(int count, const std::byte* transformed, int64_t tile_bytes, int steps, const int16_t* weights,
-                         std::byte* result) {
+                         const std::byte* ahead, int64_t ahead_step, std::byte* result) {
     if constexpr (tiles > 1) {
         if (count < tiles) {
             return transformed_sums_of<Products, vectors, tiles - 1>(count, transformed, tile_bytes, steps, weights,
-                                                                     result);
+                                                                     ahead, ahead_step, result);
         }
     }
-    transformed_sums<Products, vectors, tiles>(transformed, tile_bytes, steps, weights, result);
+    transformed_sums<Products, vectors, tiles>(transformed, tile_bytes, steps, weights, ahead, ahead_step, result);
 }
 
 // Tiles [first, first + count).
@@ -159,16 +162,22 @@ void transformed_block(const ConvCall& call, const TransformedPlan& plan, int fi
                        const int16_t* weights, const std::byte* transformed, std::byte* sums) {
     constexpr int64_t tile_sums = int64_t{vectors} * Arch::lanes * 4;
     const int64_t tile_bytes = int64_t{plan.padded_cin} * 2, sum_bytes = transformed_sum_bytes(plan, Arch::lanes);
+    const int all_parts = (count + Arch::Products::max_tiles - 1) / Arch::Products::max_tiles;
+    // The weights of the next point, a part of them during each part of the tiles.
+    const int64_t weights_bytes = transformed_point_weights<Form>(call.params, vectors, Arch::lanes) * 2;
+    const int64_t ahead_step = (tile_sums + all_parts - 1) / all_parts;
     for (int point = 0; point < Form::points; ++point) {
-        int parts = (count + Arch::Products::max_tiles - 1) / Arch::Products::max_tiles;
+        const std::byte* ahead = reinterpret_cast<const std::byte*>(weights) + weights_bytes;
+        int parts = all_parts;
         for (int t = 0; t < count; --parts) {
             const int n = (count - t + parts - 1) / parts;
             transformed_sums_of<typename Arch::Products, vectors>(
-                n, transformed + point * plan.point_bytes + t * tile_bytes, tile_bytes, plan.steps, weights,
-                sums + point * sum_bytes + t * tile_sums);
+                n, transformed + point * plan.point_bytes + t * tile_bytes, tile_bytes, plan.steps, weights, ahead,
+                ahead_step, sums + point * sum_bytes + t * tile_sums);
             t += n;
+            ahead += ahead_step * plan.steps;
         }
-        weights += transformed_point_weights<Form>(call.params, vectors, Arch::lanes);
+        weights += weights_bytes / 2;
     }
     ConvRow row = {&call, {}, nullptr, nullptr, 0, 0, {1, Arch::lanes}};
     const typename Arch::template Epilogue<vectors> epilogue(row, first_channel);

@@ -15,9 +15,17 @@ constexpr bool x86_built = true;
 constexpr bool x86_built = false;
 #endif
 
+#ifdef OCTET_HAVE_AVXVNNI_EVEX
+constexpr bool evex_built = true;
+#else
+constexpr bool evex_built = false;
+#endif
+
 constexpr Level all_levels[] = {
-    {"reference", needs::reference, true},  //
-    {"avx2", needs::avx2, x86_built},       //
+    {"reference", needs::reference, true},              //
+    {"avx2", needs::avx2, x86_built},                   //
+    {"avxvnni", needs::avxvnni, x86_built},             //
+    {"avxvnni_evex", needs::avxvnni_evex, evex_built},  //
     {"avx512vnni", needs::avx512vnni, x86_built},
 };
 
@@ -62,8 +70,12 @@ CpuFeatures detect() {
     return found;
 }
 
+bool runs(CpuFeatures needed) {
+    return (detect() | features::stand_in).contains(needed);
+}
+
 bool available(const Level& level) {
-    return level.built && detect().contains(level.features);
+    return level.built && runs(level.features);
 }
 
 const char* level_name(CpuFeatures features) {

@@ -26,12 +26,18 @@ namespace features {
 inline constexpr CpuFeatures avx2{1U << 0}, fma{1U << 1};
 inline constexpr CpuFeatures avx512f{1U << 2}, avx512bw{1U << 3}, avx512vl{1U << 4}, avx512dq{1U << 5};
 inline constexpr CpuFeatures avx512vnni{1U << 6}, avxvnni{1U << 7};
+// No feature of a CPU: kernels that need it stand in for others in tests and benchmarks. Only naming their level gives
+// it.
+inline constexpr CpuFeatures stand_in{1U << 31};
 }  // namespace features
 
 // What the kernels of each level need.
 namespace needs {
 inline constexpr CpuFeatures reference{};
 inline constexpr CpuFeatures avx2 = features::avx2 | features::fma;
+inline constexpr CpuFeatures avxvnni = avx2 | features::avxvnni;
+// The kernels of avxvnni with EVEX instead of VEX encodings, for CPUs that have AVX-512 and not AVX-VNNI.
+inline constexpr CpuFeatures avxvnni_evex = avx2 | features::avx512vl | features::avx512vnni | features::stand_in;
 inline constexpr CpuFeatures avx512vnni =
     avx2 | features::avx512f | features::avx512bw | features::avx512vl | features::avx512dq | features::avx512vnni;
 }  // namespace needs
@@ -50,7 +56,9 @@ const Level* find_level(std::string_view name);
 
 // What this CPU has and its operating system saves.
 CpuFeatures detect();
-// Built, and this CPU has it.
+// Whether this CPU runs kernels that need this, stand-ins too.
+bool runs(CpuFeatures needed);
+// Built, and this CPU runs it.
 bool available(const Level& level);
 // The best level whose kernels these features run.
 const char* level_name(CpuFeatures features);

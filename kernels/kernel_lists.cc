@@ -24,9 +24,17 @@ namespace octet::kernels {
 #define OCTET_X86(...)
 #endif
 
+#ifdef OCTET_HAVE_AVXVNNI_EVEX
+#define OCTET_EVEX(...) __VA_ARGS__
+#else
+#define OCTET_EVEX(...)
+#endif
+
 // Text that stands in builds with the level's kernels.
 #define OCTET_IF_reference(...) __VA_ARGS__
 #define OCTET_IF_avx2(...) OCTET_X86(__VA_ARGS__)
+#define OCTET_IF_avxvnni(...) OCTET_X86(__VA_ARGS__)
+#define OCTET_IF_avxvnni_evex(...) OCTET_EVEX(__VA_ARGS__)
 #define OCTET_IF_avx512vnni(...) OCTET_X86(__VA_ARGS__)
 
 #define OCTET_BATCHNORM(KERNEL)      \
@@ -79,17 +87,27 @@ namespace octet::kernels {
     KERNEL(gemm_f32, reference)
 
 // Forms of which each layer takes the first that does not refuse it.
-#define OCTET_CONV(KERNEL)                        \
-    KERNEL(conv_winograd_u8s8_14x32, avx512vnni)  \
-    KERNEL(conv_upsampled_u8s8_14x32, avx512vnni) \
-    KERNEL(conv_narrow_u8s8_32x4, avx512vnni)     \
-    KERNEL(conv_u8s8_14x32, avx512vnni)           \
-    KERNEL(conv_s16s8_14x32, avx512vnni)          \
-    KERNEL(conv_winograd_u8s8_6x16, avx2)         \
-    KERNEL(conv_upsampled_u8s8_6x16, avx2)        \
-    KERNEL(conv_u8s8_8x8, avx2)                   \
-    KERNEL(conv_s16s8_5x16, avx2)                 \
-    KERNEL(conv_u8s8, reference)                  \
+#define OCTET_CONV(KERNEL)                         \
+    KERNEL(conv_winograd_u8s8_14x32, avx512vnni)   \
+    KERNEL(conv_upsampled_u8s8_14x32, avx512vnni)  \
+    KERNEL(conv_narrow_u8s8_32x4, avx512vnni)      \
+    KERNEL(conv_u8s8_14x32, avx512vnni)            \
+    KERNEL(conv_s16s8_14x32, avx512vnni)           \
+    KERNEL(conv_winograd_u8s8_6x16, avxvnni)       \
+    KERNEL(conv_upsampled_u8s8_6x16, avxvnni)      \
+    KERNEL(conv_narrow_u8s8_16x4, avxvnni)         \
+    KERNEL(conv_u8s8_6x16, avxvnni)                \
+    KERNEL(conv_s16s8_6x16, avxvnni)               \
+    KERNEL(conv_winograd_u8s8_6x16, avxvnni_evex)  \
+    KERNEL(conv_upsampled_u8s8_6x16, avxvnni_evex) \
+    KERNEL(conv_narrow_u8s8_16x4, avxvnni_evex)    \
+    KERNEL(conv_u8s8_6x16, avxvnni_evex)           \
+    KERNEL(conv_s16s8_6x16, avxvnni_evex)          \
+    KERNEL(conv_winograd_u8s8_6x16, avx2)          \
+    KERNEL(conv_upsampled_u8s8_6x16, avx2)         \
+    KERNEL(conv_u8s8_8x8, avx2)                    \
+    KERNEL(conv_s16s8_5x16, avx2)                  \
+    KERNEL(conv_u8s8, reference)                   \
     KERNEL(conv_s16s8, reference)
 
 #define OCTET_DECLARE_FUNCTION(NAME, LEVEL) OCTET_IF_##LEVEL(Function NAME##_##LEVEL;)

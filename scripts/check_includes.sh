@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Fails if a source file includes what its folder may not: scripts/check_includes.sh [ROOT]
 #
-#   base          -> nothing             engine -> graph, kernels, base
-#   kernels       -> base
-#   graph         -> kernels, base       apps, tests, bench -> everything
-#   frontends     -> graph, base
+#   base      -> nothing                      vision    -> graph, kernels, base
+#   kernels   -> base                         yolop     -> vision and whatever is left of here
+#   graph     -> kernels, base                quantizer -> yolop and the same
+#   engine    -> graph, kernels, base         apps, tests, bench -> everything
+#   frontends -> engine, graph, base
 #
+#   frontends/onnx and other readers -> graph, base
 #   engine/cpu and other backends -> engine; of engine/ itself compile.cc alone -> backends
 #
 # Instruction-set folders of kernels/ see intrinsics, <cstdint> and kernel headers only; protobuf is seen by
@@ -13,7 +15,7 @@
 set -euo pipefail
 cd "${1:-$(dirname "${BASH_SOURCE[0]}")/..}"
 
-mapfile -d '' files < <(find apps base bench engine frontends graph kernels tests -type f \( -name '*.cc' -o -name '*.h' \) \
+mapfile -d '' files < <(find apps base bench engine frontends graph kernels quantizer tests vision yolop -type f \( -name '*.cc' -o -name '*.h' \) \
     -print0 2>/dev/null | sort -z)
 if ((${#files[@]} == 0)); then
     echo "check_includes: no source files under $PWD" >&2
@@ -25,7 +27,10 @@ awk '
         may["base"] = "base"
         may["kernels"] = "kernels base"
         may["graph"] = "graph kernels base"
-        may["frontends"] = "frontends graph base"
+        may["frontends"] = "frontends engine graph kernels base"
+        may["vision"] = "vision graph kernels base"
+        may["yolop"] = "yolop vision " may["frontends"]
+        may["quantizer"] = "quantizer " may["yolop"]
         may["engine"] = "engine graph kernels base"
         sees_protobuf = "^(tests/)?frontends/onnx/"
     }
@@ -63,6 +68,8 @@ awk '
             complain("\"" target "\" is not a path from the root of the tree")
         } else if (top == "engine" && part[2] != "cpu" && target ~ /^engine\/cpu\// && FILENAME != "engine/compile.cc") {
             complain("a backend is known to engine/compile.cc only: \"" target "\"")
+        } else if (FILENAME ~ /^frontends\/[a-z]+\// && target ~ /^engine\//) {
+            complain("readers of files know graphs only: \"" target "\"")
         } else if (top in may && index(" " may[top] " ", " " target_part[1] " ") == 0) {
             complain(top "/ must not include " target_part[1] "/: \"" target "\"")
         }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Follows the recipes of docs/ on scratch copies of the tree: scripts/recipes.sh [PAGE…], all of docs/add-*.md by default.
+# Follows the recipes of docs/ on scratch copies of the tree: scripts/recipes.sh [PAGE…], by default every page
+# of docs/ that has some.
 #
 # What a page shows is what is done, block by block:
 #
@@ -14,7 +15,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 pages=("$@")
-((${#pages[@]})) || pages=(docs/add-*.md)
+((${#pages[@]})) || mapfile -t pages < <(grep -lE '^```sh$' docs/*.md)
 
 follow='
     function fail(text) {

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <map>
 
-#include "apps/common/json_text.h"
+#include "base/json_text.h"
 
 namespace octet::apps {
 namespace {

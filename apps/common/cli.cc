@@ -1,6 +1,7 @@
 #include "apps/common/cli.h"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -8,10 +9,43 @@
 #include <filesystem>
 #include <new>
 
+#include "apps/common/host.h"
 #include "base/cpus.h"
+#include "base/did_you_mean.h"
+#include "kernels/cpu.h"
 
 namespace octet::apps {
 namespace {
+
+bool quiet = false;
+
+// What to say of a machine and a build when reporting a fault or a figure.
+std::string info(const CLI::App& app) {
+    const auto features = kernels::choose_features();
+    std::string levels;
+    for (const kernels::Level& level : kernels::levels()) {
+        if (!level.built) continue;
+        levels += fmt::format("{}{}{}", levels.empty() ? "" : ", ", level.name,
+                              kernels::available(level) ? "" : " (not on this CPU)");
+    }
+    return fmt::format("{} {}\nCPU      {}\nlevel    {}\nlevels   {}\nthreads  {}\nbuild    {}, {}\nmodel    {}",
+                       app.get_name(), OCTET_VERSION, cpu_description(),
+                       features ? kernels::level_name(*features) : features.error().c_str(), levels, usable_cpus(),
+                       OCTET_BUILD, OCTET_COMPILER, default_model());
+}
+
+// What CLI11 says of arguments that nobody expects, with the option that may have been meant.
+std::string usage_error(const CLI::App& app, const CLI::ParseError& error) {
+    std::string text = error.what();
+    std::vector<std::string> names;
+    for (const CLI::Option* option : app.get_options()) {
+        for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    }
+    for (const std::string& extra : app.remaining()) {
+        if (extra.starts_with("--")) text += did_you_mean(extra.substr(0, extra.find('=')), names);
+    }
+    return text;
+}
 
 // A full disk behind a redirection would else be found by nobody: stdout is buffered.
 bool flush_output() {
@@ -41,6 +75,8 @@ void print_reason(const char* reason) {
 }  // namespace
 
 int guarded_main(int argc, char** argv, int (*body)(int argc, char** argv)) {
+    // Whoever started the program may ignore it: a reader that goes away, head for example, ends the program silently.
+    std::signal(SIGPIPE, SIG_DFL);
     std::set_terminate(on_terminate);
     try {
         return body(argc, argv);
@@ -54,11 +90,19 @@ int guarded_main(int argc, char** argv, int (*body)(int argc, char** argv)) {
 
 int run_program(CLI::App& app, int argc, char** argv, const std::function<Result<ExitCode>()>& run) {
     app.set_version_flag("--version", fmt::format("{} {}", app.get_name(), OCTET_VERSION));
+    app.add_flag_callback(
+        "--info",
+        [&app] {
+            fmt::print("{}\n", info(app));
+            throw CLI::Success();
+        },
+        "Version, CPU, level of kernels, threads, build");
+    app.add_flag("-q,--quiet", quiet, "Errors and results only: no progress, no notices");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
-        print_error(app.get_name(), fmt::format("{}\nTry '{} --help'.", error.what(), app.get_name()));
+        print_error(app.get_name(), fmt::format("{}\nTry '{} --help'.", usage_error(app, error), app.get_name()));
         return exit_usage;
     }
     const auto code = run();
@@ -77,6 +121,14 @@ void print_error(const std::string& program, const std::string& message) {
     fmt::print(stderr, "{}: {}\n", program, message);
 }
 
+bool is_quiet() {
+    return quiet;
+}
+
+void print_notice(const std::string& program, const std::string& message) {
+    if (!quiet) print_error(program, message);
+}
+
 void add_threads_option(CLI::App& app, int& threads) {
     app.add_option("--threads", threads, "Threads, no more than there are CPUs to use; 0: as many")
         ->check(CLI::Range(0, 1024))
@@ -84,9 +136,9 @@ void add_threads_option(CLI::App& app, int& threads) {
     app.parse_complete_callback([&app, &threads] {
         const int cpus = usable_cpus();
         if (threads <= cpus) return;
-        print_error(app.get_name(), fmt::format("{} threads would only wait for each other: this process may use {} "
-                                                "CPU{}, so {} run{}",
-                                                threads, cpus, cpus == 1 ? "" : "s", cpus, cpus == 1 ? "s" : ""));
+        print_notice(app.get_name(), fmt::format("{} threads would only wait for each other: this process may use {} "
+                                                 "CPU{}, so {} run{}",
+                                                 threads, cpus, cpus == 1 ? "" : "s", cpus, cpus == 1 ? "s" : ""));
         threads = cpus;
     });
 }

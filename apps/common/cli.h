@@ -1,6 +1,6 @@
 #pragma once
 
-// What every program does alike: --help, --version, errors as "program: what" on stderr, exit codes.
+// What every program does alike: --help, --version, --info, --quiet, errors as "program: what" on stderr, exit codes.
 
 #include <CLI/CLI.hpp>
 #include <functional>
@@ -22,6 +22,11 @@ int run_program(CLI::App& app, int argc, char** argv, const std::function<Result
 
 // "program: message" on stderr.
 void print_error(const std::string& program, const std::string& message);
+
+// --quiet: errors and results only; no progress, no notices, no line for each thing done where results are files.
+bool is_quiet();
+// "program: message" on stderr, unless is_quiet().
+void print_notice(const std::string& program, const std::string& message);
 
 // --threads N, 0 (the default) for as many as usable_cpus(); more are cut down to that, with a line on stderr.
 void add_threads_option(CLI::App& app, int& threads);

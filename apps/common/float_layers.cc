@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
+#include "apps/common/cli.h"
 
 namespace octet::apps {
 
@@ -14,10 +14,11 @@ void print_float_notice(const std::string& program, const std::string& model, co
     for (std::size_t i = 0; i < layers.size() && i < shown; ++i) {
         names += fmt::format("{}{} ({})", i == 0 ? "" : ", ", layers[i].name, layers[i].op);
     }
-    fmt::print(stderr,
-               "{}: {} layer{} quantized in the file but run{} in float, slower: {}{}; why: octet-inspect --plan {}\n",
-               program, layers.size(), layers.size() == 1 ? " is" : "s are", layers.size() == 1 ? "s" : "", names,
-               layers.size() > shown ? ", …" : "", model);
+    print_notice(program,
+                 fmt::format("{} layer{} quantized in the file but run{} in float, slower: {}{}; why: octet-inspect "
+                             "--plan {}",
+                             layers.size(), layers.size() == 1 ? " is" : "s are", layers.size() == 1 ? "s" : "", names,
+                             layers.size() > shown ? ", …" : "", model));
 }
 
 Table float_layer_table(const std::vector<engine::FloatLayer>& layers) {

@@ -56,6 +56,10 @@ void add_assignments(CLI::App& app, const std::string& option, const std::string
 
 }  // namespace
 
+void add_model_option(CLI::App& app, std::string& model) {
+    app.add_option("-m,--model,MODEL", model, "The network, an ONNX file, by position or by -m")->required();
+}
+
 void add_size_options(CLI::App& app, onnx::ImportOptions& sizes) {
     add_assignments(app, "--dim", "NAME=SIZE", "Size of a dimension that the model leaves open; may be repeated",
                     parse_size, sizes.dimensions);

@@ -3,13 +3,30 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <utility>
 
+#include "apps/common/cli.h"
+
 namespace octet::apps {
+namespace {
+
+// Ctrl-C leaves an empty line for the shell's prompt, not half a bar.
+void clear_and_die(int signal) {
+    constexpr char clear[] = "\r\033[K";
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, clear, sizeof clear - 1);
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);
+}
+
+}  // namespace
 
 Progress::Progress(std::string label, std::size_t total)
-    : label_(std::move(label)), total_(total), enabled_(total > 1 && ::isatty(STDERR_FILENO) == 1) {
+    : label_(std::move(label)), total_(total), enabled_(total > 1 && !is_quiet() && ::isatty(STDERR_FILENO) == 1) {
+    if (enabled_) {
+        for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, clear_and_die);
+    }
     draw();
 }
 

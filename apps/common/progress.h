@@ -5,7 +5,8 @@
 
 namespace octet::apps {
 
-// A progress bar on stderr, and only when that is a terminal. Not for several threads at once.
+// A progress bar on stderr, and only when that is a terminal and the program may speak (cli.h: is_quiet). Not for
+// several threads at once.
 class Progress {
   public:
     Progress(std::string label, std::size_t total);

@@ -36,6 +36,7 @@ PEERS = {
 # --isa: the name that oneDNN, inside OpenVINO, gives the level, and the CPU's flags that lie above it.
 LEVELS = {
     "avx2": ("AVX2", {"avx_vnni", "avx_vnni_int8", "avx512f"}),
+    "avxvnni": ("AVX2_VNNI", {"avx_vnni_int8", "avx512f"}),
     "avx512vnni": ("AVX512_CORE_VNNI", {"amx_tile", "avx512_fp16"}),
 }
 LIMITED_BY_ISA = {"openvino", "octet"}

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "base/did_you_mean.h"
 #include "graph/ops/check.h"
 #include "graph/ops/evaluator.h"
 #include "graph/ops/op_list.h"
@@ -21,7 +22,10 @@ Result<void> report_unknown_operators(const Graph& graph, const std::vector<Node
     }
     if (unknown.empty()) return {};
     std::string list;
-    for (const auto& [op, nodes] : unknown) list += fmt::format("\n  {}: {}", op, fmt::join(nodes, ", "));
+    std::vector<std::string> names;
+    for (const OpDef* def : op_list()) names.emplace_back(def->name);
+    for (const auto& [op, nodes] : unknown)
+        list += fmt::format("\n  {}: {}{}", op, fmt::join(nodes, ", "), did_you_mean(op, names));
     return fail(ErrorCode::unsupported, "unsupported operators (operator: nodes):{}", list);
 }
 

@@ -1,5 +1,4 @@
 #include "graph/ops/resize_plan.h"
-#include "graph/ir/arithmetic.h"
 
 #include <algorithm>
 #include <array>
@@ -8,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "graph/ir/arithmetic.h"
 #include "graph/ops/check.h"
 
 namespace octet::ops {

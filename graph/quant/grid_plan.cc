@@ -5,6 +5,7 @@
 #include <numeric>
 #include <string_view>
 
+#include "base/did_you_mean.h"
 #include "graph/ops/nearest_sources.h"
 #include "graph/quant/forms.h"
 
@@ -55,11 +56,17 @@ class Planner {
                 std::any_of(order_.begin(), order_.end(), [&](NodeId id) { return graph_.node(id).name == name; });
             if (!known) {
                 return fail(ErrorCode::invalid_argument,
-                            "{} {}: the optimized graph has no node of this name (the report lists them)", option,
-                            name);
+                            "{} {}: the optimized graph has no node of this name (the report lists them){}", option,
+                            name, did_you_mean(name, node_names()));
             }
         }
         return {};
+    }
+
+    std::vector<std::string> node_names() const {
+        std::vector<std::string> names;
+        for (const NodeId id : order_) names.push_back(graph_.node(id).name);
+        return names;
     }
 
     bool is_float_activation(ValueId id) const {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/normalization.h"
 #include "graph/ir/graph.h"
 
 namespace octet::quant {
@@ -13,12 +14,6 @@ namespace octet::quant {
 // act(Concat(conv…)) → Concat(act(conv)…), where nothing else reads the convolutions or the Concat: the activation then
 // acts on wide accumulators instead of on 8 bits. Returns how many Concats it changed. Shapes must be inferred.
 int hoist_activations(Graph& graph);
-
-// How pixels (0 … 255) become the network's input: (pixel / 255 − mean) / std, a channel.
-struct Normalization {
-    std::array<float, 3> mean{0.485f, 0.456f, 0.406f};
-    std::array<float, 3> std{0.229f, 0.224f, 0.225f};
-};
 
 // The first convolution reads pixels:
 //

@@ -12,8 +12,8 @@
 #include <immintrin.h>
 
 #include "kernels/conv_direct.h"
-#include "kernels/x86_avx2/conv_epilogue.h"
 #include "kernels/x86_avx2/conv_pack.h"
+#include "kernels/x86_avx2/conv_stretch.h"
 
 namespace octet::kernels {
 namespace {
@@ -36,9 +36,6 @@ struct BlockSteps {
 struct Avx2 {
     static constexpr int lanes = step_lanes;
     static constexpr int max_pixels = 8;  // accumulators; 2 vectors of weights, 2 masks, ones, 3 for what is under way
-
-    template <int vectors>
-    using Epilogue = ConvEpilogue<vectors, PairEpilogue, BlockEpilogue>;
 
     static OCTET_INLINE __m256i broadcast4(const uint8_t* x) {
         int32_t word;
@@ -97,9 +94,9 @@ struct Avx2 {
     // Sums over one vector's channels: of `tiles` tiles of `pixels` neighbours. sums: the first pixel's, with
     // sums_stride vectors between pixels.
     template <int pixels, bool one_tile>
-    __attribute__((noinline)) static void sums(const BlockSteps& block, int vector, const uint8_t* in,
-                                               int64_t pixel_bytes, __m256i bias, int tiles, __m256i* sums,
-                                               int sums_stride) {
+    __attribute__((noinline)) static void vector_sums(const BlockSteps& block, int vector, const uint8_t* in,
+                                                      int64_t pixel_bytes, __m256i bias, int tiles, __m256i* sums,
+                                                      int sums_stride) {
         const Stride stride(pixel_bytes);
         const VectorIndex* const first = block.index + vector * block.segments;
         const __m256i start =
@@ -124,7 +121,7 @@ struct Avx2 {
         }
     }
 
-    // As sums(), for a number of pixels that is known only here.
+    // As vector_sums(), for a number of pixels that is known only here.
     template <int pixels = max_pixels>
     static void sums_of(int count, const BlockSteps& block, int vector, const uint8_t* in, int64_t pixel_bytes,
                         __m256i bias, int tiles, __m256i* to, int sums_stride) {
@@ -133,68 +130,30 @@ struct Avx2 {
                 return sums_of<pixels - 1>(count, block, vector, in, pixel_bytes, bias, tiles, to, sums_stride);
             }
         }
-        if (tiles == 1) return sums<pixels, true>(block, vector, in, pixel_bytes, bias, 1, to, sums_stride);
-        sums<pixels, false>(block, vector, in, pixel_bytes, bias, tiles, to, sums_stride);
+        if (tiles == 1) return vector_sums<pixels, true>(block, vector, in, pixel_bytes, bias, 1, to, sums_stride);
+        vector_sums<pixels, false>(block, vector, in, pixel_bytes, bias, tiles, to, sums_stride);
     }
 
-    // Adds ConvCall::partial to the accumulators of `count` pixels from x on.
     template <int vectors>
-    static OCTET_INLINE void add_partial(const ConvRow& row, int channel, __m256i* acc, int count, int x) {
-        for (int i = 0; i < count; ++i, acc += vectors) {
-            const int32_t* partial = row.call->partial.pixel(row.y / 2, (x + i) / 2) + channel;
-            if constexpr (vectors == 1) {
-                acc[0] = _mm256_add_epi32(acc[0], _mm256_loadu_si256(reinterpret_cast<const __m256i*>(partial)));
-            } else {
-                acc[0] = _mm256_add_epi32(acc[0], BlockEpilogue::load_lanes(partial, 0));
-                acc[1] = _mm256_add_epi32(acc[1], BlockEpilogue::load_lanes(partial, 1));
-            }
-        }
-    }
-
-    // All channels of a block for `tiles` tiles of `pixels` neighbours, at most max_stretch tiles.
-    template <int vectors>
-    static void stretch(const ConvRow& row, const Epilogue<vectors>& epilogue, int x, int pixels, int tiles) {
+    static OCTET_INLINE void sums(const ConvRow& row, const StretchEpilogue<vectors>& epilogue, int x, int pixels,
+                                  int tiles, __m256i* acc) {
         const auto& block = *reinterpret_cast<const BlockSteps*>(row.block);
         const int64_t pixel_bytes = row.window.pixel_bytes;
-        __m256i acc[max_stretch * max_pixels * vectors];
         for (int v = 0; v < vectors; ++v) {
             sums_of(pixels, block, v, row.in + x * pixel_bytes, pixel_bytes, epilogue.bias[v], tiles, acc + v, vectors);
         }
-        if (row.call->partial.data) add_partial<vectors>(row, epilogue.channel, acc, pixels * tiles, x);
-        epilogue.store(row, acc, pixels * tiles, x);
     }
 
-    // Tiles whose sums wait for one epilogue; they share the calls and the epilogue's constants. As many, and as many
-    // steps of all of them, as leave sums and input in the first-level cache for the second vector.
-    static constexpr int max_stretch = 20, steps_of_stretch = 320;
+    // As many steps of all tiles as leave sums and input in the first-level cache for the second vector.
+    static int stretch_tiles(const ConvRow& row) {
+        return 320 / reinterpret_cast<const BlockSteps*>(row.block)->steps;
+    }
 
     template <int vectors>
-    static void row_of_tiles(const ConvRow& row, int first_channel) {
-        const Epilogue<vectors> epilogue(row, first_channel);
-        const int fitting = steps_of_stretch / reinterpret_cast<const BlockSteps*>(row.block)->steps;
-        const int limit = fitting < 1 ? 1 : fitting < max_stretch ? fitting : max_stretch;
-        // As few tiles as possible, all of nearly the same width: no narrow tail.
-        int tiles = (row.width + max_pixels - 1) / max_pixels;
-        for (int x = 0; x < row.width;) {
-            const int pixels = (row.width - x + tiles - 1) / tiles;
-            const int of_this_width = row.width - x - (pixels - 1) * tiles;
-            const int count = of_this_width < limit ? of_this_width : limit;
-            stretch<vectors>(row, epilogue, x, pixels, count);
-            x += pixels * count;
-            tiles -= count;
-        }
+    static void row(const ConvRow& row, int first_channel) {
+        conv_row_of_stretches<Avx2, vectors>(row, first_channel);
     }
 };
-
-// Instead of conv_direct.h's tile by tile.
-template <>
-void conv_row<Avx2, 1>(const ConvRow& row, int first_channel) {
-    Avx2::row_of_tiles<1>(row, first_channel);
-}
-template <>
-void conv_row<Avx2, 2>(const ConvRow& row, int first_channel) {
-    Avx2::row_of_tiles<2>(row, first_channel);
-}
 
 const char* refuses(const ConvParams& p, const int8_t*) {
     return conv_refuses(p, ConvInput::u8, conv_grouping(p, step_lanes).pixels == 1, false);

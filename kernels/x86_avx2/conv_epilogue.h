@@ -40,9 +40,40 @@ struct PairEpilogue {
     // sums[i]: the accumulators of vector x + i, i < count. The copy is for what BlockEpilogue::store_u8 says.
     __attribute__((noinline)) void store(const ConvRow& row, const __m256i* sums, int count, int x) const {
         const PairEpilogue epilogue = *this;
+        if (row.call->epilogue.output == OutputKind::u8 && !row.call->residual.data) {
+            return epilogue.store_u8(row, sums, count, x);
+        }
         for (int i = 0; i < count; i += 2) {
             const bool second = i + 1 < count;
             epilogue.store(row, sums[i], sums[second ? i + 1 : i], second, x + i);
+        }
+    }
+
+    // Four vectors at a time, in the order in which 32 -> 16 bit packs leave them until the end.
+    OCTET_INLINE void store_u8(const ConvRow& row, const __m256i* sums, int count, int x) const {
+        const ConvCall& call = *row.call;
+        Fixed16x16 packed = fixed16;
+        packed.mult = _mm256_permute4x64_epi64(fixed16.mult, _MM_SHUFFLE(1, 1, 0, 0));
+        packed.prelu_alpha = _mm256_permute4x64_epi64(fixed16.prelu_alpha, _MM_SHUFFLE(1, 1, 0, 0));
+        const auto narrow = [&](__m256i a, __m256i b) {
+            return packed.scale(
+                packed.activate(_mm256_packs_epi32(_mm256_srav_epi32(a, shift), _mm256_srav_epi32(b, shift))));
+        };
+        const int64_t stride = call.out_u8.pixel_stride;
+        uint8_t* out = call.out_u8.pixel(row.y, x * pixels) + channel;
+        for (int i = 0; i < count; i += 4, out += 4 * pixels * stride) {
+            const int left = count - i < 4 ? count - i : 4;
+            const __m256i a = narrow(sums[i], sums[left > 1 ? i + 1 : i]);
+            const __m256i b = left > 2 ? narrow(sums[i + 2], sums[left > 3 ? i + 3 : i + 2]) : a;
+            const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+            const __m256i y = _mm256_permutevar8x32_epi32(packed.round_packed(a, b), order);
+            if (stride == lanes_per_pixel && channels == lanes_per_pixel && left == 4) {
+                _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), y);
+                continue;
+            }
+            alignas(32) uint8_t bytes[32];
+            _mm256_store_si256(reinterpret_cast<__m256i*>(bytes), y);
+            scatter(bytes, out, stride, left * pixels);
         }
     }
 
@@ -61,9 +92,15 @@ struct PairEpilogue {
         const __m256i packed = _mm256_packs_epi32(_mm256_srav_epi32(a, shift), _mm256_srav_epi32(b, shift));
         const __m256i u = fixed16.activate(_mm256_permute4x64_epi64(packed, _MM_SHUFFLE(3, 1, 2, 0)));
         if (call.epilogue.output == OutputKind::s16) {
+            int16_t* out = call.out_s16.pixel(row.y, first_pixel) + channel;
+            const int64_t stride = call.out_s16.pixel_stride;
+            if (stride == lanes_per_pixel && channels == lanes_per_pixel && second) {
+                _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), fixed16.s16(u));
+                return;
+            }
             alignas(32) int16_t values[16];
             _mm256_store_si256(reinterpret_cast<__m256i*>(values), fixed16.s16(u));
-            scatter(values, call.out_s16.pixel(row.y, first_pixel) + channel, call.out_s16.pixel_stride, count);
+            scatter(values, out, stride, count);
             return;
         }
         __m256i v = fixed16.scale(u);
@@ -132,6 +169,32 @@ struct BlockEpilogue {
     static OCTET_INLINE __m256i load_lanes(const int32_t* values, int vector) {
         const auto* quads = reinterpret_cast<const __m128i*>(values);
         return _mm256_set_m128i(_mm_loadu_si128(quads + vector + 2), _mm_loadu_si128(quads + vector));
+    }
+
+    // Whether store_fused() does: most layers end so.
+    OCTET_INLINE bool fuses(const ConvCall& call) const {
+        const Fixed16& e = call.epilogue;
+        return e.output == OutputKind::u8 && !call.residual.data && channels == 16 && e.out_min == 0 &&
+               e.out_max == 255 &&
+               (e.activation == Activation::none || e.activation == Activation::leaky ||
+                e.activation == Activation::prelu || e.activation == Activation::hardswish);
+    }
+
+    // To u8 over its whole range, from accumulators that fill the registers: every use loads its constant.
+    template <Activation activation, int pixels>
+    OCTET_INLINE void store_fused(const ConvRow& row, const __m256i (&acc)[pixels][2], int x) const {
+        const int64_t stride = row.call->out_u8.pixel_stride;
+        uint8_t* out = row.call->out_u8.pixel(row.y, x) + channel;
+#pragma GCC unroll 4
+        for (int p = 0; p < pixels; p += 2, out += 2 * stride) {
+            const int q = p + 1 < pixels ? p + 1 : p;
+            asm volatile("" ::: "memory");
+            const __m256i a = fixed16.unrounded<activation>(narrow(acc[p]));
+            const __m256i b = q > p ? fixed16.unrounded<activation>(narrow(acc[q])) : a;
+            const __m256i y = _mm256_permute4x64_epi64(_mm256_packus_epi16(a, b), _MM_SHUFFLE(3, 1, 2, 0));
+            _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm256_castsi256_si128(y));
+            if (q > p) _mm_storeu_si128(reinterpret_cast<__m128i*>(out + stride), _mm256_extracti128_si256(y, 1));
+        }
     }
 
     // sums[2 * i], sums[2 * i + 1]: the accumulators of pixel x + i, i < count. The same of `rows` rows, from row.y on,

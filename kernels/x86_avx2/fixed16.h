@@ -74,12 +74,29 @@ struct Fixed16x16 {
         return _mm256_adds_epi16(v, _mm256_mulhrs_epi16(centred, residual_mult));
     }
 
-    // v of two pixels -> 16 u8 values of each
-    OCTET_INLINE __m256i round(__m256i a, __m256i b) const {
+    // t -> y, not yet saturated to u8, of an activation that is known.
+    template <Activation known>
+    OCTET_INLINE __m256i unrounded(__m256i t) const {
+        __m256i u = _mm256_mulhrs_epi16(t, mult);
+        if constexpr (known == Activation::leaky) u = _mm256_max_epi16(u, _mm256_mulhrs_epi16(u, alpha));
+        if constexpr (known == Activation::prelu) u = _mm256_max_epi16(u, _mm256_mulhrs_epi16(u, prelu_alpha));
+        if constexpr (known == Activation::hardswish) {
+            const __m256i shifted = _mm256_max_epi16(_mm256_adds_epi16(u, three), _mm256_setzero_si256());
+            u = _mm256_mulhrs_epi16(u, _mm256_sll_epi16(_mm256_min_epi16(shifted, six), gate_shift));
+        }
+        return _mm256_sra_epi16(_mm256_adds_epi16(scale(u), offset), out_shift);
+    }
+
+    // Two v -> u8 values, in the order in which a 16 -> 8 bit pack leaves them.
+    OCTET_INLINE __m256i round_packed(__m256i a, __m256i b) const {
         const __m256i y = _mm256_packus_epi16(_mm256_sra_epi16(_mm256_adds_epi16(a, offset), out_shift),
                                               _mm256_sra_epi16(_mm256_adds_epi16(b, offset), out_shift));
-        const __m256i clamped = _mm256_min_epu8(_mm256_max_epu8(y, out_min_u8), out_max_u8);
-        return _mm256_permute4x64_epi64(clamped, _MM_SHUFFLE(3, 1, 2, 0));
+        return _mm256_min_epu8(_mm256_max_epu8(y, out_min_u8), out_max_u8);
+    }
+
+    // v of two pixels -> 16 u8 values of each
+    OCTET_INLINE __m256i round(__m256i a, __m256i b) const {
+        return _mm256_permute4x64_epi64(round_packed(a, b), _MM_SHUFFLE(3, 1, 2, 0));
     }
 
     // v -> 16 u8 values

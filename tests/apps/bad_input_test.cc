@@ -6,10 +6,10 @@
 #include <cmath>
 #include <limits>
 
-#include "apps/common/npy.h"
 #include "base/file.h"
-#include "tests/apps/program.h"
-#include "tests/apps/tiny_network.h"
+#include "frontends/npy.h"
+#include "tests/program.h"
+#include "tests/tiny_network.h"
 
 namespace octet::apps {
 namespace {
@@ -21,7 +21,7 @@ class FullDisk : public testing::Test {
   protected:
     void SetUp() override {
         save_tiny_network(model_);
-        ASSERT_TRUE(save_png(red_image(64, 48), image_));
+        ASSERT_TRUE(vision::save_png(red_image(64, 48), image_));
     }
 
     // No file may grow beyond half a kilobyte: to a program that is a disk that fills.
@@ -77,7 +77,7 @@ TEST_F(FullDisk, FoldersThatCannotBe) {
 // images [1,3,16,16] → Conv 'first' → Relu 'act' or another operator → Conv 'second' → y
 class Quantize : public testing::Test {
   protected:
-    void SetUp() override { ASSERT_TRUE(save_png(red_image(20, 20), images_ + "/a.png")); }
+    void SetUp() override { ASSERT_TRUE(vision::save_png(red_image(20, 20), images_ + "/a.png")); }
 
     std::string save(const std::string& name, const std::vector<float>& weights, const std::string& op = "Relu") {
         Graph graph;
@@ -184,7 +184,7 @@ TEST_F(Quantize, ForeignCachesAreRefused) {
     weights[0] = 7;
     expect_error(quantize(save("other.onnx", weights), "--cache " + cache), {cache, "belongs to another model"});
     expect_error(quantize(model, "--recipe reference --cache " + cache), {cache, "was made with other options"});
-    ASSERT_TRUE(save_png(red_image(8, 8), images_ + "/b.png"));
+    ASSERT_TRUE(vision::save_png(red_image(8, 8), images_ + "/b.png"));
     expect_error(quantize(model, "--cache " + cache), {cache, "was made from other images"});
     ASSERT_TRUE(write_file(cache, std::string_view("{")));
     expect_error(quantize(model, "--cache " + cache), {cache, "is damaged"});

@@ -13,11 +13,11 @@
 #include <sstream>
 
 #include "apps/common/cli.h"
-#include "apps/common/image.h"
-#include "apps/common/npy.h"
-#include "tests/apps/program.h"
-#include "tests/apps/tiny_network.h"
+#include "frontends/npy.h"
 #include "tests/frontends/onnx/open_dimensions.h"
+#include "tests/program.h"
+#include "tests/tiny_network.h"
+#include "vision/image.h"
 
 namespace octet::apps {
 namespace {
@@ -213,19 +213,20 @@ class Workplace {
             if (name != "model.onnx") fs::copy_file(model, folder_ / name);
         for (const std::string& name : open_model_names)
             onnx::testing::open_dimensions(model, "1x3xHxW", folder_ / name);
-        const Image image = red_image(64, 48), mask(64, 48, 1);
+        const vision::Image image = red_image(64, 48), mask(64, 48, 1);
         // Pictures are told by their bytes, and written by the ends of their names.
         for (const std::string& name : image_names) {
-            EXPECT_TRUE(save_png(image, folder_ / "picture.png"));
+            EXPECT_TRUE(vision::save_png(image, folder_ / "picture.png"));
             fs::rename(folder_ / "picture.png", folder_ / name);
         }
-        for (const std::string& name : image_folder_names) EXPECT_TRUE(save_png(image, folder_ / (name + "/red.png")));
+        for (const std::string& name : image_folder_names)
+            EXPECT_TRUE(vision::save_png(image, folder_ / (name + "/red.png")));
         for (const std::string& name : set_names) {
             EXPECT_TRUE(write_file(folder_ / (name + "/list.txt"), std::string_view("red\n")));
             EXPECT_TRUE(write_file(folder_ / (name + "/boxes/red.txt"), std::string_view("24 18 40 30\n")));
-            EXPECT_TRUE(save_png(image, folder_ / (name + "/images/red.png")));
-            EXPECT_TRUE(save_png(mask, folder_ / (name + "/drivable/red.png")));
-            EXPECT_TRUE(save_png(mask, folder_ / (name + "/lane/red.png")));
+            EXPECT_TRUE(vision::save_png(image, folder_ / (name + "/images/red.png")));
+            EXPECT_TRUE(vision::save_png(mask, folder_ / (name + "/drivable/red.png")));
+            EXPECT_TRUE(vision::save_png(mask, folder_ / (name + "/lane/red.png")));
         }
         for (const std::string& name : npy_names)
             EXPECT_TRUE(save_npy(Tensor(DType::float32, {1, 3, 32, 32}), folder_ / name));

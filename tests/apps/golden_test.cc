@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "apps/common/image.h"
-#include "apps/common/npy.h"
-#include "apps/common/pixels.h"
+#include "frontends/npy.h"
 #include "frontends/onnx/importer.h"
 #include "graph/ops/evaluator.h"
-#include "tests/apps/test_files.h"
+#include "tests/test_files.h"
+#include "vision/image.h"
+#include "vision/pixels.h"
 
 namespace octet::apps {
 namespace {
@@ -41,9 +41,9 @@ TEST_P(Golden, FloatOutputsAgree) {
     OCTET_NEEDS_SHARED(scene + ".input.png");
     const auto graph = onnx::load(shared_folder + "/models/yolop-640.onnx");
     ASSERT_TRUE(graph.has_value()) << graph.error().message;
-    const auto image = load_image(shared_folder + "/" + scene + ".input.png");
+    const auto image = vision::load_image(shared_folder + "/" + scene + ".input.png");
     ASSERT_TRUE(image.has_value()) << image.error().message;
-    const Tensor input = normalized_input(*image);
+    const Tensor input = vision::normalized_input(*image);
     const auto outputs = evaluate(*graph, std::span(&input, 1));
     ASSERT_TRUE(outputs.has_value()) << outputs.error().message;
     for (std::size_t i = 0; i < outputs->size(); ++i) {

@@ -4,11 +4,12 @@
 
 #include <cstdio>
 
-#include "apps/common/dataset.h"
-#include "apps/common/image.h"
-#include "apps/common/yolop.h"
+#include "frontends/load.h"
 #include "kernels/cpu.h"
-#include "tests/apps/test_files.h"
+#include "tests/test_files.h"
+#include "vision/image.h"
+#include "yolop/dataset.h"
+#include "yolop/yolop.h"
 
 namespace octet::apps {
 namespace {
@@ -22,10 +23,10 @@ constexpr std::size_t pictures = 1;
 constexpr std::size_t pictures = 10;
 #endif
 
-Yolop make_yolop(kernels::CpuFeatures features, int threads) {
+yolop::Yolop make_yolop(kernels::CpuFeatures features, int threads) {
     const auto executable = load_executable(int8_model, {}, {.features = features}).value();
     EXPECT_EQ(executable->level(), kernels::level_name(features));
-    return Yolop::create(executable, int8_model, {.threads = threads}).value();
+    return yolop::Yolop::create(executable, int8_model, {.threads = threads}).value();
 }
 
 TEST(Int8Model, ComputesInIntegersBetweenItsBorders) {
@@ -35,7 +36,7 @@ TEST(Int8Model, ComputesInIntegersBetweenItsBorders) {
     EXPECT_EQ((*executable)->program().metadata.at("octet.recipe"), "best");
 }
 
-void expect_identical(const YolopResult& actual, const YolopResult& expected, const std::string& what) {
+void expect_identical(const yolop::YolopResult& actual, const yolop::YolopResult& expected, const std::string& what) {
     EXPECT_TRUE(identical(actual.det_out, expected.det_out)) << what;
     EXPECT_TRUE(identical(actual.drivable, expected.drivable)) << what;
     EXPECT_TRUE(identical(actual.lane, expected.lane)) << what;
@@ -43,9 +44,9 @@ void expect_identical(const YolopResult& actual, const YolopResult& expected, co
 
 // One test for all levels, so that the reference runs once a picture.
 TEST(Int8Model, EveryLevelAndThreadCountGivesTheSameBytes) {
-    const Dataset scenes = load_dataset(scenes_folder).value();
-    Yolop reference = make_yolop(kernels::needs::reference, 2);
-    std::vector<std::pair<std::string, Yolop>> others;
+    const yolop::Dataset scenes = yolop::load_dataset(scenes_folder).value();
+    yolop::Yolop reference = make_yolop(kernels::needs::reference, 2);
+    std::vector<std::pair<std::string, yolop::Yolop>> others;
     for (const kernels::Level& level : kernels::levels()) {
         if (level.features == kernels::needs::reference) continue;
         if (!kernels::available(level)) {
@@ -58,10 +59,10 @@ TEST(Int8Model, EveryLevelAndThreadCountGivesTheSameBytes) {
         }
     }
     for (std::size_t i = 0; i < pictures; ++i) {
-        const Image frame = load_image(scenes_folder + "/images/" + scenes.names[i] + ".jpg").value();
-        const YolopResult expected = reference.run(frame, {}).value();
+        const vision::Image frame = vision::load_image(scenes_folder + "/images/" + scenes.names[i] + ".jpg").value();
+        const yolop::YolopResult expected = reference.run(frame, {}).value();
         if (i == 1) {
-            Yolop other = make_yolop(kernels::needs::reference, 3);
+            yolop::Yolop other = make_yolop(kernels::needs::reference, 3);
             expect_identical(other.run(frame, {}).value(), expected, "reference with 3 threads");
         }
         for (auto& [name, yolop] : others) {

@@ -3,18 +3,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "apps/common/image.h"
-#include "apps/common/npy.h"
-#include "apps/common/pixels.h"
+#include "frontends/npy.h"
 #include "frontends/onnx/exporter.h"
 #include "graph/ir/graph.h"
 #include "graph/ops/infer.h"
-#include "tests/apps/markup.h"
-#include "tests/apps/program.h"
-#include "tests/apps/tiny_network.h"
 #include "tests/frontends/onnx/open_dimensions.h"
+#include "tests/program.h"
+#include "tests/quantizer/markup.h"
+#include "tests/tiny_network.h"
+#include "vision/image.h"
+#include "vision/pixels.h"
 
 namespace octet::apps {
 namespace {
@@ -28,7 +29,7 @@ class Programs : public testing::Test {
   protected:
     void SetUp() override {
         save_tiny_network(model_);
-        ASSERT_TRUE(save_png(red_image(64, 48), image_));
+        ASSERT_TRUE(vision::save_png(red_image(64, 48), image_));
     }
     std::string yolop(const std::string& arguments) {
         return "yolop-run -m " + model_ + " -o " + out_ + " " + arguments;
@@ -69,6 +70,66 @@ std::vector<std::string> commands_on(const std::string& model, const std::string
             "octet-quantize " + model + " " + image + " -o " + out + "/int8.onnx",
             "octet-eval " + scenes_folder + " --limit 1 -m " + model,
             "yolop-run " + image + " -o " + out + " -m " + model};
+}
+
+TEST(EveryProgram, SaysWhatItRunsOn) {
+    for (const std::string program :
+         {"yolop-run", "octet-run", "octet-eval", "octet-inspect", "octet-quantize", "octet-bench"}) {
+        const auto info = run_program_text(program + " --info", "export OCTET_ISA=reference; ");
+        EXPECT_EQ(info.exit_code, 0);
+        EXPECT_THAT(info.out, StartsWith(program + " "));
+        for (const char* line : {"\nCPU ", "\nlevel    reference\n", "\nlevels   reference", "\nthreads ", "\nbuild "})
+            EXPECT_THAT(info.out, HasSubstr(line));
+        EXPECT_THAT(run_program_text(program + " --info", "export OCTET_ISA=mmx; ").out,
+                    HasSubstr("OCTET_ISA=mmx is unknown"));
+        EXPECT_THAT(run_program_text(program + " --verison").err, HasSubstr("did you mean '--version'?"));
+    }
+}
+
+TEST_F(Programs, TheModelComesByPositionOrByOption) {
+    for (const std::string program : {"octet-run", "octet-inspect", "octet-bench --runs 1 --warmup 0"}) {
+        const auto by_position = run_program_text(program + " " + model_);
+        EXPECT_EQ(by_position.exit_code, 0) << by_position.err;
+        EXPECT_EQ(run_program_text(program + " -m " + model_).exit_code, 0) << program;
+        EXPECT_EQ(run_program_text(program + " -m " + model_ + " " + model_).exit_code, 2) << program;
+        EXPECT_EQ(run_program_text(program).exit_code, 2) << program;
+    }
+    const std::string quantize = "octet-quantize -o " + (folder_ / "q.onnx") + " --recipe reference ";
+    const std::string pictures = " " + (folder_ / "in");
+    EXPECT_EQ(run_program_text(quantize + model_ + pictures).exit_code, 0);
+    EXPECT_EQ(run_program_text(quantize + "-m " + model_ + pictures).exit_code, 0);
+    EXPECT_EQ(run_program_text(quantize + model_).exit_code, 2);
+    EXPECT_EQ(run_program_text(quantize + "-m " + model_ + " " + model_ + pictures).exit_code, 2);
+}
+
+TEST_F(Programs, QuietMeansErrorsAndResultsOnly) {
+    const auto drawn = run_program_text(yolop(image_ + " -q"));
+    EXPECT_EQ(drawn.exit_code, 0);
+    EXPECT_EQ(drawn.out + drawn.err, "");
+    EXPECT_TRUE(std::filesystem::exists(out_ + "/red.yolop.png"));
+    const auto missing = run_program_text(yolop("none.png -q"));
+    EXPECT_EQ(missing.exit_code, 3);
+    EXPECT_THAT(missing.err, HasSubstr("none.png"));
+    const auto cut_down = run_program_text("octet-run --threads 1024 -q " + model_);
+    EXPECT_EQ(cut_down.err, "");
+    EXPECT_THAT(cut_down.out, HasSubstr("det_out"));
+    const auto quantized = run_program_text("octet-quantize -q " + model_ + " " + (folder_ / "in") + " -o " +
+                                            (folder_ / "q.onnx") + " --recipe reference");
+    EXPECT_EQ(quantized.exit_code, 0);
+    EXPECT_EQ(quantized.out + quantized.err, "");
+}
+
+// As of `octet-inspect model.onnx | head -1`, whatever the signals of the shell that starts it.
+TEST_F(Programs, AReaderThatGoesAwayEndsThemSilently) {
+    for (const std::string before : {"", "trap '' PIPE; "}) {
+        const std::string program = std::string(OCTET_BINARY_DIR) + "/bin/octet-inspect " + model_;
+        const auto result =
+            run_shell(before + "(sleep 0.2; " + program + "; echo $? >" + (folder_ / "code") + ") | true");
+        EXPECT_EQ(result.err, "");
+        const auto code = read_file(folder_ / "code", 100);
+        ASSERT_TRUE(code);
+        EXPECT_EQ(std::string(code->begin(), code->end()), "141\n");
+    }
 }
 
 TEST(EveryProgram, RefusesSizesThatAreNone) {
@@ -141,12 +202,12 @@ TEST_F(Programs, YolopRunWritesPictureMasksAndOutputs) {
     const auto result = run_program_text(yolop(image_ + " --masks --npy " + (folder_ / "npy")));
     ASSERT_EQ(result.exit_code, 0) << result.err;
     EXPECT_THAT(result.out, HasSubstr("red.png: 1 vehicle, drivable 100.0 %, lanes 0.0 %"));
-    const auto picture = load_image(out_ + "/red.yolop.png");
+    const auto picture = vision::load_image(out_ + "/red.yolop.png");
     ASSERT_TRUE(picture) << picture.error().message;
     EXPECT_EQ(picture->width, 64);
     EXPECT_EQ(picture->height, 48);
-    EXPECT_EQ(load_grey(out_ + "/red.drivable.png")->pixels, std::vector<std::uint8_t>(64 * 48, 255));
-    EXPECT_EQ(load_grey(out_ + "/red.lane.png")->pixels, std::vector<std::uint8_t>(64 * 48, 0));
+    EXPECT_EQ(vision::load_grey(out_ + "/red.drivable.png")->pixels, std::vector<std::uint8_t>(64 * 48, 255));
+    EXPECT_EQ(vision::load_grey(out_ + "/red.lane.png")->pixels, std::vector<std::uint8_t>(64 * 48, 0));
     EXPECT_EQ(load_npy(folder_ / "npy/red.det_out.npy")->shape(), (Shape{1, 1, 6}));
     EXPECT_EQ(load_npy(folder_ / "npy/red.drive_area_seg.npy")->shape(), (Shape{1, 2, 32, 32}));
     EXPECT_EQ(load_npy(folder_ / "npy/red.lane_line_seg.npy")->shape(), (Shape{1, 2, 32, 32}));
@@ -221,7 +282,7 @@ TEST_F(Programs, YolopRunGoesOnBehindABadImage) {
 }
 
 TEST_F(Programs, YolopRunRefusesImagesOfTheSameName) {
-    ASSERT_TRUE(save_png(red_image(8, 8), folder_ / "other/red.png"));
+    ASSERT_TRUE(vision::save_png(red_image(8, 8), folder_ / "other/red.png"));
     const auto result = run_program_text(yolop(image_ + " " + (folder_ / "other/red.png")));
     EXPECT_EQ(result.exit_code, 3);
     EXPECT_THAT(result.err, HasSubstr("would both be written as red.yolop.png"));
@@ -286,11 +347,11 @@ TEST_F(Programs, OctetRunTakesInputsAndChecksThem) {
 // A quantized network takes the pixels themselves, and gives what it gives for them normalized.
 TEST_F(Programs, OctetRunTakesPixels) {
     const std::string quantized = source_folder + "/models/yolop-640-int8.onnx";
-    Image image(640, 640, 3);
+    vision::Image image(640, 640, 3);
     for (std::size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<std::uint8_t>(7 * i);
     const std::string pixels = folder_ / "pixels.npy", floats = folder_ / "floats.npy";
-    ASSERT_TRUE(save_npy(pixel_input(image), pixels));
-    ASSERT_TRUE(save_npy(normalized_input(image), floats));
+    ASSERT_TRUE(save_npy(vision::pixel_input(image), pixels));
+    ASSERT_TRUE(save_npy(vision::normalized_input(image), floats));
     const auto run = [&](const std::string& input, const std::string& out) {
         return run_program_text("octet-run " + quantized + " --input images=" + input + " --npy " + (folder_ / out));
     };
@@ -363,11 +424,11 @@ TEST_F(Programs, OctetEvalNamesWhatIsWrongWithASet) {
     EXPECT_THAT(message(), HasSubstr("set/images/a.jpg: cannot be opened"));
     ASSERT_TRUE(write_file(set + "/images/a.webp", std::string_view()));
     EXPECT_THAT(message(), HasSubstr("set/images/a.webp: a picture of a format that is not read"));
-    ASSERT_TRUE(save_png(red_image(8, 8), set + "/images/a.png"));
+    ASSERT_TRUE(vision::save_png(red_image(8, 8), set + "/images/a.png"));
     ASSERT_TRUE(write_file(set + "/boxes/a.txt", std::string_view("1 2 3\n")));
     EXPECT_THAT(message(), HasSubstr("set/boxes/a.txt:1: '1 2 3' is not 'x1 y1 x2 y2'"));
     ASSERT_TRUE(write_file(set + "/boxes/a.txt", std::string_view("")));
-    ASSERT_TRUE(save_png(red_image(8, 4), set + "/drivable/a.png"));
+    ASSERT_TRUE(vision::save_png(red_image(8, 4), set + "/drivable/a.png"));
     EXPECT_THAT(message(), HasSubstr("set/drivable/a.png: 8x4 pixels, but its frame has 8x8"));
 }
 
@@ -383,7 +444,7 @@ TEST_F(Programs, OctetQuantizeWritesAReport) {
         const auto bytes = read_file(report, 1 << 24);
         ASSERT_TRUE(bytes);
         const std::string page(bytes->begin(), bytes->end());
-        EXPECT_EQ(markup_error(page), "");
+        EXPECT_EQ(quantizer::markup_error(page), "");
         EXPECT_THAT(page, HasSubstr("red.png"));
         EXPECT_THAT(page, HasSubstr("data:image/jpeg;base64,/9j/"));
         EXPECT_THAT(page, HasSubstr("before suppression"));
@@ -392,13 +453,15 @@ TEST_F(Programs, OctetQuantizeWritesAReport) {
         EXPECT_EQ(page.find("from the cache") != std::string::npos, refine == "0");
     }
     EXPECT_EQ(run_program_text(command + cache).exit_code, 2) << "would overwrite the cache";
-    // Another normalization than yolop-run's: no pictures, and a sentence instead.
+    // The pictures are drawn with the normalization that was asked for.
     const std::string plain = folder_ / "plain.html";
     const auto result = run_program_text("octet-quantize " + model_ + " " + image_ + " --no-normalization -o " +
                                          (folder_ / "plain.onnx") + " --report " + plain);
     ASSERT_EQ(result.exit_code, 0) << result.err;
     const auto bytes = read_file(plain, 1 << 24);
-    EXPECT_THAT(std::string(bytes->begin(), bytes->end()), HasSubstr("takes pictures with another normalization"));
+    const std::string plain_page(bytes->begin(), bytes->end());
+    EXPECT_THAT(plain_page, HasSubstr("none: pixel / 255"));
+    EXPECT_THAT(plain_page, HasSubstr("alt=\"INT8 of red.png\""));
 }
 
 }  // namespace

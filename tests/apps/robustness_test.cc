@@ -6,9 +6,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "apps/common/npy.h"
-#include "tests/apps/program.h"
-#include "tests/apps/tiny_network.h"
+#include "frontends/npy.h"
+#include "tests/program.h"
+#include "tests/tiny_network.h"
 
 namespace octet::apps {
 namespace {
@@ -29,9 +29,9 @@ std::string text_of(const std::string& path) {
 void save_set(const std::string& folder, const std::vector<std::string>& names) {
     std::string list;
     for (const std::string& name : names) {
-        ASSERT_TRUE(save_png(red_image(32, 32), folder + "/images/" + name + ".png"));
-        ASSERT_TRUE(save_png(Image(32, 32, 1), folder + "/drivable/" + name + ".png"));
-        ASSERT_TRUE(save_png(Image(32, 32, 1), folder + "/lane/" + name + ".png"));
+        ASSERT_TRUE(vision::save_png(red_image(32, 32), folder + "/images/" + name + ".png"));
+        ASSERT_TRUE(vision::save_png(vision::Image(32, 32, 1), folder + "/drivable/" + name + ".png"));
+        ASSERT_TRUE(vision::save_png(vision::Image(32, 32, 1), folder + "/lane/" + name + ".png"));
         ASSERT_TRUE(write_file(folder + "/boxes/" + name + ".txt", std::string_view("8 8 24 24\n")));
         list += name + "\n";
     }
@@ -42,7 +42,7 @@ class Robust : public testing::Test {
   protected:
     void SetUp() override {
         save_tiny_network(model_);
-        ASSERT_TRUE(save_png(red_image(64, 48), images_ + "/red.png"));
+        ASSERT_TRUE(vision::save_png(red_image(64, 48), images_ + "/red.png"));
         save_set(set_, {"a", "b"});
     }
 
@@ -64,7 +64,7 @@ TEST_F(Robust, OutputsThatAreInputsAreRefused) {
     ASSERT_EQ(run_program_text("octet-eval -m " + model_ + " " + set_ + " --shard 0/1 -o " + part).exit_code, 0);
     ASSERT_EQ(run_program_text(quantize(images_ + " -o " + (folder_ / "q.onnx") + " --cache " + cache)).exit_code, 0);
     fs::create_symlink(images_ + "/red.png", folder_ / "link.png");
-    ASSERT_TRUE(save_png(red_image(8, 8), folder_ / "more/red.yolop.png"));
+    ASSERT_TRUE(vision::save_png(red_image(8, 8), folder_ / "more/red.yolop.png"));
     const std::string same_model = folder_ / "in/../tiny.onnx";
     const std::string eval = "octet-eval -m " + model_ + " " + set_;
     for (const auto& [command, file] : {

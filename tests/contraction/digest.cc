@@ -5,8 +5,6 @@
 
 #include <random>
 
-#include "apps/common/letterbox.h"
-#include "apps/common/pixels.h"
 #include "engine/compile.h"
 #include "engine/session.h"
 #include "graph/ops/evaluator.h"
@@ -15,6 +13,8 @@
 #include "kernels/requantize.h"
 #include "tests/engine/random_network.h"
 #include "tests/graph/quant/tiny_network.h"
+#include "vision/letterbox.h"
+#include "vision/pixels.h"
 
 namespace octet::test {
 namespace {
@@ -30,7 +30,7 @@ class Digest {
     void add(const std::vector<Tensor>& tensors) {
         for (const Tensor& tensor : tensors) add(tensor);
     }
-    void add(const apps::Image& image) { add(std::as_bytes(std::span(image.pixels))); }
+    void add(const vision::Image& image) { add(std::as_bytes(std::span(image.pixels))); }
     void print(const std::string& what) const { fmt::print("{} {:016x}\n", what, hash_); }
 
   private:
@@ -87,17 +87,17 @@ void print_quantizer() {
 
 void print_pixels() {
     std::mt19937 random(1);
-    apps::Image frame(61, 47, 3);
+    vision::Image frame(61, 47, 3);
     for (std::uint8_t& pixel : frame.pixels) pixel = static_cast<std::uint8_t>(random());
     for (const int size : {32, 96}) {
-        const apps::Letterboxed boxed = apps::letterbox(frame, size, size);
+        const vision::Letterboxed boxed = vision::letterbox(frame, size, size);
         Digest digest;
         digest.add(boxed.canvas);
-        digest.add(apps::normalized_input(boxed.canvas));
+        digest.add(vision::normalized_input(boxed.canvas));
         Tensor segmentation(DType::float32, {1, 2, size, size});
         for (float& v : segmentation.mutable_data<float>()) v = static_cast<float>(random() % 1000) / 1000;
-        digest.add(apps::content_mask(segmentation, boxed.transform));
-        digest.add(apps::frame_mask(segmentation, boxed.transform));
+        digest.add(vision::content_mask(segmentation, boxed.transform));
+        digest.add(vision::frame_mask(segmentation, boxed.transform));
         digest.print(fmt::format("pixels {}", size));
     }
 }

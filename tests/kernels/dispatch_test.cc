@@ -51,6 +51,20 @@ TEST(Levels, a_forced_one_is_taken_or_refused) {
     }
 }
 
+// Stand-ins run where they are named, and nowhere else.
+TEST(Levels, none_that_stands_in_is_chosen_by_itself) {
+    EXPECT_FALSE(detect().contains(features::stand_in));
+    const Level& evex = *find_level("avxvnni_evex");
+    EXPECT_TRUE(evex.features.contains(features::stand_in));
+    CpuFeatures all{};
+    for (const Level& level : levels()) {
+        if (!level.features.contains(features::stand_in)) all = all | level.features;
+    }
+    EXPECT_STRNE(level_name(all), evex.name);
+    const std::vector<int8_t> weights(64 * 64, 1);
+    EXPECT_FALSE(select_conv(all, {.cin = 64, .cout = 64}, weights.data()).needs.contains(features::stand_in));
+}
+
 TEST(Levels, are_all_in_the_readme) {
     std::ifstream file(OCTET_SOURCE_DIR "/README.md");
     const std::string readme((std::istreambuf_iterator<char>(file)), {});

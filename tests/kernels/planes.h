@@ -92,7 +92,7 @@ class Plane {
 };
 
 #define OCTET_SKIP_WITHOUT(NEEDS) \
-    if (!detect().contains(NEEDS)) GTEST_SKIP() << "this CPU lacks what level " << level_name(NEEDS) << " needs"
+    if (!runs(NEEDS)) GTEST_SKIP() << "this CPU lacks what level " << level_name(NEEDS) << " needs"
 
 // A kernel's name as a parametrized test's suffix.
 inline constexpr auto kernel_name = [](const auto& test) { return std::string(test.param.name); };

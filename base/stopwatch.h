@@ -1,0 +1,22 @@
+#pragma once
+
+#include <chrono>
+
+namespace octet {
+
+// Milliseconds since construction or the last lap().
+class Stopwatch {
+  public:
+    double lap() {
+        const auto now = Clock::now();
+        const double milliseconds = std::chrono::duration<double, std::milli>(now - start_).count();
+        start_ = now;
+        return milliseconds;
+    }
+
+  private:
+    using Clock = std::chrono::steady_clock;
+    Clock::time_point start_ = Clock::now();
+};
+
+}  // namespace octet
