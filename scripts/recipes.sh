@@ -7,15 +7,15 @@
 #     ```cpp PATH    a new file
 #     ```diff PATH   a change of one: lines with " " or "-" must stand there in a row, once; those with "+" are put in
 #                    place; "@@" begins the next change
-#     ```sh          commands, run at the root of the copy
+#     ```sh recipe   commands, run at the root of the copy
 #
-# Blocks of other kinds, and those without a path, are to read only. The copies, with their builds, stay in
+# Blocks of other kinds are to read only. The copies, with their builds, stay in
 # build/recipes/PAGE/.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 pages=("$@")
-((${#pages[@]})) || mapfile -t pages < <(grep -lE '^```sh$' docs/*.md)
+((${#pages[@]})) || mapfile -t pages < <(grep -l '^```sh recipe$' docs/*.md)
 
 follow='
     function fail(text) {
@@ -55,8 +55,8 @@ follow='
     /^```/ {
         if (kind == "diff" && path != "") change()
         if (kind == "cpp" && path != "") close(path)
-        if (kind == "sh" && system("set -eux\n" commands) != 0) fail("a command failed")
-        if (kind != "text" && (path != "" || kind == "sh")) ++done
+        if (kind == "sh" && path != "" && system("set -eux\n" commands) != 0) fail("a command failed")
+        if (path != "") ++done
         kind = ""
         next
     }
