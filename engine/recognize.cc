@@ -269,13 +269,15 @@ class Recognizer {
             if (!(spec.alpha >= 0 && spec.alpha < 1)) return refuse("its slope is not in [0, 1)");
         } else if (node->op == "PRelu") {
             if (!prelu_slopes(*node, value, spec)) return refuse("its slopes are not one in [0, 1) for each channel");
-        } else {
+        } else if (node->op == "Clip") {
             const auto lo = bound(*node, 1, -std::numeric_limits<double>::infinity());
             const auto hi = bound(*node, 2, std::numeric_limits<double>::infinity());
             if (!lo || !hi || !std::isfinite(*lo) || !std::isfinite(*hi)) return refuse("it lacks a finite bound");
             spec.kind = Activation::clip;
             spec.clip_lo = std::min(*lo, *hi);  // crossed bounds: every value becomes the upper one
             spec.clip_hi = *hi;
+        } else {
+            return refuse("no epilogue computes it");
         }
         before = node->inputs[0];
         return spec;

@@ -22,8 +22,10 @@ constexpr bool evex_built = false;
 #endif
 
 constexpr Level all_levels[] = {
-    {"reference", needs::reference, true},        {"avx2", needs::avx2, x86_built},
-    {"avxvnni", needs::avxvnni, x86_built},       {"avxvnni_evex", needs::avxvnni_evex, evex_built},
+    {"reference", needs::reference, true},              //
+    {"avx2", needs::avx2, x86_built},                   //
+    {"avxvnni", needs::avxvnni, x86_built},             //
+    {"avxvnni_evex", needs::avxvnni_evex, evex_built},  //
     {"avx512vnni", needs::avx512vnni, x86_built},
 };
 

@@ -10,7 +10,19 @@ namespace {
 
 // The guaranteed range of p: mult_c lies in [2^14, 2^15), so t = +-32767 reaches at least +-16383 on p's grid.
 constexpr double guaranteed_range = 16383;
-constexpr int min_f = -24, max_hardswish_f = 12;
+
+// The grids 2^-f that p may get: those on which 16 bits hold the activation's own constants.
+struct Grids {
+    int lowest_f = -24, highest_f = 24;
+};
+constexpr Grids grids_of(Activation activation) {
+    switch (activation) {
+        case Activation::hardswish:
+            return {0, 12};
+        default:
+            return {};
+    }
+}
 
 // Of real values.
 struct Range {
@@ -150,11 +162,11 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
         const Range range = u8 ? derive_range(spec) : s16_range(spec);
         const double largest = std::max({std::abs(range.min), std::abs(range.max), 1e-30});
         if (!std::isfinite(largest)) return fail("pre-activation range is not finite");
-        f = std::min(spec.max_f, static_cast<int>(std::floor(std::log2(guaranteed_range / largest))));
-        if (spec.activation == Activation::hardswish) f = std::min(f, max_hardswish_f);
-        while (f >= min_f && std::round(largest_scale * std::ldexp(1.0, f + 15)) > 32767) --f;
-        const int lowest = spec.activation == Activation::hardswish ? 0 : min_f;
-        if (f < lowest) {
+        const Grids grids = grids_of(spec.activation);
+        f = std::min(
+            {spec.max_f, grids.highest_f, static_cast<int>(std::floor(std::log2(guaranteed_range / largest)))});
+        while (f >= grids.lowest_f && std::round(largest_scale * std::ldexp(1.0, f + 15)) > 32767) --f;
+        if (f < grids.lowest_f) {
             return fail("a pre-activation range of " + number(largest) + " or an accumulator scale of " +
                         number(largest_scale) + " leaves no 16-bit grid");
         }

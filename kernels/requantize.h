@@ -133,6 +133,15 @@ enum class Activation : uint8_t {
                 // grid 2^-f. The missing factor 4/3 is part of out_mult. Needs 0 <= f <= 12.
 };
 
+inline constexpr Activation all_activations[] = {
+    Activation::none,   //
+    Activation::relu,   //
+    Activation::leaky,  //
+    Activation::prelu,  //
+    Activation::clip,   //
+    Activation::hardswish,
+};
+
 enum class OutputKind : uint8_t {
     u8,   // y
     s16,  // u on the grid 2^-f, for logits and 16-bit tensors; behind hardswish v = mulhrs(u, out_mult) with

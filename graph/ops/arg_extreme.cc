@@ -2,7 +2,7 @@
 
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -59,7 +59,7 @@ constexpr OpDef arg_extreme(std::string_view name) {
 
 }  // namespace
 
-constinit const OpDef op_arg_max = arg_extreme<true>("ArgMax");
-constinit const OpDef op_arg_min = arg_extreme<false>("ArgMin");
+extern constinit const OpDef op_arg_max = arg_extreme<true>("ArgMax");
+extern constinit const OpDef op_arg_min = arg_extreme<false>("ArgMin");
 
 }  // namespace octet::ops

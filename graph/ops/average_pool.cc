@@ -3,7 +3,7 @@
 
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 #include "graph/ops/window.h"
 
 namespace octet::ops {
@@ -110,16 +110,16 @@ constexpr OpDef global_pool(std::string_view name, Result<void> (*evaluate)(Eval
 
 }  // namespace
 
-constinit const OpDef op_average_pool = {.name = "AveragePool",
-                                         .min_inputs = 1,
-                                         .max_inputs = 1,
-                                         .infer = infer_average_pool,
-                                         .resolve = resolve_pool,
-                                         .evaluate = evaluate_average_pool,
-                                         .quant = QuantRule::none};
-constinit const OpDef op_global_average_pool =
+extern constinit const OpDef op_average_pool = {.name = "AveragePool",
+                                                .min_inputs = 1,
+                                                .max_inputs = 1,
+                                                .infer = infer_average_pool,
+                                                .resolve = resolve_pool,
+                                                .evaluate = evaluate_average_pool,
+                                                .quant = QuantRule::none};
+extern constinit const OpDef op_global_average_pool =
     global_pool("GlobalAveragePool", evaluate_global<Average>, QuantRule::none);
-constinit const OpDef op_global_max_pool =
+extern constinit const OpDef op_global_max_pool =
     global_pool("GlobalMaxPool", evaluate_global<Largest>, QuantRule::pass_through);
 
 }  // namespace octet::ops

@@ -4,7 +4,7 @@
 
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -50,10 +50,10 @@ Result<void> evaluate_batch_normalization(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_batch_normalization = {.name = "BatchNormalization",
-                                                .min_inputs = 5,
-                                                .max_inputs = 5,
-                                                .infer = infer_batch_normalization,
-                                                .evaluate = evaluate_batch_normalization};
+extern constinit const OpDef op_batch_normalization = {.name = "BatchNormalization",
+                                                       .min_inputs = 5,
+                                                       .max_inputs = 5,
+                                                       .infer = infer_batch_normalization,
+                                                       .evaluate = evaluate_batch_normalization};
 
 }  // namespace octet::ops

@@ -5,7 +5,7 @@
 
 #include "graph/ir/arithmetic.h"
 #include "graph/ops/broadcast.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -177,12 +177,12 @@ constexpr OpDef arithmetic(std::string_view name, Result<void> (*infer)(InferCon
 
 }  // namespace
 
-constinit const OpDef op_add = arithmetic("Add", infer_arithmetic, evaluate_arithmetic<Add>);
-constinit const OpDef op_sub = arithmetic("Sub", infer_arithmetic, evaluate_arithmetic<Sub>);
-constinit const OpDef op_mul = arithmetic("Mul", infer_arithmetic, evaluate_arithmetic<Mul>);
-constinit const OpDef op_div = arithmetic("Div", infer_arithmetic, evaluate_div);
-constinit const OpDef op_pow = arithmetic("Pow", infer_pow, evaluate_pow);
-constinit const OpDef op_mod = arithmetic("Mod", infer_mod, evaluate_mod);
-constinit const OpDef op_bit_shift = arithmetic("BitShift", infer_bit_shift, evaluate_bit_shift);
+extern constinit const OpDef op_add = arithmetic("Add", infer_arithmetic, evaluate_arithmetic<Add>);
+extern constinit const OpDef op_sub = arithmetic("Sub", infer_arithmetic, evaluate_arithmetic<Sub>);
+extern constinit const OpDef op_mul = arithmetic("Mul", infer_arithmetic, evaluate_arithmetic<Mul>);
+extern constinit const OpDef op_div = arithmetic("Div", infer_arithmetic, evaluate_div);
+extern constinit const OpDef op_pow = arithmetic("Pow", infer_pow, evaluate_pow);
+extern constinit const OpDef op_mod = arithmetic("Mod", infer_mod, evaluate_mod);
+extern constinit const OpDef op_bit_shift = arithmetic("BitShift", infer_bit_shift, evaluate_bit_shift);
 
 }  // namespace octet::ops

@@ -1,5 +1,5 @@
 #include "graph/ops/check.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -22,9 +22,9 @@ Result<void> evaluate_cast(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_cast = {
+extern constinit const OpDef op_cast = {
     .name = "Cast", .min_inputs = 1, .max_inputs = 1, .infer = infer_cast, .evaluate = evaluate_cast};
-constinit const OpDef op_cast_like = {
+extern constinit const OpDef op_cast_like = {
     .name = "CastLike", .min_inputs = 2, .max_inputs = 2, .infer = infer_cast_like, .evaluate = evaluate_cast};
 
 }  // namespace octet::ops

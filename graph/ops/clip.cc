@@ -4,7 +4,7 @@
 
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -40,11 +40,11 @@ Result<void> evaluate_clip(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_clip = {.name = "Clip",
-                                 .min_inputs = 1,
-                                 .max_inputs = 3,
-                                 .infer = infer_clip,
-                                 .evaluate = evaluate_clip,
-                                 .quant = QuantRule::unary};
+extern constinit const OpDef op_clip = {.name = "Clip",
+                                        .min_inputs = 1,
+                                        .max_inputs = 3,
+                                        .infer = infer_clip,
+                                        .evaluate = evaluate_clip,
+                                        .quant = QuantRule::unary};
 
 }  // namespace octet::ops

@@ -1,7 +1,7 @@
 // Comparisons and logic, elementwise with broadcasting.
 
 #include "graph/ops/broadcast.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -42,14 +42,15 @@ constexpr OpDef boolean(std::string_view name, Result<void> (*infer)(InferContex
 
 }  // namespace
 
-constinit const OpDef op_and = boolean("And", infer_logic, evaluate_logic<std::logical_and<>>);
-constinit const OpDef op_equal = boolean("Equal", infer_compare, evaluate_compare<std::equal_to<>>);
-constinit const OpDef op_greater = boolean("Greater", infer_compare, evaluate_compare<std::greater<>>);
-constinit const OpDef op_greater_or_equal =
+extern constinit const OpDef op_and = boolean("And", infer_logic, evaluate_logic<std::logical_and<>>);
+extern constinit const OpDef op_equal = boolean("Equal", infer_compare, evaluate_compare<std::equal_to<>>);
+extern constinit const OpDef op_greater = boolean("Greater", infer_compare, evaluate_compare<std::greater<>>);
+extern constinit const OpDef op_greater_or_equal =
     boolean("GreaterOrEqual", infer_compare, evaluate_compare<std::greater_equal<>>);
-constinit const OpDef op_less = boolean("Less", infer_compare, evaluate_compare<std::less<>>);
-constinit const OpDef op_less_or_equal = boolean("LessOrEqual", infer_compare, evaluate_compare<std::less_equal<>>);
-constinit const OpDef op_or = boolean("Or", infer_logic, evaluate_logic<std::logical_or<>>);
-constinit const OpDef op_xor = boolean("Xor", infer_logic, evaluate_logic<std::not_equal_to<>>);
+extern constinit const OpDef op_less = boolean("Less", infer_compare, evaluate_compare<std::less<>>);
+extern constinit const OpDef op_less_or_equal =
+    boolean("LessOrEqual", infer_compare, evaluate_compare<std::less_equal<>>);
+extern constinit const OpDef op_or = boolean("Or", infer_logic, evaluate_logic<std::logical_or<>>);
+extern constinit const OpDef op_xor = boolean("Xor", infer_logic, evaluate_logic<std::not_equal_to<>>);
 
 }  // namespace octet::ops

@@ -2,7 +2,7 @@
 
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -53,11 +53,11 @@ Result<void> evaluate_concat(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_concat = {.name = "Concat",
-                                   .min_inputs = 1,
-                                   .max_inputs = variadic,
-                                   .infer = infer_concat,
-                                   .evaluate = evaluate_concat,
-                                   .quant = QuantRule::pass_through};
+extern constinit const OpDef op_concat = {.name = "Concat",
+                                          .min_inputs = 1,
+                                          .max_inputs = variadic,
+                                          .infer = infer_concat,
+                                          .evaluate = evaluate_concat,
+                                          .quant = QuantRule::pass_through};
 
 }  // namespace octet::ops

@@ -2,7 +2,7 @@
 
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -31,10 +31,10 @@ Result<void> evaluate_constant_of_shape(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_constant_of_shape = {.name = "ConstantOfShape",
-                                              .min_inputs = 1,
-                                              .max_inputs = 1,
-                                              .infer = infer_constant_of_shape,
-                                              .evaluate = evaluate_constant_of_shape};
+extern constinit const OpDef op_constant_of_shape = {.name = "ConstantOfShape",
+                                                     .min_inputs = 1,
+                                                     .max_inputs = 1,
+                                                     .infer = infer_constant_of_shape,
+                                                     .evaluate = evaluate_constant_of_shape};
 
 }  // namespace octet::ops

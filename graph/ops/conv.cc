@@ -8,7 +8,7 @@
 #include <cstring>
 
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 #include "graph/ops/window.h"
 #include "kernels/gemm_f32.h"
 
@@ -181,12 +181,12 @@ std::int64_t macs_conv(const Node&, std::span<const TensorType* const> inputs, s
 
 }  // namespace
 
-constinit const OpDef op_conv = {.name = "Conv",
-                                 .min_inputs = 2,
-                                 .max_inputs = 3,
-                                 .infer = infer_conv,
-                                 .resolve = resolve_conv,
-                                 .evaluate = evaluate_conv,
-                                 .macs = macs_conv};
+extern constinit const OpDef op_conv = {.name = "Conv",
+                                        .min_inputs = 2,
+                                        .max_inputs = 3,
+                                        .infer = infer_conv,
+                                        .resolve = resolve_conv,
+                                        .evaluate = evaluate_conv,
+                                        .macs = macs_conv};
 
 }  // namespace octet::ops

@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 #include "graph/ops/window.h"
 #include "kernels/gemm_f32.h"
 
@@ -175,12 +175,12 @@ std::int64_t macs_conv_transpose(const Node&, std::span<const TensorType* const>
 
 }  // namespace
 
-constinit const OpDef op_conv_transpose = {.name = "ConvTranspose",
-                                           .min_inputs = 2,
-                                           .max_inputs = 3,
-                                           .infer = infer_conv_transpose,
-                                           .resolve = resolve_conv_transpose,
-                                           .evaluate = evaluate_conv_transpose,
-                                           .macs = macs_conv_transpose};
+extern constinit const OpDef op_conv_transpose = {.name = "ConvTranspose",
+                                                  .min_inputs = 2,
+                                                  .max_inputs = 3,
+                                                  .infer = infer_conv_transpose,
+                                                  .resolve = resolve_conv_transpose,
+                                                  .evaluate = evaluate_conv_transpose,
+                                                  .macs = macs_conv_transpose};
 
 }  // namespace octet::ops

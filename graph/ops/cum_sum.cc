@@ -3,7 +3,7 @@
 #include "graph/ir/arithmetic.h"
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -43,7 +43,7 @@ Result<void> evaluate_cum_sum(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_cum_sum = {
+extern constinit const OpDef op_cum_sum = {
     .name = "CumSum", .min_inputs = 2, .max_inputs = 2, .infer = infer_cum_sum, .evaluate = evaluate_cum_sum};
 
 }  // namespace octet::ops

@@ -5,7 +5,7 @@
 //   SpaceToDepth       y[n, (i·b + j)·C + c, h, w] = x[n, c, h·b + i, w·b + j]      C = channels
 
 #include "graph/ops/check.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 #include "graph/ops/strided_copy.h"
 
 namespace octet::ops {
@@ -83,7 +83,9 @@ constexpr OpDef rearrangement(std::string_view name, Result<void> (*infer)(Infer
 
 }  // namespace
 
-constinit const OpDef op_depth_to_space = rearrangement("DepthToSpace", infer_depth_to_space, evaluate_depth_to_space);
-constinit const OpDef op_space_to_depth = rearrangement("SpaceToDepth", infer_space_to_depth, evaluate_space_to_depth);
+extern constinit const OpDef op_depth_to_space =
+    rearrangement("DepthToSpace", infer_depth_to_space, evaluate_depth_to_space);
+extern constinit const OpDef op_space_to_depth =
+    rearrangement("SpaceToDepth", infer_space_to_depth, evaluate_space_to_depth);
 
 }  // namespace octet::ops

@@ -9,7 +9,7 @@
 #include <cmath>
 
 #include "graph/ops/check.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -100,7 +100,7 @@ Result<void> evaluate_detect(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_detect = {
+extern constinit const OpDef op_detect = {
     .name = "Detect", .min_inputs = 1, .max_inputs = variadic, .infer = infer_detect, .evaluate = evaluate_detect};
 
 }  // namespace octet::ops

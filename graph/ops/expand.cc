@@ -1,7 +1,7 @@
 // Repeats the input by broadcasting it with a shape.
 
 #include "graph/ops/check.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 #include "graph/ops/strided_copy.h"
 
 namespace octet::ops {
@@ -31,11 +31,11 @@ Result<void> evaluate_expand(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_expand = {.name = "Expand",
-                                   .min_inputs = 2,
-                                   .max_inputs = 2,
-                                   .infer = infer_expand,
-                                   .evaluate = evaluate_expand,
-                                   .quant = QuantRule::pass_through};
+extern constinit const OpDef op_expand = {.name = "Expand",
+                                          .min_inputs = 2,
+                                          .max_inputs = 2,
+                                          .infer = infer_expand,
+                                          .evaluate = evaluate_expand,
+                                          .quant = QuantRule::pass_through};
 
 }  // namespace octet::ops

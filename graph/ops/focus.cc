@@ -4,7 +4,7 @@
 
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -40,11 +40,11 @@ Result<void> evaluate_focus(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_focus = {.name = "Focus",
-                                  .min_inputs = 1,
-                                  .max_inputs = 1,
-                                  .infer = infer_focus,
-                                  .evaluate = evaluate_focus,
-                                  .quant = QuantRule::pass_through};
+extern constinit const OpDef op_focus = {.name = "Focus",
+                                         .min_inputs = 1,
+                                         .max_inputs = 1,
+                                         .infer = infer_focus,
+                                         .evaluate = evaluate_focus,
+                                         .quant = QuantRule::pass_through};
 
 }  // namespace octet::ops

@@ -6,7 +6,7 @@
 #include "graph/ops/check.h"
 #include "graph/ops/indices.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -70,17 +70,17 @@ Result<void> evaluate_gather_elements(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_gather = {.name = "Gather",
-                                   .min_inputs = 2,
-                                   .max_inputs = 2,
-                                   .infer = infer_gather,
-                                   .evaluate = evaluate_gather,
-                                   .quant = QuantRule::pass_through};
-constinit const OpDef op_gather_elements = {.name = "GatherElements",
-                                            .min_inputs = 2,
-                                            .max_inputs = 2,
-                                            .infer = infer_gather_elements,
-                                            .evaluate = evaluate_gather_elements,
-                                            .quant = QuantRule::pass_through};
+extern constinit const OpDef op_gather = {.name = "Gather",
+                                          .min_inputs = 2,
+                                          .max_inputs = 2,
+                                          .infer = infer_gather,
+                                          .evaluate = evaluate_gather,
+                                          .quant = QuantRule::pass_through};
+extern constinit const OpDef op_gather_elements = {.name = "GatherElements",
+                                                   .min_inputs = 2,
+                                                   .max_inputs = 2,
+                                                   .infer = infer_gather_elements,
+                                                   .evaluate = evaluate_gather_elements,
+                                                   .quant = QuantRule::pass_through};
 
 }  // namespace octet::ops

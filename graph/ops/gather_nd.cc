@@ -6,7 +6,7 @@
 #include "graph/ops/check.h"
 #include "graph/ops/indices.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -53,11 +53,11 @@ Result<void> evaluate_gather_nd(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_gather_nd = {.name = "GatherND",
-                                      .min_inputs = 2,
-                                      .max_inputs = 2,
-                                      .infer = infer_gather_nd,
-                                      .evaluate = evaluate_gather_nd,
-                                      .quant = QuantRule::pass_through};
+extern constinit const OpDef op_gather_nd = {.name = "GatherND",
+                                             .min_inputs = 2,
+                                             .max_inputs = 2,
+                                             .infer = infer_gather_nd,
+                                             .evaluate = evaluate_gather_nd,
+                                             .quant = QuantRule::pass_through};
 
 }  // namespace octet::ops

@@ -1,7 +1,7 @@
 // y = alpha · op(a) · op(b) + beta · c, where op transposes on request and c broadcasts to [m, n].
 
 #include "graph/ops/broadcast.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 #include "kernels/gemm_f32.h"
 
 namespace octet::ops {
@@ -94,11 +94,11 @@ std::int64_t macs_gemm(const Node& node, std::span<const TensorType* const> inpu
 
 }  // namespace
 
-constinit const OpDef op_gemm = {.name = "Gemm",
-                                 .min_inputs = 2,
-                                 .max_inputs = 3,
-                                 .infer = infer_gemm,
-                                 .evaluate = evaluate_gemm,
-                                 .macs = macs_gemm};
+extern constinit const OpDef op_gemm = {.name = "Gemm",
+                                        .min_inputs = 2,
+                                        .max_inputs = 3,
+                                        .infer = infer_gemm,
+                                        .evaluate = evaluate_gemm,
+                                        .macs = macs_gemm};
 
 }  // namespace octet::ops

@@ -2,7 +2,7 @@
 
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 #include "kernels/gemm_f32.h"
 
 namespace octet::ops {
@@ -110,11 +110,11 @@ std::int64_t macs_matmul(const Node&, std::span<const TensorType* const> inputs,
 
 }  // namespace
 
-constinit const OpDef op_matmul = {.name = "MatMul",
-                                   .min_inputs = 2,
-                                   .max_inputs = 2,
-                                   .infer = infer_matmul,
-                                   .evaluate = evaluate_matmul,
-                                   .macs = macs_matmul};
+extern constinit const OpDef op_matmul = {.name = "MatMul",
+                                          .min_inputs = 2,
+                                          .max_inputs = 2,
+                                          .infer = infer_matmul,
+                                          .evaluate = evaluate_matmul,
+                                          .macs = macs_matmul};
 
 }  // namespace octet::ops

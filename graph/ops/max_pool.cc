@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 #include "graph/ops/window.h"
 
 namespace octet::ops {
@@ -81,13 +81,13 @@ Result<void> evaluate_max_pool(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_max_pool = {.name = "MaxPool",
-                                     .min_inputs = 1,
-                                     .max_inputs = 1,
-                                     .max_outputs = 2,
-                                     .infer = infer_max_pool,
-                                     .resolve = resolve_pool,
-                                     .evaluate = evaluate_max_pool,
-                                     .quant = QuantRule::pass_through};
+extern constinit const OpDef op_max_pool = {.name = "MaxPool",
+                                            .min_inputs = 1,
+                                            .max_inputs = 1,
+                                            .max_outputs = 2,
+                                            .infer = infer_max_pool,
+                                            .resolve = resolve_pool,
+                                            .evaluate = evaluate_max_pool,
+                                            .quant = QuantRule::pass_through};
 
 }  // namespace octet::ops

@@ -1,7 +1,7 @@
 // Elementwise operators of any number of inputs with broadcasting: Max, Min, Sum, Mean.
 
 #include "graph/ops/broadcast.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -69,9 +69,9 @@ constexpr OpDef nary(std::string_view name, Result<void> (*infer)(InferContext&)
 
 }  // namespace
 
-constinit const OpDef op_max = nary("Max", infer_nary, evaluate_extreme<Largest>);
-constinit const OpDef op_min = nary("Min", infer_nary, evaluate_extreme<Smallest>);
-constinit const OpDef op_sum = nary("Sum", infer_nary_floating, evaluate_sum<false>);
-constinit const OpDef op_mean = nary("Mean", infer_nary_floating, evaluate_sum<true>);
+extern constinit const OpDef op_max = nary("Max", infer_nary, evaluate_extreme<Largest>);
+extern constinit const OpDef op_min = nary("Min", infer_nary, evaluate_extreme<Smallest>);
+extern constinit const OpDef op_sum = nary("Sum", infer_nary_floating, evaluate_sum<false>);
+extern constinit const OpDef op_mean = nary("Mean", infer_nary_floating, evaluate_sum<true>);
 
 }  // namespace octet::ops

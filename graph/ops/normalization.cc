@@ -10,7 +10,7 @@
 
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -198,12 +198,12 @@ constexpr OpDef normalization(std::string_view name, int min_inputs, int max_inp
 
 }  // namespace
 
-constinit const OpDef op_instance_normalization =
+extern constinit const OpDef op_instance_normalization =
     normalization("InstanceNormalization", 3, 3, infer_channelwise, evaluate_instance_normalization);
-constinit const OpDef op_group_normalization =
+extern constinit const OpDef op_group_normalization =
     normalization("GroupNormalization", 3, 3, infer_group_normalization, evaluate_group_normalization);
-constinit const OpDef op_layer_normalization =
+extern constinit const OpDef op_layer_normalization =
     normalization("LayerNormalization", 2, 3, infer_layer_normalization, evaluate_layer_normalization, 3);
-constinit const OpDef op_lrn = normalization("LRN", 1, 1, infer_lrn, evaluate_lrn);
+extern constinit const OpDef op_lrn = normalization("LRN", 1, 1, infer_lrn, evaluate_lrn);
 
 }  // namespace octet::ops

@@ -3,7 +3,7 @@
 
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -68,9 +68,9 @@ Result<void> evaluate_eye_like(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_one_hot = {
+extern constinit const OpDef op_one_hot = {
     .name = "OneHot", .min_inputs = 3, .max_inputs = 3, .infer = infer_one_hot, .evaluate = evaluate_one_hot};
-constinit const OpDef op_eye_like = {
+extern constinit const OpDef op_eye_like = {
     .name = "EyeLike", .min_inputs = 1, .max_inputs = 1, .infer = infer_eye_like, .evaluate = evaluate_eye_like};
 
 }  // namespace octet::ops

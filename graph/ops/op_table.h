@@ -1,6 +1,7 @@
 #pragma once
 
-// The operators' definitions, one line each: OP(conv) is `op_conv`, defined in the file of its family.
+// The operators' definitions, one line each: OP(conv) is `op_conv`, defined in the file of its family. For op_list.cc
+// alone, so that a new line compiles one file anew.
 
 #include "graph/ops/op_def.h"
 

@@ -5,7 +5,7 @@
 
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -116,7 +116,7 @@ Result<void> evaluate_pad(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_pad = {
+extern constinit const OpDef op_pad = {
     .name = "Pad", .min_inputs = 2, .max_inputs = 4, .infer = infer_pad, .evaluate = evaluate_pad};
 
 }  // namespace octet::ops

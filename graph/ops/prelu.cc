@@ -1,7 +1,7 @@
 // y = x < 0 ? slope · x : x; the slope broadcasts to the input's shape.
 
 #include "graph/ops/broadcast.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -28,11 +28,11 @@ Result<void> evaluate_prelu(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_prelu = {.name = "PRelu",
-                                  .min_inputs = 2,
-                                  .max_inputs = 2,
-                                  .infer = infer_prelu,
-                                  .evaluate = evaluate_prelu,
-                                  .quant = QuantRule::unary};
+extern constinit const OpDef op_prelu = {.name = "PRelu",
+                                         .min_inputs = 2,
+                                         .max_inputs = 2,
+                                         .infer = infer_prelu,
+                                         .evaluate = evaluate_prelu,
+                                         .quant = QuantRule::unary};
 
 }  // namespace octet::ops

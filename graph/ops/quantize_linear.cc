@@ -12,7 +12,7 @@
 
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -222,13 +222,14 @@ constexpr OpDef grid_change(std::string_view name, Result<void> (*infer)(InferCo
 
 }  // namespace
 
-constinit const OpDef op_quantize_linear = grid_change("QuantizeLinear", infer_quantize, evaluate_quantize);
-constinit const OpDef op_dequantize_linear = grid_change("DequantizeLinear", infer_dequantize, evaluate_dequantize);
-constinit const OpDef op_dynamic_quantize_linear = {.name = "DynamicQuantizeLinear",
-                                                    .min_inputs = 1,
-                                                    .max_inputs = 1,
-                                                    .max_outputs = 3,
-                                                    .infer = infer_dynamic_quantize,
-                                                    .evaluate = evaluate_dynamic_quantize};
+extern constinit const OpDef op_quantize_linear = grid_change("QuantizeLinear", infer_quantize, evaluate_quantize);
+extern constinit const OpDef op_dequantize_linear =
+    grid_change("DequantizeLinear", infer_dequantize, evaluate_dequantize);
+extern constinit const OpDef op_dynamic_quantize_linear = {.name = "DynamicQuantizeLinear",
+                                                           .min_inputs = 1,
+                                                           .max_inputs = 1,
+                                                           .max_outputs = 3,
+                                                           .infer = infer_dynamic_quantize,
+                                                           .evaluate = evaluate_dynamic_quantize};
 
 }  // namespace octet::ops

@@ -5,7 +5,7 @@
 #include "graph/ir/arithmetic.h"
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -43,7 +43,7 @@ Result<void> evaluate_range(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_range = {
+extern constinit const OpDef op_range = {
     .name = "Range", .min_inputs = 3, .max_inputs = 3, .infer = infer_range, .evaluate = evaluate_range};
 
 }  // namespace octet::ops

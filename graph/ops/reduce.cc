@@ -6,7 +6,7 @@
 #include "graph/ir/arithmetic.h"
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 #include "graph/ops/strided_copy.h"
 
 namespace octet::ops {
@@ -182,17 +182,18 @@ constexpr OpDef reduction(std::string_view name, Result<void> (*infer)(InferCont
 
 }  // namespace
 
-constinit const OpDef op_reduce_l1 = reduction<ReduceL1>("ReduceL1");
-constinit const OpDef op_reduce_l2 = reduction<ReduceL2>("ReduceL2");
-constinit const OpDef op_reduce_log_sum = reduction<ReduceLogSum>("ReduceLogSum");
-constinit const OpDef op_reduce_log_sum_exp = reduction<ReduceLogSumExp>("ReduceLogSumExp", infer_reduce_floating);
-constinit const OpDef op_reduce_max =
+extern constinit const OpDef op_reduce_l1 = reduction<ReduceL1>("ReduceL1");
+extern constinit const OpDef op_reduce_l2 = reduction<ReduceL2>("ReduceL2");
+extern constinit const OpDef op_reduce_log_sum = reduction<ReduceLogSum>("ReduceLogSum");
+extern constinit const OpDef op_reduce_log_sum_exp =
+    reduction<ReduceLogSumExp>("ReduceLogSumExp", infer_reduce_floating);
+extern constinit const OpDef op_reduce_max =
     reduction<ReduceExtreme<true>>("ReduceMax", infer_reduce, QuantRule::pass_through);
-constinit const OpDef op_reduce_mean = reduction<ReduceMean>("ReduceMean", infer_reduce_floating);
-constinit const OpDef op_reduce_min =
+extern constinit const OpDef op_reduce_mean = reduction<ReduceMean>("ReduceMean", infer_reduce_floating);
+extern constinit const OpDef op_reduce_min =
     reduction<ReduceExtreme<false>>("ReduceMin", infer_reduce, QuantRule::pass_through);
-constinit const OpDef op_reduce_prod = reduction<ReduceProd>("ReduceProd");
-constinit const OpDef op_reduce_sum = reduction<ReduceSum>("ReduceSum");
-constinit const OpDef op_reduce_sum_square = reduction<ReduceSumSquare>("ReduceSumSquare");
+extern constinit const OpDef op_reduce_prod = reduction<ReduceProd>("ReduceProd");
+extern constinit const OpDef op_reduce_sum = reduction<ReduceSum>("ReduceSum");
+extern constinit const OpDef op_reduce_sum_square = reduction<ReduceSumSquare>("ReduceSumSquare");
 
 }  // namespace octet::ops

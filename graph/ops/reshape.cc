@@ -2,7 +2,7 @@
 
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -134,17 +134,17 @@ constexpr OpDef shape_only(std::string_view name, int min_inputs, int max_inputs
 
 }  // namespace
 
-constinit const OpDef op_reshape = shape_only("Reshape", 2, 2, infer_reshape);
-constinit const OpDef op_flatten = shape_only("Flatten", 1, 1, infer_flatten);
-constinit const OpDef op_squeeze = shape_only("Squeeze", 1, 2, infer_squeeze);
-constinit const OpDef op_unsqueeze = shape_only("Unsqueeze", 2, 2, infer_unsqueeze);
-constinit const OpDef op_identity = shape_only("Identity", 1, 1, infer_same);
-constinit const OpDef op_dropout = {.name = "Dropout",
-                                    .min_inputs = 1,
-                                    .max_inputs = 3,
-                                    .max_outputs = 2,
-                                    .infer = infer_dropout,
-                                    .evaluate = evaluate_dropout,
-                                    .quant = QuantRule::pass_through};
+extern constinit const OpDef op_reshape = shape_only("Reshape", 2, 2, infer_reshape);
+extern constinit const OpDef op_flatten = shape_only("Flatten", 1, 1, infer_flatten);
+extern constinit const OpDef op_squeeze = shape_only("Squeeze", 1, 2, infer_squeeze);
+extern constinit const OpDef op_unsqueeze = shape_only("Unsqueeze", 2, 2, infer_unsqueeze);
+extern constinit const OpDef op_identity = shape_only("Identity", 1, 1, infer_same);
+extern constinit const OpDef op_dropout = {.name = "Dropout",
+                                           .min_inputs = 1,
+                                           .max_inputs = 3,
+                                           .max_outputs = 2,
+                                           .infer = infer_dropout,
+                                           .evaluate = evaluate_dropout,
+                                           .quant = QuantRule::pass_through};
 
 }  // namespace octet::ops

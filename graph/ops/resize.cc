@@ -3,7 +3,7 @@
 #include "graph/ir/arithmetic.h"
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 #include "graph/ops/resize_plan.h"
 
 namespace octet::ops {
@@ -120,11 +120,11 @@ Result<void> evaluate_resize(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_resize = {.name = "Resize",
-                                   .min_inputs = 1,
-                                   .max_inputs = 4,
-                                   .infer = infer_resize,
-                                   .evaluate = evaluate_resize,
-                                   .quant = QuantRule::pass_through};
+extern constinit const OpDef op_resize = {.name = "Resize",
+                                          .min_inputs = 1,
+                                          .max_inputs = 4,
+                                          .infer = infer_resize,
+                                          .evaluate = evaluate_resize,
+                                          .quant = QuantRule::pass_through};
 
 }  // namespace octet::ops

@@ -2,7 +2,7 @@
 
 #include "graph/ops/indices.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 #include "graph/ops/reduction.h"
 
 namespace octet::ops {
@@ -98,8 +98,8 @@ constexpr OpDef scatter(std::string_view name, Result<void> (*infer)(InferContex
 
 }  // namespace
 
-constinit const OpDef op_scatter_nd = scatter("ScatterND", infer_scatter_nd, evaluate_scatter_nd);
-constinit const OpDef op_scatter_elements =
+extern constinit const OpDef op_scatter_nd = scatter("ScatterND", infer_scatter_nd, evaluate_scatter_nd);
+extern constinit const OpDef op_scatter_elements =
     scatter("ScatterElements", infer_scatter_elements, evaluate_scatter_elements);
 
 }  // namespace octet::ops

@@ -2,7 +2,7 @@
 
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -42,9 +42,9 @@ Result<void> evaluate_size(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_shape = {
+extern constinit const OpDef op_shape = {
     .name = "Shape", .min_inputs = 1, .max_inputs = 1, .infer = infer_shape, .evaluate = evaluate_shape};
-constinit const OpDef op_size = {
+extern constinit const OpDef op_size = {
     .name = "Size", .min_inputs = 1, .max_inputs = 1, .infer = infer_size, .evaluate = evaluate_size};
 
 }  // namespace octet::ops

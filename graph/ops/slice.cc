@@ -4,7 +4,7 @@
 
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 #include "graph/ops/strided_copy.h"
 
 namespace octet::ops {
@@ -88,11 +88,11 @@ Result<void> evaluate_slice(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_slice = {.name = "Slice",
-                                  .min_inputs = 3,
-                                  .max_inputs = 5,
-                                  .infer = infer_slice,
-                                  .evaluate = evaluate_slice,
-                                  .quant = QuantRule::pass_through};
+extern constinit const OpDef op_slice = {.name = "Slice",
+                                         .min_inputs = 3,
+                                         .max_inputs = 5,
+                                         .infer = infer_slice,
+                                         .evaluate = evaluate_slice,
+                                         .quant = QuantRule::pass_through};
 
 }  // namespace octet::ops

@@ -8,7 +8,7 @@
 
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -72,8 +72,8 @@ constexpr OpDef softmax(std::string_view name) {
 
 }  // namespace
 
-constinit const OpDef op_softmax = softmax<Kind::soft>("Softmax");
-constinit const OpDef op_log_softmax = softmax<Kind::log>("LogSoftmax");
-constinit const OpDef op_hardmax = softmax<Kind::hard>("Hardmax");
+extern constinit const OpDef op_softmax = softmax<Kind::soft>("Softmax");
+extern constinit const OpDef op_log_softmax = softmax<Kind::log>("LogSoftmax");
+extern constinit const OpDef op_hardmax = softmax<Kind::hard>("Hardmax");
 
 }  // namespace octet::ops

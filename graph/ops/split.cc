@@ -2,7 +2,7 @@
 
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 #include "graph/ops/strided_copy.h"
 
 namespace octet::ops {
@@ -60,12 +60,12 @@ Result<void> evaluate_split(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_split = {.name = "Split",
-                                  .min_inputs = 1,
-                                  .max_inputs = 2,
-                                  .max_outputs = variadic,
-                                  .infer = infer_split,
-                                  .evaluate = evaluate_split,
-                                  .quant = QuantRule::pass_through};
+extern constinit const OpDef op_split = {.name = "Split",
+                                         .min_inputs = 1,
+                                         .max_inputs = 2,
+                                         .max_outputs = variadic,
+                                         .infer = infer_split,
+                                         .evaluate = evaluate_split,
+                                         .quant = QuantRule::pass_through};
 
 }  // namespace octet::ops

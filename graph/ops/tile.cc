@@ -1,7 +1,7 @@
 // The input repeated along each dimension.
 
 #include "graph/ops/check.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 #include "graph/ops/strided_copy.h"
 
 namespace octet::ops {
@@ -40,11 +40,11 @@ Result<void> evaluate_tile(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_tile = {.name = "Tile",
-                                 .min_inputs = 2,
-                                 .max_inputs = 2,
-                                 .infer = infer_tile,
-                                 .evaluate = evaluate_tile,
-                                 .quant = QuantRule::pass_through};
+extern constinit const OpDef op_tile = {.name = "Tile",
+                                        .min_inputs = 2,
+                                        .max_inputs = 2,
+                                        .infer = infer_tile,
+                                        .evaluate = evaluate_tile,
+                                        .quant = QuantRule::pass_through};
 
 }  // namespace octet::ops

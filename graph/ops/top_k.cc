@@ -4,7 +4,7 @@
 
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -60,11 +60,11 @@ Result<void> evaluate_top_k(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_top_k = {.name = "TopK",
-                                  .min_inputs = 2,
-                                  .max_inputs = 2,
-                                  .max_outputs = 2,
-                                  .infer = infer_top_k,
-                                  .evaluate = evaluate_top_k};
+extern constinit const OpDef op_top_k = {.name = "TopK",
+                                         .min_inputs = 2,
+                                         .max_inputs = 2,
+                                         .max_outputs = 2,
+                                         .infer = infer_top_k,
+                                         .evaluate = evaluate_top_k};
 
 }  // namespace octet::ops

@@ -1,5 +1,5 @@
 #include "graph/ops/check.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 #include "graph/ops/strided_copy.h"
 
 namespace octet::ops {
@@ -39,11 +39,11 @@ Result<void> evaluate_transpose(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_transpose = {.name = "Transpose",
-                                      .min_inputs = 1,
-                                      .max_inputs = 1,
-                                      .infer = infer_transpose,
-                                      .evaluate = evaluate_transpose,
-                                      .quant = QuantRule::pass_through};
+extern constinit const OpDef op_transpose = {.name = "Transpose",
+                                             .min_inputs = 1,
+                                             .max_inputs = 1,
+                                             .infer = infer_transpose,
+                                             .evaluate = evaluate_transpose,
+                                             .quant = QuantRule::pass_through};
 
 }  // namespace octet::ops

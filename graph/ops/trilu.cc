@@ -2,7 +2,7 @@
 
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -42,7 +42,7 @@ Result<void> evaluate_trilu(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_trilu = {
+extern constinit const OpDef op_trilu = {
     .name = "Trilu", .min_inputs = 1, .max_inputs = 2, .infer = infer_trilu, .evaluate = evaluate_trilu};
 
 }  // namespace octet::ops

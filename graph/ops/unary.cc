@@ -4,7 +4,7 @@
 
 #include "graph/ops/check.h"
 #include "graph/ops/loops.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -304,45 +304,45 @@ constexpr OpDef predicate(std::string_view name, Result<void> (*infer)(InferCont
 
 }  // namespace
 
-constinit const OpDef op_abs = numeric<Abs>("Abs");
-constinit const OpDef op_acos = floating<Acos>("Acos");
-constinit const OpDef op_acosh = floating<Acosh>("Acosh");
-constinit const OpDef op_asin = floating<Asin>("Asin");
-constinit const OpDef op_asinh = floating<Asinh>("Asinh");
-constinit const OpDef op_atan = floating<Atan>("Atan");
-constinit const OpDef op_atanh = floating<Atanh>("Atanh");
-constinit const OpDef op_ceil = floating<Ceil>("Ceil");
-constinit const OpDef op_celu = floating<Celu>("Celu");
-constinit const OpDef op_cos = floating<Cos>("Cos");
-constinit const OpDef op_cosh = floating<Cosh>("Cosh");
-constinit const OpDef op_elu = floating<Elu>("Elu");
-constinit const OpDef op_erf = floating<Erf>("Erf");
-constinit const OpDef op_exp = floating<Exp>("Exp");
-constinit const OpDef op_floor = floating<Floor>("Floor");
-constinit const OpDef op_gelu = floating<Gelu>("Gelu");
-constinit const OpDef op_hard_sigmoid = floating<HardSigmoid>("HardSigmoid");
-constinit const OpDef op_hard_swish = floating<HardSwish>("HardSwish");
-constinit const OpDef op_is_inf = predicate("IsInf", infer_predicate, evaluate_is_inf);
-constinit const OpDef op_is_nan = predicate("IsNaN", infer_predicate, evaluate_is_nan);
-constinit const OpDef op_leaky_relu = floating<LeakyRelu>("LeakyRelu");
-constinit const OpDef op_log = floating<Log>("Log");
-constinit const OpDef op_mish = floating<Mish>("Mish");
-constinit const OpDef op_neg = numeric<Neg>("Neg");
-constinit const OpDef op_not = predicate("Not", infer_not, evaluate_not);
-constinit const OpDef op_reciprocal = floating<Reciprocal>("Reciprocal");
-constinit const OpDef op_relu = numeric<Relu>("Relu");
-constinit const OpDef op_round = floating<Round>("Round");
-constinit const OpDef op_selu = floating<Selu>("Selu");
-constinit const OpDef op_shrink = floating<Shrink>("Shrink");
-constinit const OpDef op_sigmoid = floating<Sigmoid>("Sigmoid");
-constinit const OpDef op_sign = numeric<Sign>("Sign");
-constinit const OpDef op_sin = floating<Sin>("Sin");
-constinit const OpDef op_sinh = floating<Sinh>("Sinh");
-constinit const OpDef op_softplus = floating<Softplus>("Softplus");
-constinit const OpDef op_softsign = floating<Softsign>("Softsign");
-constinit const OpDef op_sqrt = floating<Sqrt>("Sqrt");
-constinit const OpDef op_tan = floating<Tan>("Tan");
-constinit const OpDef op_tanh = floating<Tanh>("Tanh");
-constinit const OpDef op_thresholded_relu = floating<ThresholdedRelu>("ThresholdedRelu");
+extern constinit const OpDef op_abs = numeric<Abs>("Abs");
+extern constinit const OpDef op_acos = floating<Acos>("Acos");
+extern constinit const OpDef op_acosh = floating<Acosh>("Acosh");
+extern constinit const OpDef op_asin = floating<Asin>("Asin");
+extern constinit const OpDef op_asinh = floating<Asinh>("Asinh");
+extern constinit const OpDef op_atan = floating<Atan>("Atan");
+extern constinit const OpDef op_atanh = floating<Atanh>("Atanh");
+extern constinit const OpDef op_ceil = floating<Ceil>("Ceil");
+extern constinit const OpDef op_celu = floating<Celu>("Celu");
+extern constinit const OpDef op_cos = floating<Cos>("Cos");
+extern constinit const OpDef op_cosh = floating<Cosh>("Cosh");
+extern constinit const OpDef op_elu = floating<Elu>("Elu");
+extern constinit const OpDef op_erf = floating<Erf>("Erf");
+extern constinit const OpDef op_exp = floating<Exp>("Exp");
+extern constinit const OpDef op_floor = floating<Floor>("Floor");
+extern constinit const OpDef op_gelu = floating<Gelu>("Gelu");
+extern constinit const OpDef op_hard_sigmoid = floating<HardSigmoid>("HardSigmoid");
+extern constinit const OpDef op_hard_swish = floating<HardSwish>("HardSwish");
+extern constinit const OpDef op_is_inf = predicate("IsInf", infer_predicate, evaluate_is_inf);
+extern constinit const OpDef op_is_nan = predicate("IsNaN", infer_predicate, evaluate_is_nan);
+extern constinit const OpDef op_leaky_relu = floating<LeakyRelu>("LeakyRelu");
+extern constinit const OpDef op_log = floating<Log>("Log");
+extern constinit const OpDef op_mish = floating<Mish>("Mish");
+extern constinit const OpDef op_neg = numeric<Neg>("Neg");
+extern constinit const OpDef op_not = predicate("Not", infer_not, evaluate_not);
+extern constinit const OpDef op_reciprocal = floating<Reciprocal>("Reciprocal");
+extern constinit const OpDef op_relu = numeric<Relu>("Relu");
+extern constinit const OpDef op_round = floating<Round>("Round");
+extern constinit const OpDef op_selu = floating<Selu>("Selu");
+extern constinit const OpDef op_shrink = floating<Shrink>("Shrink");
+extern constinit const OpDef op_sigmoid = floating<Sigmoid>("Sigmoid");
+extern constinit const OpDef op_sign = numeric<Sign>("Sign");
+extern constinit const OpDef op_sin = floating<Sin>("Sin");
+extern constinit const OpDef op_sinh = floating<Sinh>("Sinh");
+extern constinit const OpDef op_softplus = floating<Softplus>("Softplus");
+extern constinit const OpDef op_softsign = floating<Softsign>("Softsign");
+extern constinit const OpDef op_sqrt = floating<Sqrt>("Sqrt");
+extern constinit const OpDef op_tan = floating<Tan>("Tan");
+extern constinit const OpDef op_tanh = floating<Tanh>("Tanh");
+extern constinit const OpDef op_thresholded_relu = floating<ThresholdedRelu>("ThresholdedRelu");
 
 }  // namespace octet::ops

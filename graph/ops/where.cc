@@ -1,7 +1,7 @@
 // y = condition ? a : b, with broadcasting of all three.
 
 #include "graph/ops/broadcast.h"
-#include "graph/ops/op_table.h"
+#include "graph/ops/op_def.h"
 
 namespace octet::ops {
 namespace {
@@ -41,7 +41,7 @@ Result<void> evaluate_where(EvalContext& ctx) {
 
 }  // namespace
 
-constinit const OpDef op_where = {
+extern constinit const OpDef op_where = {
     .name = "Where", .min_inputs = 3, .max_inputs = 3, .infer = infer_where, .evaluate = evaluate_where};
 
 }  // namespace octet::ops

@@ -11,30 +11,6 @@
 namespace octet::kernels {
 namespace {
 
-template <Activation kind>
-struct ActivationOf {
-    static constexpr Activation value = kind;
-};
-
-// body(ActivationOf<kind>): a loop inside it has no branch on the activation.
-template <typename Body>
-OCTET_INLINE void for_activation(Activation activation, Body body) {
-    switch (activation) {
-        case Activation::none:
-            return body(ActivationOf<Activation::none>{});
-        case Activation::relu:
-            return body(ActivationOf<Activation::relu>{});
-        case Activation::leaky:
-            return body(ActivationOf<Activation::leaky>{});
-        case Activation::prelu:
-            return body(ActivationOf<Activation::prelu>{});
-        case Activation::clip:
-            return body(ActivationOf<Activation::clip>{});
-        case Activation::hardswish:
-            return body(ActivationOf<Activation::hardswish>{});
-    }
-}
-
 // What most layers end with: none, leaky or hardswish, to u8 over its whole range. Only the constants that these need:
 // while a tile's first pixels are stored, accumulators fill the registers and every use loads its constant; then all
 // constants fit beside the rest. A template argument of everything around: a branch between the last product and the

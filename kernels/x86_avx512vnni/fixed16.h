@@ -12,6 +12,31 @@
 namespace octet::kernels {
 namespace {
 
+template <Activation kind>
+struct ActivationOf {
+    static constexpr Activation value = kind;
+};
+
+// body(ActivationOf<kind>{}): a loop inside it has no branch on the activation.
+template <typename Body>
+OCTET_INLINE auto for_activation(Activation activation, Body body) {
+    switch (activation) {
+        case Activation::none:
+            return body(ActivationOf<Activation::none>{});
+        case Activation::relu:
+            return body(ActivationOf<Activation::relu>{});
+        case Activation::leaky:
+            return body(ActivationOf<Activation::leaky>{});
+        case Activation::prelu:
+            return body(ActivationOf<Activation::prelu>{});
+        case Activation::clip:
+            return body(ActivationOf<Activation::clip>{});
+        case Activation::hardswish:
+            return body(ActivationOf<Activation::hardswish>{});
+    }
+    __builtin_unreachable();
+}
+
 struct Fixed16x32 {
     __m512i mult, prelu_alpha, alpha, clip_lo, clip_hi, three, six, gate_shift, out_mult, offset, out_shift, out_min,
         out_max, mults, residual_zero_point;
@@ -55,21 +80,8 @@ struct Fixed16x32 {
     }
 
     OCTET_INLINE __m512i activate(__m512i t) const {
-        switch (activation) {
-            case Activation::none:
-                return activate<Activation::none>(t);
-            case Activation::relu:
-                return activate<Activation::relu>(t);
-            case Activation::leaky:
-                return activate<Activation::leaky>(t);
-            case Activation::prelu:
-                return activate<Activation::prelu>(t);
-            case Activation::clip:
-                return activate<Activation::clip>(t);
-            case Activation::hardswish:
-                return activate<Activation::hardswish>(t);
-        }
-        return t;
+        return for_activation(
+            activation, [&](auto kind) __attribute__((always_inline)) { return activate<decltype(kind)::value>(t); });
     }
 
     // u -> v

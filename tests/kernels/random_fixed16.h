@@ -58,7 +58,4 @@ class RandomFixed16 {
     std::vector<int16_t> mult_, alpha_;
 };
 
-inline constexpr Activation all_activations[] = {Activation::none,  Activation::relu, Activation::leaky,
-                                                 Activation::prelu, Activation::clip, Activation::hardswish};
-
 }  // namespace octet::kernels

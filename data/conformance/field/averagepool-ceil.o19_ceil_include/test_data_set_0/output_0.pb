@@ -1,0 +1,1 @@
+BoutJd4´@Ó9A7¶„AÌT³AƒNLAûv=BT€ B ;ºBµ^ÕBCUcBÑúB¬ICœ·ZC>älC°öB¸bC|í±Cþ¼C„ÇCMCU‘C´ß\C(ehC0tCúB

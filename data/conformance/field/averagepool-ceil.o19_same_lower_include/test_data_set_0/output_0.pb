@@ -1,0 +1,2 @@
+BoutJ€—šŠAÏòœAZO±Al2ÇAJkÞAÊÛöA&7B
+‰BÂ\#Bhy2Bð¶BBÛÕSB=½eBv]xBÕ…BÕÎBÂšB»¥Bƒ¨°B(¾¼BEÉB5ÖB•ˆãBÛ:ñB#HÿB›ÖC 3Cä¹CKhCÒ=%C9-C£Z5CK =CÎ	FCz–NC«EWCÊ`CE	iC•rC3P{CÓQ‚C>‡C Ô‹CE¬Cv“•Cˆ‰šCFŽŸC„¡¤CÊmC}uCp$}C°¤‚C…Â†C•ëŠCÃCñ^“CšëHCz,OCë}UCÃß[CÖQbCúÓhCfoCÞvC
