@@ -24,9 +24,12 @@ Result<std::shared_ptr<const Executable>> compile(Graph graph, const CompileOpti
     auto chosen = kernels::choose_features();
     if (options.features) chosen = *options.features;
     if (!chosen) return fail(ErrorCode::invalid_argument, "{}", chosen.error());
-    if (options.npu_profile.empty())
+    if (options.backend == "cpu" && options.profile.empty())
         return compile(std::move(graph), cpu::CpuBackend(*chosen, options.observable));
-    OCTET_ASSIGN(npu_emu::Profile profile, npu_emu::load_profile(options.npu_profile));
+    if (options.backend != "npu-emu")
+        return fail(ErrorCode::conflict, "the backend '{}' has no profiles; npu-emu has", options.backend);
+    if (options.profile.empty()) return fail(ErrorCode::conflict, "the backend npu-emu needs a profile (--profile)");
+    OCTET_ASSIGN(npu_emu::Profile profile, npu_emu::load_profile(options.profile));
     return compile(std::move(graph), npu_emu::NpuBackend(std::move(profile), *chosen));
 }
 

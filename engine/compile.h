@@ -15,8 +15,8 @@ namespace octet::engine {
 struct CompileOptions {
     std::optional<kernels::CpuFeatures> features = std::nullopt;  // that kernels may use; choose_features()
     bool observable = false;  // every tensor can be observed; slower, the same integers
-    // Of the npu-emu backend: a name or a file (engine/npu_emu/profile.h). Empty: the cpu backend.
-    std::string npu_profile = {};
+    std::string backend = "cpu";  // or "npu-emu"
+    std::string profile = {};     // of npu-emu: a name or a file (engine/npu_emu/profile.h)
 };
 
 // Shapes need not be inferred. Errors name the node.

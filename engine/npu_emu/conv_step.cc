@@ -2,12 +2,12 @@
 // additions where they do not or where an addition may saturate; then the profile's rule.
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <mutex>
 
 #include "engine/cpu/arithmetic.h"
 #include "engine/cpu/integer_steps.h"
+#include "engine/npu_emu/accumulators.h"
 #include "engine/npu_emu/step.h"
 #include "kernels/conv.h"
 
@@ -87,7 +87,6 @@ class ConvStep final : public Step {
         if (finish_ == Finish::fixed16) {
             OCTET_ASSIGN(fixed16_, cpu::conv_epilogue(conv_, y_grid_));
         }
-        OCTET_TRY(find_bias());
         find_bounds();
         if (finish_ == Finish::fixed16 && !fast_)
             return fail(ErrorCode::unsupported, "its accumulators can exceed 32 bits");
@@ -119,46 +118,26 @@ class ConvStep final : public Step {
   private:
     float weight_scale(int o) const { return static_cast<float>(conv_.weight_scales[static_cast<std::size_t>(o)]); }
 
-    Result<void> find_bias() {
-        bias_.assign(static_cast<std::size_t>(cout_), 0);
-        for (std::size_t o = 0; o < bias_.size(); ++o) {
-            if (!conv_.integer_bias.empty()) {
-                bias_[o] = conv_.integer_bias[o];
-            } else if (!conv_.bias.empty()) {
-                const double steps =
-                    std::nearbyint(conv_.bias[o] / (static_cast<double>(conv_.x.grid.scale) * conv_.weight_scales[o]));
-                if (!(std::abs(steps) < 0x1p62))
-                    return fail(ErrorCode::unsupported, "the bias of channel {} does not fit its accumulator", o);
-                bias_[o] = static_cast<std::int64_t>(steps);
-            }
-        }
-        return {};
-    }
-
     // Which channels' sums fit the kernel's 32 bits and the profile's accumulator, whatever the input.
     void find_bounds() {
+        bias_ = accumulator_bias(conv_);
+        const std::vector<SumRange> ranges = sum_ranges(conv_, padding_);
         const auto weights = conv_.weights.data<std::int8_t>();
-        const std::size_t taps = weights.size() / static_cast<std::size_t>(cout_);
-        const int zero = conv_.x.grid.zero_point;
-        const int low = lowest_of(conv_.x.grid.dtype), high = wide_ ? 32767 : low + 255;
-        const std::int64_t largest = std::max({std::abs(high - zero), std::abs(low - zero), std::abs(padding_ - zero)});
-        fast_ = true;
-        for (int o = 0; o < cout_; ++o) {
+        const std::size_t taps = weights.size() / ranges.size();
+        const bool saturates_inside = accumulator_.overflow == Overflow::saturate && accumulator_.each_addition;
+        fast_ = !wide_ || conv_.x.grid.zero_point == 0;
+        for (std::size_t o = 0; o < ranges.size(); ++o) {
             std::int64_t sum = 0, magnitude = 0;
             for (std::size_t t = 0; t < taps; ++t) {
-                const int w = weights[static_cast<std::size_t>(o) * taps + t];
+                const int w = weights[o * taps + t];
                 sum += w;
                 magnitude += std::abs(w);
             }
             weight_sum_.push_back(sum);
-            const std::int64_t bound = magnitude * largest + std::abs(bias_[static_cast<std::size_t>(o)]);
-            fits_.push_back(bound <= accumulator_.max());
+            fits_.push_back(ranges[o].min >= accumulator_.min() && ranges[o].max <= accumulator_.max());
             constexpr std::int64_t kernel_bound = std::numeric_limits<std::int32_t>::max();
-            if (magnitude * (wide_ ? 32768 : 255) > kernel_bound) fast_ = false;
-            const bool saturates_inside = accumulator_.overflow == Overflow::saturate && accumulator_.each_addition;
-            if (!fits_.back() && saturates_inside) fast_ = false;
+            if (magnitude * (wide_ ? 32768 : 255) > kernel_bound || (!fits_.back() && saturates_inside)) fast_ = false;
         }
-        if (wide_ && zero != 0) fast_ = false;
     }
 
     std::int64_t limited(std::int64_t value) const {

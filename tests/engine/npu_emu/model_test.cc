@@ -21,7 +21,7 @@ using Tensors = std::map<std::string, Tensor>;
 
 // Every tensor that a run makes, integers by the name in the file and by that of the real values.
 Tensors run(Graph graph, const std::string& profile, const std::vector<Tensor>& inputs, int threads = 2) {
-    auto executable = compile(std::move(graph), {.npu_profile = profile});
+    auto executable = compile(std::move(graph), {.backend = "npu-emu", .profile = profile});
     if (!executable) {
         ADD_FAILURE() << executable.error().message;
         return {};
