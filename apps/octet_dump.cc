@@ -171,7 +171,7 @@ class Dump {
                                            {"profile", options_.compile.profile},
                                            {"layout", options_.layout},
                                            {"rewrites", executable.rewrites()},
-                                           {"tensors", std::move(tensors_)}};
+                                           {"tensors", tensors_}};
         return write_file(manifest_file(options_, format_), json_text(manifest, 1) + "\n");
     }
 
