@@ -146,7 +146,11 @@ struct MoveOp {
 struct UnaryStep {
     std::string op;                  // as the graph names it
     double alpha = 0;                // LeakyRelu
-    double clip_lo = 0, clip_hi = 0; // Clip
+    double clip_lo = 0, clip_hi = 0;  // Clip
+    // Add, Sub, Mul … with one integer that the file has: the other operand's grid and value, and whether it stands first.
+    std::optional<Grid> other = std::nullopt;
+    std::int32_t other_value = 0;
+    bool other_first = false;
 };
 
 // y = table[x] over stored bytes: unary operators in a row, evaluated in float for each of the 256 integers. The index
