@@ -44,7 +44,8 @@ void declare(CLI::App& app, Options& options) {
         ->required();
     app.add_option("--format", options.format, "npz, npy or raw; otherwise npz where OUT ends in .npz, else npy")
         ->check(CLI::IsMember({"npz", "npy", "raw"}));
-    app.add_option("--layers", options.layers, "Only tensors whose names, or whose nodes' names, match; may be repeated")
+    app.add_option("--layers", options.layers,
+                   "Only tensors whose names, or whose nodes' names, match; may be repeated")
         ->type_name("GLOB")
         ->allow_extra_args(false);
     app.add_option("--type", options.type, "Of 8-bit tensors: u8 = s8 + 128")
@@ -53,7 +54,9 @@ void declare(CLI::App& app, Options& options) {
     app.add_option("--layout", options.layout, "nchw, nhwc, nc1hwc2 or nc4hw4")
         ->check(CLI::IsMember({"nchw", "nhwc", "nc1hwc2", "nc4hw4"}))
         ->capture_default_str();
-    app.add_option("--c2", options.block, "Channels of a block of nc1hwc2")->check(CLI::Range(1, 1024))->capture_default_str();
+    app.add_option("--c2", options.block, "Channels of a block of nc1hwc2")
+        ->check(CLI::Range(1, 1024))
+        ->capture_default_str();
     app.add_flag("--dequantize", options.dequantize, "Real values, float32, instead of integers");
     app.add_option("--c-header", options.header,
                    "Only this convolution: weights, bias, multipliers, shifts, input and output as C arrays")
@@ -62,7 +65,8 @@ void declare(CLI::App& app, Options& options) {
     add_backend_options(app, options.compile);
     add_threads_option(app, options.threads);
     app.footer(
-        "Beside an npz file stands OUT.json, in a folder manifest.json: name, operator, shape, layout, type, scale, zero\n"
+        "Beside an npz file stands OUT.json, in a folder manifest.json: name, operator, shape, layout, type, scale, "
+        "zero\n"
         "point and digest of each tensor.\n\n"
         "Examples:\n"
         "  octet-dump model.onnx --input images=input.npy --backend npu-emu --profile tflite-double -o out.npz\n"
@@ -83,7 +87,8 @@ std::map<std::string, Described, std::less<>> describe(const engine::Program& ne
             all[value.name] = {value.quantized_name, op.name, engine::kind_of(op)};
         }
         for (ValueId id : engine::tensors_written(op)) {
-            if (id != no_value) all[network.tensors[static_cast<std::size_t>(id)].name] = {"", op.name, engine::kind_of(op)};
+            if (id != no_value)
+                all[network.tensors[static_cast<std::size_t>(id)].name] = {"", op.name, engine::kind_of(op)};
         }
     }
     return all;
@@ -145,16 +150,16 @@ class Dump {
         } else {
             OCTET_TRY(write_file(path, bytes));
         }
-        nlohmann::ordered_json entry = {{"name", info.name},
-                                        {"file", file},
-                                        {"onnx", described.quantized_name.empty() ? std::string(info.name)
-                                                                                  : described.quantized_name},
-                                        {"node", described.node},
-                                        {"op", described.op},
-                                        {"shape", tensor.shape()},
-                                        {"shape_nchw", nchw},
-                                        {"layout", image ? options_.layout : "as-file"},
-                                        {"dtype", dtype_name(tensor.dtype())}};
+        nlohmann::ordered_json entry = {
+            {"name", info.name},
+            {"file", file},
+            {"onnx", described.quantized_name.empty() ? std::string(info.name) : described.quantized_name},
+            {"node", described.node},
+            {"op", described.op},
+            {"shape", tensor.shape()},
+            {"shape_nchw", nchw},
+            {"layout", image ? options_.layout : "as-file"},
+            {"dtype", dtype_name(tensor.dtype())}};
         entry["scale"] = info.grid ? nlohmann::ordered_json(static_cast<double>(grid.scale)) : nlohmann::ordered_json();
         entry["zero_point"] = info.grid ? nlohmann::ordered_json(options_.dequantize ? grid.zero_point : zero_point)
                                         : nlohmann::ordered_json();
@@ -166,12 +171,9 @@ class Dump {
 
     Result<void> finish(const engine::Executable& executable) {
         if (archive_) OCTET_TRY(archive_->close());
-        nlohmann::ordered_json manifest = {{"model", options_.model},
-                                           {"backend", options_.compile.backend},
-                                           {"profile", options_.compile.profile},
-                                           {"layout", options_.layout},
-                                           {"rewrites", executable.rewrites()},
-                                           {"tensors", tensors_}};
+        nlohmann::ordered_json manifest = {
+            {"model", options_.model},   {"backend", options_.compile.backend}, {"profile", options_.compile.profile},
+            {"layout", options_.layout}, {"rewrites", executable.rewrites()},   {"tensors", tensors_}};
         return write_file(manifest_file(options_, format_), json_text(manifest, 1) + "\n");
     }
 
@@ -213,8 +215,9 @@ Result<ExitCode> write_header(const Options& options, engine::Session& session, 
     const engine::Program& network = session.executable().program();
     const engine::Op* op = find_conv(network, options.header);
     if (!op)
-        return fail(ErrorCode::invalid_argument, "{}: no convolution on integers is named '{}'; octet-inspect --plan lists "
-                                                 "them",
+        return fail(ErrorCode::invalid_argument,
+                    "{}: no convolution on integers is named '{}'; octet-inspect --plan lists "
+                    "them",
                     options.model, options.header);
     const auto& conv = std::get<engine::ConvOp>(op->form);
     std::map<std::string, Tensor, std::less<>> seen;

@@ -149,7 +149,9 @@ int inspect_main(int argc, char** argv) {
                                       "How many bits each convolution's accumulators need: by its weights, and with "
                                       "--images by what was seen");
     app.add_option("--images", options.images, "Pictures for --accumulators, a folder or a file")->needs(accumulators);
-    app.add_option("--limit", options.limit, "At most so many of them")->check(CLI::PositiveNumber)->capture_default_str();
+    app.add_option("--limit", options.limit, "At most so many of them")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
     app.add_flag("--rules", options.rules,
                  "The arithmetic that --backend npu-emu knows, and by what each rule is proven on how many values; no "
                  "MODEL");

@@ -41,7 +41,7 @@ struct AccumulatorRange {
 // Functions that are empty are not called.
 struct Observer {
     std::function<void(const StepInfo&)> step{};
-    std::function<void(const TensorInfo&)> tensor{};  // wants CompileOptions::observable
+    std::function<void(const TensorInfo&)> tensor{};              // wants CompileOptions::observable
     std::function<void(const AccumulatorRange&)> accumulators{};  // of backends that have them
 };
 

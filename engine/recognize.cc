@@ -374,7 +374,8 @@ class Recognizer {
     }
 
     // A bias of int32 on the grids x * weight, as runtimes demand it; else nothing.
-    std::vector<std::int32_t> integer_bias(ValueId value, const Grid& x, const std::vector<double>& weight_scales) const {
+    std::vector<std::int32_t> integer_bias(ValueId value, const Grid& x,
+                                           const std::vector<double>& weight_scales) const {
         constexpr double tolerance = 1e-5;  // scales are float32
         const Node* node = producer(value);
         if (!node || node->op != "DequantizeLinear") return {};
@@ -411,8 +412,8 @@ class Recognizer {
         const auto x = source(node.inputs[0], why);
         if (!x) return refuse(std::string(why));
         const Node* dequantize = producer(node.inputs[1]);
-        const Tensor* values = dequantize && dequantize->op == "DequantizeLinear" ? graph_.constant(dequantize->inputs[0])
-                                                                                   : nullptr;
+        const Tensor* values =
+            dequantize && dequantize->op == "DequantizeLinear" ? graph_.constant(dequantize->inputs[0]) : nullptr;
         const std::size_t rank = at_id(x->id).shape.size();
         if (!values || values->rank() != 2 || rank < 2 || rank > 3) return refuse("its weights are no constant matrix");
         const bool transposed = gemm && node.attributes.integer("transB", 0) != 0;
@@ -636,8 +637,8 @@ class Recognizer {
             if (fills && !(parameter->size() == 1 && parameter->to_float()[0] == 0)) return std::nullopt;
             move.parameters.push_back(parameter ? std::optional(*parameter) : std::nullopt);
         }
-        move.output = static_cast<std::size_t>(std::find(node.outputs.begin(), node.outputs.end(), value) -
-                                               node.outputs.begin());
+        move.output =
+            static_cast<std::size_t>(std::find(node.outputs.begin(), node.outputs.end(), value) - node.outputs.begin());
         op.name = node.name;
         op.nodes = {node.name};
         return op;

@@ -1,7 +1,7 @@
 #pragma once
 
-// fixed16, octet's own epilogue of an int8 convolution: the same integers on every instruction set. The arithmetic of other
-// runtimes and of NPUs is in engine/npu_emu/rules.h.
+// fixed16, octet's own epilogue of an int8 convolution: the same integers on every instruction set. The arithmetic of
+// other runtimes and of NPUs is in engine/npu_emu/rules.h.
 //
 // Notation: >> is an arithmetic shift, RNE is round to nearest even, sat16 saturates to [-32768, 32767].
 

@@ -13,7 +13,8 @@ namespace npu = engine::npu_emu;
 Result<std::vector<SeenAccumulators>> see_accumulators(std::shared_ptr<const engine::Executable> executable,
                                                        const CalibrationImages& images) {
     const auto& inputs = executable->program().inputs;
-    if (inputs.size() != 1 || inputs[0].dtype != DType::float32 || inputs[0].shape.size() != 4 || inputs[0].shape[1] != 3)
+    if (inputs.size() != 1 || inputs[0].dtype != DType::float32 || inputs[0].shape.size() != 4 ||
+        inputs[0].shape[1] != 3)
         return fail(ErrorCode::unsupported, "pictures are for networks with one input float32 [1,3,h,w]");
     const quant::Dataset pictures = calibration_dataset(images, inputs[0].shape, quant::Normalization{});
     OCTET_ASSIGN(auto session, engine::Session::create(std::move(executable)));
@@ -45,8 +46,8 @@ Table accumulator_table(const engine::Program& program, const std::vector<SeenAc
         std::vector<std::string> row = {op.name, fmt::format("{}", bits)};
         for (int width : {16, 24, 32}) row.emplace_back(bits <= width ? "safe" : "-");
         if (!seen.empty()) {
-            const auto found =
-                std::find_if(seen.begin(), seen.end(), [&](const SeenAccumulators& one) { return one.name == op.name; });
+            const auto found = std::find_if(seen.begin(), seen.end(),
+                                            [&](const SeenAccumulators& one) { return one.name == op.name; });
             if (found == seen.end()) {
                 row.insert(row.end(), 3, "-");
             } else {

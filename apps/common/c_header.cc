@@ -30,7 +30,8 @@ std::string identifier(const std::string& name) {
 template <typename Values>
 void add_array(std::string& out, std::string_view type, const std::string& name, std::string_view comment,
                const Values& values) {
-    fmt::format_to(std::back_inserter(out), "\n/* {} */\nstatic const {} {}[{}] = {{", comment, type, name, values.size());
+    fmt::format_to(std::back_inserter(out), "\n/* {} */\nstatic const {} {}[{}] = {{", comment, type, name,
+                   values.size());
     std::size_t i = 0;
     for (const auto value : values) {
         // INT32_MIN has no literal of its own.
@@ -87,20 +88,22 @@ Result<std::string> conv_as_c_header(const Op& op, const engine::Program& progra
     std::vector<std::int64_t> multiplier, shift;
     for (std::size_t o = 0; o < conv.weight_scales.size(); ++o) {
         const auto scale = static_cast<float>(conv.weight_scales[o]);
-        OCTET_ASSIGN(const npu::Requantizer r,
-                     npu::make_requantizer(*rule, conv.x.grid.scale, scale, y.grid.scale, y.grid.zero_point, range,
-                                           profile.multiplier));
+        OCTET_ASSIGN(const npu::Requantizer r, npu::make_requantizer(*rule, conv.x.grid.scale, scale, y.grid.scale,
+                                                                     y.grid.zero_point, range, profile.multiplier));
         multiplier.push_back(r.m);
         shift.push_back(r.e);
     }
     const std::string name = identifier(op.name);
     std::string upper = name;
-    std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    std::transform(upper.begin(), upper.end(), upper.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
     std::string text = fmt::format(
         "/* Convolution {} under the profile {}.\n"
         " *\n"
-        " * acc = bias[o] + sum of (input - INPUT_ZERO_POINT) * weights[o][ky][kx][i]; outside of the image the input is\n"
-        " * INPUT_ZERO_POINT. output = clamp(rule(acc) + OUTPUT_ZERO_POINT, OUTPUT_MIN, OUTPUT_MAX), where the rule \"{}\"\n"
+        " * acc = bias[o] + sum of (input - INPUT_ZERO_POINT) * weights[o][ky][kx][i]; outside of the image the input "
+        "is\n"
+        " * INPUT_ZERO_POINT. output = clamp(rule(acc) + OUTPUT_ZERO_POINT, OUTPUT_MIN, OUTPUT_MAX), where the rule "
+        "\"{}\"\n"
         " * multiplies by multiplier[o] * 2^(shift[o] - 31). Made by octet-dump. */\n"
         "#ifndef {}_H\n#define {}_H\n\n#include <stdint.h>\n\n",
         op.name.find("*/") == std::string::npos ? op.name : name, profile.name, rule_name, upper, upper);
@@ -119,7 +122,8 @@ Result<std::string> conv_as_c_header(const Op& op, const engine::Program& progra
     const auto integers = [](const Tensor& tensor) { return tensor.to_int64(); };
     add_array(text, "int8_t", name + "_weights", "[cout][kernel_h][kernel_w][cin / groups]",
               integers(to_layout(conv.weights, Layout::nhwc, 0, 0)));
-    const bool wide_bias = std::any_of(bias.begin(), bias.end(), [](std::int64_t b) { return b != static_cast<std::int32_t>(b); });
+    const bool wide_bias =
+        std::any_of(bias.begin(), bias.end(), [](std::int64_t b) { return b != static_cast<std::int32_t>(b); });
     add_array(text, wide_bias ? "int64_t" : "int32_t", name + "_bias", "on the scale of input * weight", bias);
     add_array(text, "int32_t", name + "_multiplier", "in [2^30, 2^31), Q31", multiplier);
     add_array(text, "int32_t", name + "_shift", "positive: left", shift);

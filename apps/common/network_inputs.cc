@@ -59,8 +59,7 @@ Result<std::vector<Tensor>> make_inputs(const std::vector<engine::Port>& ports, 
         const auto& [name, file] = assignment;
         const bool known =
             std::any_of(ports.begin(), ports.end(), [&](const auto& port) { return port.name == assignment.first; });
-        if (!known)
-            return fail(ErrorCode::invalid_argument, "--input {}: {} has no input '{}'", text, model, name);
+        if (!known) return fail(ErrorCode::invalid_argument, "--input {}: {} has no input '{}'", text, model, name);
         if (!files.emplace(name, file).second)
             return fail(ErrorCode::invalid_argument, "--input {}: '{}' is given twice", text, name);
     }

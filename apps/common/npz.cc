@@ -109,7 +109,8 @@ Result<NpzReader> NpzReader::open(const std::string& path) {
         }
     }
     if (end == last.size()) return refuse("its directory is missing; is it truncated?");
-    std::uint64_t count = u16(&last[end + 10]), directory_bytes = u32(&last[end + 12]), directory = u32(&last[end + 16]);
+    std::uint64_t count = u16(&last[end + 10]), directory_bytes = u32(&last[end + 12]),
+                  directory = u32(&last[end + 16]);
     if ((count == 0xffff || directory == 0xffffffffU || directory_bytes == 0xffffffffU) && end >= 20) {
         const std::uint64_t zip64 = little<std::uint64_t>(&last[end - 12]);
         if (zip64 > reader.size_ || reader.size_ - zip64 < 56) return refuse("its directory is damaged");
@@ -141,8 +142,8 @@ Result<NpzReader> NpzReader::open(const std::string& path) {
             return fail(ErrorCode::io, "{}: holds '{}', which is no npy array", path, entry.name);
         entry.name.resize(entry.name.size() - 4);
         if ((u16(record + 8) & 1) != 0 || (method != 0 && method != 8))
-            return fail(ErrorCode::unsupported, "{}: '{}' is encrypted or compressed by another method than deflate", path,
-                        entry.name);
+            return fail(ErrorCode::unsupported, "{}: '{}' is encrypted or compressed by another method than deflate",
+                        path, entry.name);
         entry.deflated = method == 8;
         if (reader.find(entry.name)) return fail(ErrorCode::io, "{}: holds '{}' twice", path, entry.name);
         reader.entries_.push_back(std::move(entry));
@@ -223,15 +224,16 @@ Result<void> NpzWriter::add(const std::string& name, const Tensor& tensor) {
     entry.offset = at_;
     entry.bytes = entry.stored_bytes = header.size() + tensor.bytes();
     if (at_ + entry.bytes + local_size + name.size() + 4 > 0xffffffffU || entries_.size() == 0xffff - 1)
-        return fail(ErrorCode::out_of_range, "{}: more than 4 GiB; write a folder of npy files, or fewer layers", path_);
+        return fail(ErrorCode::out_of_range, "{}: more than 4 GiB; write a folder of npy files, or fewer layers",
+                    path_);
     uLong crc = crc32_z(0, header.data(), header.size());
     if (tensor.bytes() > 0) crc = crc32_z(crc, reinterpret_cast<const Bytef*>(tensor.raw()), tensor.bytes());
     entry.crc = static_cast<std::uint32_t>(crc);
     std::vector<std::uint8_t> local;
     put(local, local_signature, 4);
-    put(local, 20, 2);      // version needed
-    put(local, 0x0800, 2);  // names are UTF-8
-    put(local, 0, 2);       // stored
+    put(local, 20, 2);          // version needed
+    put(local, 0x0800, 2);      // names are UTF-8
+    put(local, 0, 2);           // stored
     put(local, 0x00210000, 4);  // 1 January 1980: the same arrays give the same file
     put(local, entry.crc, 4);
     put(local, entry.bytes, 4);

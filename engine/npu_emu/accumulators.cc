@@ -49,7 +49,8 @@ std::vector<SumRange> sum_ranges(const ConvOp& conv, int padding) {
 
 int bits_of(SumRange range) {
     int bits = 1;
-    while (bits < 64 && (range.max > (std::int64_t{1} << (bits - 1)) - 1 || range.min < -(std::int64_t{1} << (bits - 1))))
+    while (bits < 64 &&
+           (range.max > (std::int64_t{1} << (bits - 1)) - 1 || range.min < -(std::int64_t{1} << (bits - 1))))
         ++bits;
     return bits;
 }

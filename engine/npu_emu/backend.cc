@@ -63,11 +63,12 @@ class Judge {
                                                             std::not_equal_to<>()) != conv.weight_scales.end()) {
             return "its weights have a scale for each channel; one for all of them is taken: quantize per tensor";
         }
-        const Limits* limits = find(conv.dense ? "fully_connected" : conv.groups > 1 && conv.weights.shape()[1] == 1
-                                                                         ? "depthwise_conv"
-                                                                         : "conv");
+        const Limits* limits = find(conv.dense                                        ? "fully_connected"
+                                    : conv.groups > 1 && conv.weights.shape()[1] == 1 ? "depthwise_conv"
+                                                                                      : "conv");
         if (!limits) return std::nullopt;
-        const auto channels = static_cast<int>(std::max(conv.weights.shape()[0], conv.weights.shape()[1] * conv.groups));
+        const auto channels =
+            static_cast<int>(std::max(conv.weights.shape()[0], conv.weights.shape()[1] * conv.groups));
         if (limits->max_channels && channels > *limits->max_channels)
             return fmt::format("it has {} channels; {} are the most", channels, *limits->max_channels);
         return exceeds(*limits, conv.window, value(conv.y));
@@ -115,9 +116,11 @@ class Judge {
     static Why exceeds(const Limits& limits, const Window& window, const QuantValue& y) {
         const auto over = [](int size, std::optional<int> most) { return most && size > *most; };
         if (over(std::max(window.kernel_h, window.kernel_w), limits.max_kernel))
-            return fmt::format("its window is {}x{}; {} is the most", window.kernel_h, window.kernel_w, *limits.max_kernel);
+            return fmt::format("its window is {}x{}; {} is the most", window.kernel_h, window.kernel_w,
+                               *limits.max_kernel);
         if (over(std::max(window.stride_h, window.stride_w), limits.max_stride))
-            return fmt::format("its stride is {}x{}; {} is the most", window.stride_h, window.stride_w, *limits.max_stride);
+            return fmt::format("its stride is {}x{}; {} is the most", window.stride_h, window.stride_w,
+                               *limits.max_stride);
         if (over(std::max(window.dilation_h, window.dilation_w), limits.max_dilation))
             return fmt::format("its dilation is {}x{}; {} is the most", window.dilation_h, window.dilation_w,
                                *limits.max_dilation);
@@ -189,7 +192,8 @@ class NpuRunner final : public Runner {
         state_.values.resize(executable.network.values.size());
         state_.tensors.resize(executable.network.tensors.size());
         for (const auto& [value, tensor] : executable.network.constants) {
-            if (static_cast<std::size_t>(value) >= state_.tensors.size()) state_.tensors.resize(static_cast<std::size_t>(value) + 1);
+            if (static_cast<std::size_t>(value) >= state_.tensors.size())
+                state_.tensors.resize(static_cast<std::size_t>(value) + 1);
             state_.tensors[static_cast<std::size_t>(value)] = tensor;
         }
     }

@@ -39,7 +39,8 @@ float activate(float x, const ActivationSpec& activation, std::size_t channel) {
         case Activation::prelu:
             return x >= 0 ? x : x * static_cast<float>(activation.channel_alpha[channel]);
         case Activation::clip:
-            return std::min(std::max(x, static_cast<float>(activation.clip_lo)), static_cast<float>(activation.clip_hi));
+            return std::min(std::max(x, static_cast<float>(activation.clip_lo)),
+                            static_cast<float>(activation.clip_hi));
         case Activation::hardswish:
             return x * std::max(0.0F, std::min(1.0F, x * (1.0F / 6.0F) + 0.5F));
     }
@@ -178,10 +179,10 @@ class ConvStep final : public Step {
         kernels::ConvCall call;
         call.params = params_;
         call.packed = packed_.get();
-        call.in = wide_ ? kernels::bytes_of<std::uint8_t>(
-                              kernels::view_of(reinterpret_cast<std::int16_t*>(memory), layout))
-                              .as_const()
-                        : kernels::view_of(reinterpret_cast<std::uint8_t*>(memory), layout).as_const();
+        call.in =
+            wide_ ? kernels::bytes_of<std::uint8_t>(kernels::view_of(reinterpret_cast<std::int16_t*>(memory), layout))
+                        .as_const()
+                  : kernels::view_of(reinterpret_cast<std::uint8_t*>(memory), layout).as_const();
         call.epilogue = unrounded_.view();
         call.out_s32 = kernels::view_of(
             reinterpret_cast<std::int32_t*>(state.sums.at_least(static_cast<std::size_t>(sums.elements) * 4)), sums);
@@ -231,7 +232,8 @@ class ConvStep final : public Step {
                                        std::abs(bias_[static_cast<std::size_t>(o)]) < (std::int64_t{1} << 30);
                     if (plain && accumulator_.bits <= 32) {
                         const auto add = static_cast<std::int32_t>(correction + bias_[static_cast<std::size_t>(o)]);
-                        for (int i = 0; i < out_w_; ++i) acc[static_cast<std::size_t>(i)] = in[i * sums.pixel_stride] + add;
+                        for (int i = 0; i < out_w_; ++i)
+                            acc[static_cast<std::size_t>(i)] = in[i * sums.pixel_stride] + add;
                         if (state.observer->accumulators) note(acc, here);
                         requantize(acc, requantizers_[static_cast<std::size_t>(o)], rounded);
                         for (int i = 0; i < out_w_; ++i) to[i] = static_cast<T>(rounded[static_cast<std::size_t>(i)]);
@@ -319,8 +321,8 @@ class ConvStep final : public Step {
                     const auto o = static_cast<int>(line / out_h_), row = static_cast<int>(line % out_h_);
                     for (int column = 0; column < out_w_; ++column) {
                         const std::int64_t at = line * out_w_ + column;
-                        out[at] = static_cast<Out>(finished(state, sum_exactly(x, o, row, column), o,
-                                                            image * cout_ * out_h_ * out_w_ + at));
+                        out[at] = static_cast<Out>(
+                            finished(state, sum_exactly(x, o, row, column), o, image * cout_ * out_h_ * out_w_ + at));
                     }
                 });
             });
@@ -339,7 +341,8 @@ class ConvStep final : public Step {
             const int iy = row * window.stride_h - window.pad_top + ky * window.dilation_h;
             const int ix = column * window.stride_w - window.pad_left + kx * window.dilation_w;
             const bool padded = iy < 0 || iy >= h_ || ix < 0 || ix >= w_;
-            const int value = padded ? padding_ : x[(std::int64_t{group} * group_in + i) * h_ * w_ + std::int64_t{iy} * w_ + ix];
+            const int value =
+                padded ? padding_ : x[(std::int64_t{group} * group_in + i) * h_ * w_ + std::int64_t{iy} * w_ + ix];
             const int w = weights[static_cast<std::size_t>(
                 ((std::int64_t{o} * group_in + i) * window.kernel_h + ky) * window.kernel_w + kx)];
             sum += std::int64_t{value - conv_.x.grid.zero_point} * w;
@@ -385,7 +388,7 @@ StepResult make_conv_step(const Op& op, const Program& program, const Profile& p
     const bool simple = conv.activation.kind == Activation::none || conv.activation.kind == Activation::relu ||
                         conv.activation.kind == Activation::clip;
     const auto rule = requant_rule(name);
-    const Finish finish = name == "fixed16"                  ? Finish::fixed16
+    const Finish finish = name == "fixed16"                      ? Finish::fixed16
                           : !simple || conv.residual.has_value() ? Finish::in_float
                                                                  : Finish::rule;
     auto step = std::make_unique<ConvStep>(op, program, profile,

@@ -179,8 +179,8 @@ Result<void> read_accumulator(Object& accumulator, Accumulator& spec) {
         for (int bits : {16, 24, 32, 40, 48, 64}) {
             if (value == bits) return spec.bits = bits, Result<void>();
         }
-        return accumulator.refuse("bits", fmt::format("{} is no width of an accumulator; there are 16, 24, 32, 40, 48, 64",
-                                                      value.dump()));
+        return accumulator.refuse(
+            "bits", fmt::format("{} is no width of an accumulator; there are 16, 24, 32, 40, 48, 64", value.dump()));
     }));
     OCTET_TRY(accumulator.word("overflow", {"wrap", "saturate"},
                                [&](std::size_t i) { spec.overflow = i == 0 ? Overflow::wrap : Overflow::saturate; }));
@@ -198,7 +198,8 @@ Result<void> read_grids(Object& root, Profile& profile) {
     });
     OCTET_TRY(multiplier);
     const auto activations = root.object("activations", [&](Object& a) -> Result<void> {
-        OCTET_TRY(a.word("range", {"full", "symmetric"}, [&](std::size_t i) { profile.symmetric_activations = i == 1; }));
+        OCTET_TRY(
+            a.word("range", {"full", "symmetric"}, [&](std::size_t i) { profile.symmetric_activations = i == 1; }));
         return a.word("zero_point", {"any", "zero"}, [&](std::size_t i) { profile.zero_point_zero = i == 1; });
     });
     OCTET_TRY(activations);
@@ -228,9 +229,10 @@ Result<void> read_demands(Object& demands, Profile& profile) {
         for (const Json& operation : value) {
             if (operation != "concat" && operation != "max_pool" && operation != "resize" && operation != "move" &&
                 operation != "average_pool") {
-                return demands.refuse("equal_scales", fmt::format("{} is none of concat, max_pool, average_pool, resize, "
-                                                                  "move",
-                                                                  operation.dump()));
+                return demands.refuse("equal_scales",
+                                      fmt::format("{} is none of concat, max_pool, average_pool, resize, "
+                                                  "move",
+                                                  operation.dump()));
             }
             profile.equal_scales.push_back(operation.get<std::string>());
         }
@@ -269,7 +271,8 @@ Result<Profile> parse(const Json& json, const std::string& where, int depth) {
     OCTET_TRY(root.object("limits", [&](Object& l) { return read_limits(l, profile); }));
     OCTET_TRY(root.finish());
     if (profile.hardswish_sixth && profile.rule("hardswish") == "tfl-hs")
-        return root.refuse("constants.hardswish_sixth", "the rule \"tfl-hs\" has no such constant; \"float-table\" has");
+        return root.refuse("constants.hardswish_sixth",
+                           "the rule \"tfl-hs\" has no such constant; \"float-table\" has");
     return profile;
 }
 
@@ -351,8 +354,7 @@ Result<Profile> parse_profile(std::string_view json, const std::string& where) {
                 twice = value.get<std::string>();
             return true;
         });
-        if (!twice.empty())
-            return fail(ErrorCode::invalid_argument, "{}: key \"{}\": it is given twice", where, twice);
+        if (!twice.empty()) return fail(ErrorCode::invalid_argument, "{}: key \"{}\": it is given twice", where, twice);
     } catch (const Json::exception& error) {
         return fail(ErrorCode::invalid_argument, "{}: not JSON: {}", where, error.what());
     }

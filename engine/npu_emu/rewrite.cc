@@ -83,8 +83,8 @@ class Rewriter {
         auto result = evaluate_node(node, {&argument, 1});
         if (!result) return;
         for (std::size_t i = 0; i < 256; ++i) {
-            table.table[i] = static_cast<std::uint8_t>(kernels::quantize_linear(result->front().data<float>()[i], y.scale,
-                                                                               unsigned_zero_point(y), 0, 255));
+            table.table[i] = static_cast<std::uint8_t>(
+                kernels::quantize_linear(result->front().data<float>()[i], y.scale, unsigned_zero_point(y), 0, 255));
         }
     }
 
@@ -130,8 +130,8 @@ class Rewriter {
         pad.node.name = name;
         pad.node.inputs = {0, 1};
         pad.node.outputs = {2};
-        pad.parameters.emplace_back(Tensor::from<std::int64_t>(
-            {8}, {0, 0, w.pad_top, w.pad_left, 0, 0, w.pad_bottom, w.pad_right}));
+        pad.parameters.emplace_back(
+            Tensor::from<std::int64_t>({8}, {0, 0, w.pad_top, w.pad_left, 0, 0, w.pad_bottom, w.pad_right}));
         ops_.push_back({name, {name}, 0, std::move(pad)});
         conv.x.id = padded;
         w.pad_top = w.pad_left = w.pad_bottom = w.pad_right = 0;

@@ -125,8 +125,7 @@ inline std::int32_t multiply_as(std::int64_t x, std::int32_t m, int e) {
         return e >= 0 ? h : static_cast<std::int32_t>((std::int64_t{h} + (std::int64_t{1} << (-e - 1))) >> -e);
     } else if constexpr (rule == RequantRule::single) {
         const std::int64_t product = std::int64_t{saturate32(x)} * m;
-        if (shift > 0 && shift < 62)
-            return saturate32((product + (std::int64_t{1} << (shift - 1))) >> shift);
+        if (shift > 0 && shift < 62) return saturate32((product + (std::int64_t{1} << (shift - 1))) >> shift);
         return scale_and_shift(saturate32(x), m, shift, half(shift));
     } else if constexpr (rule == RequantRule::tosa_double) {
         Wide rounding = half(shift);
@@ -258,8 +257,9 @@ Multiplier reduce_multiplier(Multiplier multiplier, int bits) {
 
 Result<Requantizer> make_requantizer(RequantRule rule, float xs, float ws, float ys, int zero_point, Range range,
                                      MultiplierForm form) {
-    const double scale = form.from_float32 ? static_cast<double>(xs * ws / ys)
-                                           : static_cast<double>(xs) * static_cast<double>(ws) / static_cast<double>(ys);
+    const double scale = form.from_float32
+                             ? static_cast<double>(xs * ws / ys)
+                             : static_cast<double>(xs) * static_cast<double>(ws) / static_cast<double>(ys);
     if (!std::isfinite(scale) || scale < 0)
         return fail(ErrorCode::unsupported, "a scale of {} * {} / {} is not a number to multiply with", xs, ws, ys);
     Requantizer r;
@@ -328,8 +328,8 @@ Result<Adder> make_adder(AddRule rule, RequantRule steps, const Grid& a, const G
             const double twice = 2 * static_cast<double>(std::max(a.scale, b.scale));
             adder.a = quantize_multiplier(static_cast<double>(a.scale) / twice);
             adder.b = quantize_multiplier(static_cast<double>(b.scale) / twice);
-            adder.out = quantize_multiplier(twice / (static_cast<double>(1 << adder.shift) *
-                                                     static_cast<double>(y.scale)));
+            adder.out =
+                quantize_multiplier(twice / (static_cast<double>(1 << adder.shift) * static_cast<double>(y.scale)));
             if (adder.out.e > 30)
                 return fail(ErrorCode::unsupported, "its result's scale {} is too fine for its operands'", y.scale);
             break;
@@ -349,9 +349,8 @@ Result<Adder> make_adder(AddRule rule, RequantRule steps, const Grid& a, const G
         case AddRule::ort_fma:
             adder.a_scale = ra;
             adder.b_scale = subtract ? -rb : rb;
-            adder.bias = static_cast<float>(y.zero_point) -
-                         std::fma(ra, static_cast<float>(a.zero_point),
-                                  adder.b_scale * static_cast<float>(b.zero_point));
+            adder.bias = static_cast<float>(y.zero_point) - std::fma(ra, static_cast<float>(a.zero_point),
+                                                                     adder.b_scale * static_cast<float>(b.zero_point));
             break;
         case AddRule::dq_float:
             break;
@@ -366,22 +365,22 @@ std::int32_t add(std::int32_t a, std::int32_t b, const Adder& adder) {
         case AddRule::tfl_20: {
             const std::int64_t scaled_a = multiply(adder.steps, x * (std::int64_t{1} << adder.shift), adder.a);
             const std::int64_t scaled_b = multiply(adder.steps, y * (std::int64_t{1} << adder.shift), adder.b);
-            return clamped(multiply(adder.steps, scaled_a + sign * scaled_b, adder.out) + std::int64_t{adder.zero_point},
-                           adder.range);
+            return clamped(
+                multiply(adder.steps, scaled_a + sign * scaled_b, adder.out) + std::int64_t{adder.zero_point},
+                adder.range);
         }
         case AddRule::ethos_one: {
             // The operand of the larger scale is multiplied by 1/2 exactly.
             const auto scaled = [&](std::int64_t value, Multiplier m) -> std::int64_t {
                 return multiply(RequantRule::single, value * (std::int64_t{1} << adder.shift), m);
             };
-            return clamped(multiply(RequantRule::double_round, scaled(x, adder.a) + sign * scaled(y, adder.b),
-                                    adder.out) +
-                               std::int64_t{adder.zero_point},
-                           adder.range);
+            return clamped(
+                multiply(RequantRule::double_round, scaled(x, adder.a) + sign * scaled(y, adder.b), adder.out) +
+                    std::int64_t{adder.zero_point},
+                adder.range);
         }
         case AddRule::xnn_21: {
-            const std::int64_t acc =
-                x * adder.a_int + sign * y * adder.b_int + (std::int64_t{1} << (adder.shift - 1));
+            const std::int64_t acc = x * adder.a_int + sign * y * adder.b_int + (std::int64_t{1} << (adder.shift - 1));
             return clamped((acc >> adder.shift) + adder.zero_point, adder.range);
         }
         case AddRule::ort_22: {
@@ -390,9 +389,8 @@ std::int32_t add(std::int32_t a, std::int32_t b, const Adder& adder) {
             return clamped(((acc + rounding) >> adder.shift) + adder.zero_point, adder.range);
         }
         case AddRule::ort_fma: {
-            const float sum =
-                std::fma(static_cast<float>(a), adder.a_scale,
-                         std::fma(static_cast<float>(b), adder.b_scale, adder.bias));
+            const float sum = std::fma(static_cast<float>(a), adder.a_scale,
+                                       std::fma(static_cast<float>(b), adder.b_scale, adder.bias));
             return rounded(sum, 0, adder.range);
         }
         case AddRule::dq_float: {
@@ -439,7 +437,8 @@ std::int32_t multiply(std::int32_t a, std::int32_t b, const Multiplication& mul)
 Result<ByteTable> requantize_table(RequantRule rule, const Grid& x, const Grid& y, Range range, MultiplierForm form) {
     OCTET_ASSIGN(const Requantizer r, make_requantizer(rule, x.scale, 1, y.scale, y.zero_point, range, form));
     ByteTable table{};
-    for (int i = 0; i < 256; ++i) table[static_cast<std::size_t>(i)] = requantize(lowest(x.dtype) + i - x.zero_point, r);
+    for (int i = 0; i < 256; ++i)
+        table[static_cast<std::size_t>(i)] = requantize(lowest(x.dtype) + i - x.zero_point, r);
     return table;
 }
 

@@ -1,16 +1,17 @@
-// What each rule is, where its formula comes from, and which program's output it equals: tests/engine/npu_emu reads this
-// list, and compares every value that it names.
+// What each rule is, where its formula comes from, and which program's output it equals: tests/engine/npu_emu reads
+// this list, and compares every value that it names.
 
 #include "engine/npu_emu/rules.h"
 
 namespace octet::engine::npu_emu {
 namespace {
 
-constexpr std::string_view litert_ref = "LiteRT 2.3.0, reference kernels", ruy = "LiteRT 2.3.0, optimized kernels (ruy)",
-                           xnnpack = "LiteRT 2.3.0, XNNPACK", tflm = "TFLite Micro, reference kernels",
-                           tosa = "TOSA reference model 2026.8.0", ort = "ONNX Runtime 1.32.0, x86-64",
-                           ort_arm = "ONNX Runtime 1.32.0, arm64", ruy_arm = "LiteRT 2.3.0, arm64, ruy",
-                           ref_arm = "LiteRT 2.3.0, arm64, reference kernels", xnn_arm = "LiteRT 2.3.0, arm64, XNNPACK",
+constexpr std::string_view litert_ref = "LiteRT 2.3.0, reference kernels",
+                           ruy = "LiteRT 2.3.0, optimized kernels (ruy)", xnnpack = "LiteRT 2.3.0, XNNPACK",
+                           tflm = "TFLite Micro, reference kernels", tosa = "TOSA reference model 2026.8.0",
+                           ort = "ONNX Runtime 1.32.0, x86-64", ort_arm = "ONNX Runtime 1.32.0, arm64",
+                           ruy_arm = "LiteRT 2.3.0, arm64, ruy", ref_arm = "LiteRT 2.3.0, arm64, reference kernels",
+                           xnn_arm = "LiteRT 2.3.0, arm64, XNNPACK",
                            onnx_reference = "onnx 1.23.2, reference evaluator", vela = "Vela 5.2.0 (tables)";
 
 // A file with a * stands for all that begin so.
@@ -39,8 +40,11 @@ constexpr Proof single_proofs[] = {
 };
 constexpr Proof tosa_double_proofs[] = {{tosa, accumulators, "tosa", all_accumulators}};
 constexpr Proof m16_proofs[] = {
-    {litert_ref, wide, "litert_ref", some}, {ruy, wide, "litert_opt", some}, {xnnpack, wide, "litert_xnnpack", some},
-    {tflm, wide, "tflm", some},             {tosa, wide, "tosa", some},
+    {litert_ref, wide, "litert_ref", some},
+    {ruy, wide, "litert_opt", some},
+    {xnnpack, wide, "litert_xnnpack", some},
+    {tflm, wide, "tflm", some},
+    {tosa, wide, "tosa", some},
 };
 constexpr Proof fp32_proofs[] = {
     {xnnpack, accumulators, "litert_xnnpack", all_accumulators},
@@ -57,8 +61,7 @@ constexpr Proof dq_float_proofs[] = {
     {ort, accumulators, "ort_qdq_s8_on", all_accumulators},
     {ort_arm, arm, "ort_qdq_u8_*_off", all_accumulators},
 };
-constexpr Proof onnx_ref_proofs[] = {
-    {onnx_reference, accumulators, "onnx_reference_evaluator", all_accumulators}};
+constexpr Proof onnx_ref_proofs[] = {{onnx_reference, accumulators, "onnx_reference_evaluator", all_accumulators}};
 constexpr Proof half_up_proofs[] = {{ruy, ties, "litert_opt", some}};
 constexpr Proof half_away_proofs[] = {{litert_ref, ties, "litert_ref", some}};
 constexpr Proof rne_proofs[] = {{xnnpack, ties, "litert_xnnpack", some}};
@@ -107,35 +110,53 @@ constexpr Proof ort_mul_proofs[] = {
     {ort_arm, arm, "ort_QLinearMul_s8_*", 9 * 65'536},
 };
 constexpr Proof leaky_double_proofs[] = {
-    {litert_ref, leakys, "litert_ref", unary}, {ruy, leakys, "litert_opt", unary}, {tflm, leakys, "tflm", unary},
-    {tosa, leakys, "tosa", unary},             {vela, tables, "leaky", luts},
+    {litert_ref, leakys, "litert_ref", unary},
+    {ruy, leakys, "litert_opt", unary},
+    {tflm, leakys, "tflm", unary},
+    {tosa, leakys, "tosa", unary},
+    {vela, tables, "leaky", luts},
 };
 constexpr Proof leaky_q8_proofs[] = {
     {xnnpack, leakys, "litert_xnnpack", unary},
     {xnn_arm, arm, "tfl_leaky_*|xnn", unary},
 };
 constexpr Proof hardswish_proofs[] = {
-    {litert_ref, swishes, "litert_ref", unary}, {ruy, swishes, "litert_opt", unary},
-    {xnnpack, swishes, "litert_xnnpack", unary}, {tflm, swishes, "tflm", unary},
-    {tosa, swishes, "tosa", unary},             {vela, tables, "hardswish", luts},
+    {litert_ref, swishes, "litert_ref", unary},
+    {ruy, swishes, "litert_opt", unary},
+    {xnnpack, swishes, "litert_xnnpack", unary},
+    {tflm, swishes, "tflm", unary},
+    {tosa, swishes, "tosa", unary},
+    {vela, tables, "hardswish", luts},
 };
 constexpr Proof sigmoid_proofs[] = {
-    {litert_ref, sigmoids, "litert_ref", unary}, {ruy, sigmoids, "litert_opt", unary},
-    {xnnpack, sigmoids, "litert_xnnpack", unary}, {tflm, sigmoids, "tflm", unary},
-    {tosa, sigmoids, "tosa", unary},             {vela, tables, "sigmoid", luts},
+    {litert_ref, sigmoids, "litert_ref", unary},
+    {ruy, sigmoids, "litert_opt", unary},
+    {xnnpack, sigmoids, "litert_xnnpack", unary},
+    {tflm, sigmoids, "tflm", unary},
+    {tosa, sigmoids, "tosa", unary},
+    {vela, tables, "sigmoid", luts},
 };
 constexpr Proof tanh_proofs[] = {
-    {litert_ref, tanhs, "litert_ref", unary}, {ruy, tanhs, "litert_opt", unary}, {xnnpack, tanhs, "litert_xnnpack", unary},
-    {tflm, tanhs, "tflm", unary},             {tosa, tanhs, "tosa", unary},      {vela, tables, "tanh", luts},
+    {litert_ref, tanhs, "litert_ref", unary},
+    {ruy, tanhs, "litert_opt", unary},
+    {xnnpack, tanhs, "litert_xnnpack", unary},
+    {tflm, tanhs, "tflm", unary},
+    {tosa, tanhs, "tosa", unary},
+    {vela, tables, "tanh", luts},
 };
 constexpr Proof relu_proofs[] = {
-    {litert_ref, relus, "litert_ref", unary}, {ruy, relus, "litert_opt", unary}, {xnnpack, relus, "litert_xnnpack", unary},
-    {tflm, relus, "tflm", unary},             {tosa, relus, "tosa", unary},
+    {litert_ref, relus, "litert_ref", unary},
+    {ruy, relus, "litert_opt", unary},
+    {xnnpack, relus, "litert_xnnpack", unary},
+    {tflm, relus, "tflm", unary},
+    {tosa, relus, "tosa", unary},
 };
 constexpr Proof concat_proofs[] = {{litert_ref, "probes/concat_u8.npz", "litert_ref", 24 * 512}};
 constexpr Proof average_proofs[] = {
-    {litert_ref, averages, "litert_ref", pooled}, {ruy, averages, "litert_opt", pooled},
-    {xnnpack, averages, "litert_xnnpack", pooled}, {tflm, averages, "tflm", pooled},
+    {litert_ref, averages, "litert_ref", pooled},
+    {ruy, averages, "litert_opt", pooled},
+    {xnnpack, averages, "litert_xnnpack", pooled},
+    {tflm, averages, "tflm", pooled},
     {tosa, averages, "tosa", pooled},
 };
 
@@ -160,7 +181,11 @@ constexpr RuleInfo rules[] = {
     {"conv", "pow2-half-up", "S = 2^-s: (x + 2^(s-1)) >> s", "shift", half_up_proofs},
     {"conv", "pow2-half-away", "S = 2^-s: x / 2^s, half away from zero", "shift", half_away_proofs},
     {"conv", "pow2-rne", "S = 2^-s: RNE(x / 2^s)", "shift", rne_proofs},
-    {"conv", "fixed16", "16-bit fixed point with the activation and the shortcut inside", "octet kernels/requantize.h", {}},
+    {"conv",
+     "fixed16",
+     "16-bit fixed point with the activation and the shortcut inside",
+     "octet kernels/requantize.h",
+     {}},
     {"requantize", "double", "as conv, on x - zx, S = xs/ys", gemmlowp, requantize_double_proofs},
     {"requantize", "double-up", "as conv, on x - zx, S = xs/ys", "ruy", requantize_up_proofs},
     {"requantize", "q8", "(x*lrint(256*xs/ys) + (zp << 8) + 128) >> 8", "XNNPACK vcvt", q8_proofs},
@@ -172,8 +197,11 @@ constexpr RuleInfo rules[] = {
     {"add", "ort-22", "(a*lrint(ra*2^s) + b*lrint(rb*2^s)) / 2^s, half away from zero, s = 21 - exponent",
      "MLAS QLinearAdd, Arm", ort_22_proofs},
     {"add", "dq-float", "RNE((a*as + b*bs) / ys) + zp", onnx_spec, {}},
-    {"add", "ethos-one", "the operand of the smaller scale by one multiplier, summed, to ys by the double rule",
-     ethos_spec, {}},
+    {"add",
+     "ethos-one",
+     "the operand of the smaller scale by one multiplier, summed, to ys by the double rule",
+     ethos_spec,
+     {}},
     {"mul", "double", "as conv, on (a - za)*(b - zb), S = as*bs/ys", gemmlowp, mul_double_proofs},
     {"mul", "fp32", "as conv, on (a - za)*(b - zb)", "XNNPACK qs8-vmul", mul_fp32_proofs},
     {"mul", "ort-mul", "RNE((a - za)*(b - zb)*S + zp)", "MLAS QLinearMul", ort_mul_proofs},

@@ -73,7 +73,8 @@ void map(const RunState& state, const Tensor& x, const Mapping& mapping, int zer
 
 class TableStep final : public Step {
   public:
-    TableStep(const Op& op, std::string rule, QuantId x, int x_zero, QuantId y, Grid y_grid, Shape shape, Mapping mapping)
+    TableStep(const Op& op, std::string rule, QuantId x, int x_zero, QuantId y, Grid y_grid, Shape shape,
+              Mapping mapping)
         : Step(op.name, std::move(rule), 0),
           x_(x),
           x_zero_(x_zero),
@@ -84,9 +85,8 @@ class TableStep final : public Step {
 
     Result<void> run(RunState& state) const override {
         OCTET_ASSIGN(Tensor y, Tensor::create(y_grid_.dtype, shape_));
-        with_integers(y_grid_.dtype, [&]<typename T>() {
-            map(state, state[x_], mapping_, x_zero_, y.mutable_data<T>().data());
-        });
+        with_integers(y_grid_.dtype,
+                      [&]<typename T>() { map(state, state[x_], mapping_, x_zero_, y.mutable_data<T>().data()); });
         state.values[index_of(y_)] = std::move(y);
         return {};
     }
@@ -103,8 +103,7 @@ class TableStep final : public Step {
 // The float table of the program, whose entries are unsigned bytes, on y's type.
 ByteTable float_table(const TableOp& op, const Grid& y, Range range) {
     ByteTable table{};
-    for (std::size_t i = 0; i < 256; ++i)
-        table[i] = std::clamp(op.table[i] + lowest_of(y.dtype), range.min, range.max);
+    for (std::size_t i = 0; i < 256; ++i) table[i] = std::clamp(op.table[i] + lowest_of(y.dtype), range.min, range.max);
     return table;
 }
 
@@ -173,7 +172,8 @@ Result<ByteTable> constant_table(const TableOp& op, const Grid& y, std::string_v
     ByteTable table{};
     for (int i = 0; i < 256; ++i) {
         const int x = lowest_of(op.x.grid.dtype) + i;
-        table[static_cast<std::size_t>(i)] = step.other_first ? compute(step.other_value, x) : compute(x, step.other_value);
+        table[static_cast<std::size_t>(i)] =
+            step.other_first ? compute(step.other_value, x) : compute(x, step.other_value);
     }
     return table;
 }
@@ -197,7 +197,8 @@ Result<ByteTable> table_of(const TableOp& op, const Grid& y, std::string_view op
     }
     if (operation == "leaky_relu" && (profile.leaky_alpha || rule != "float-table")) {
         const auto alpha = static_cast<float>(profile.leaky_alpha.value_or(op.steps[0].alpha));
-        if (rule != "float-table") return leaky_table(requant_rule(rule).value(), x, y, alpha, range, profile.multiplier);
+        if (rule != "float-table")
+            return leaky_table(requant_rule(rule).value(), x, y, alpha, range, profile.multiplier);
         ByteTable table{};
         for (int i = 0; i < 256; ++i) {
             const float v = static_cast<float>(lowest_of(x.dtype) + i - x.zero_point) * x.scale;
@@ -206,7 +207,8 @@ Result<ByteTable> table_of(const TableOp& op, const Grid& y, std::string_view op
         }
         return table;
     }
-    if (operation == "add" || operation == "sub" || operation == "mul") return constant_table(op, y, operation, rule, profile);
+    if (operation == "add" || operation == "sub" || operation == "mul")
+        return constant_table(op, y, operation, rule, profile);
     if (rule == "float-table") return float_table(op, y, range);
     ActivationSpec activation;
     if (operation == "relu") activation.kind = Activation::relu;
@@ -215,7 +217,8 @@ Result<ByteTable> table_of(const TableOp& op, const Grid& y, std::string_view op
         activation.clip_lo = op.steps[0].clip_lo;
         activation.clip_hi = op.steps[0].clip_hi;
     }
-    return requantize_table(requant_rule(rule).value(), x, y, activated_range(activation, y, range), profile.multiplier);
+    return requantize_table(requant_rule(rule).value(), x, y, activated_range(activation, y, range),
+                            profile.multiplier);
 }
 
 // ---- two operands
@@ -246,7 +249,8 @@ class BinaryStep final : public Step {
             a_strides_ = repeated_strides(p, shape_);
             b_strides_ = repeated_strides(q, shape_);
         }
-        const DType a_type = program.values[index_of(a.id)].grid.dtype, b_type = program.values[index_of(b.id)].grid.dtype;
+        const DType a_type = program.values[index_of(a.id)].grid.dtype,
+                    b_type = program.values[index_of(b.id)].grid.dtype;
         if (a_type == DType::int16 || b_type == DType::int16) return;
         // All there is to compute for 8 bits.
         table_.resize(65536);
@@ -395,9 +399,8 @@ class ImageStep : public Step {
         with_integers(x.dtype(), [&]<typename T>() {
             const T* in = x.data<T>().data();
             T* out = y.mutable_data<T>().data();
-            state.for_each(from_[0] * from_[1], [&](std::int64_t c) {
-                channel(in + c * from_[2] * from_[3], out + c * to_[2] * to_[3]);
-            });
+            state.for_each(from_[0] * from_[1],
+                           [&](std::int64_t c) { channel(in + c * from_[2] * from_[3], out + c * to_[2] * to_[3]); });
         });
         return y;
     }
@@ -440,7 +443,8 @@ class PoolStep final : public ImageStep {
                             largest = std::max(largest, value);
                         }
                     }
-                    *out++ = static_cast<T>(average_ ? average(sum, std::max<std::int64_t>(count, 1)) + offset : largest);
+                    *out++ =
+                        static_cast<T>(average_ ? average(sum, std::max<std::int64_t>(count, 1)) + offset : largest);
                 }
             }
         });
@@ -582,8 +586,9 @@ class PixelsStep final : public Step {
                 if (given.dtype() == DType::uint8) {
                     out[at] = given.data<std::uint8_t>()[static_cast<std::size_t>((image * plane + i) * channels + c)];
                 } else {
-                    const float value = given.data<float>()[static_cast<std::size_t>(at)] * pixels_.gain[static_cast<std::size_t>(c)] +
-                                        pixels_.offset[static_cast<std::size_t>(c)];
+                    const float value =
+                        given.data<float>()[static_cast<std::size_t>(at)] * pixels_.gain[static_cast<std::size_t>(c)] +
+                        pixels_.offset[static_cast<std::size_t>(c)];
                     out[at] = static_cast<std::uint8_t>(kernels::quantize_linear(value, 1, 0, 0, 255));
                 }
             }
@@ -623,7 +628,8 @@ class DequantizeStep final : public Step {
 
 class BatchNormStep final : public Step {
   public:
-    BatchNormStep(const Op& op, const BatchNormOp& norm, const Grid& y, const Shape& shape, cpu::IntegerBatchNorm integers)
+    BatchNormStep(const Op& op, const BatchNormOp& norm, const Grid& y, const Shape& shape,
+                  cpu::IntegerBatchNorm integers)
         : Step(op.name, "fixed16", 0), norm_(norm), y_(y), shape_(shape), integers_(std::move(integers)) {}
     Result<void> run(RunState& state) const override {
         OCTET_ASSIGN(Tensor y, Tensor::create(y_.dtype, shape_));
@@ -637,7 +643,8 @@ class BatchNormStep final : public Step {
             const auto c = static_cast<int>(image_channel % channels);
             const int weight = integers_.weights[static_cast<std::size_t>(c)];
             for (std::int64_t i = image_channel * plane; i < (image_channel + 1) * plane; ++i)
-                out[i] = static_cast<std::uint8_t>(kernels::fixed16_u8((in[i] ^ flip) * weight, c, epilogue) ^ out_flip);
+                out[i] =
+                    static_cast<std::uint8_t>(kernels::fixed16_u8((in[i] ^ flip) * weight, c, epilogue) ^ out_flip);
         });
         state.values[index_of(norm_.y)] = std::move(y);
         return {};
@@ -696,7 +703,8 @@ class DetectStep final : public Step {
             std::int64_t first = 0;
             for (std::size_t i = 0; i < levels_.size(); ++i) {
                 const Shape& shape = levels_[i];
-                const auto c = static_cast<int>(shape[1]), h = static_cast<int>(shape[2]), w = static_cast<int>(shape[3]);
+                const auto c = static_cast<int>(shape[1]), h = static_cast<int>(shape[2]),
+                           w = static_cast<int>(shape[3]);
                 const auto layout = kernels::plane_layout(h, w, c, 0, 2);
                 std::vector<std::int16_t> plane(static_cast<std::size_t>(layout.elements));
                 const auto view = kernels::view_of(plane.data(), layout);
@@ -749,7 +757,8 @@ class FloatStep final : public Step {
         };
         OCTET_ASSIGN(auto results, evaluate_node(node_, arguments, parallel, features_));
         for (std::size_t i = 0; i < node_.outputs.size(); ++i) {
-            if (node_.outputs[i] != no_value) state.tensors[static_cast<std::size_t>(node_.outputs[i])] = std::move(results[i]);
+            if (node_.outputs[i] != no_value)
+                state.tensors[static_cast<std::size_t>(node_.outputs[i])] = std::move(results[i]);
         }
         return {};
     }
@@ -802,9 +811,8 @@ class Maker {
         OCTET_ASSIGN(const Multiplication multiplication,
                      make_multiplication(rule, requant_rule(rule_).value_or(RequantRule::fp32), mul.a.grid, mul.b.grid,
                                          grid(mul.y), range, profile_.multiplier));
-        return binary_step(op_, rule_, mul.a, mul.b, mul.y, program_, [multiplication](std::int32_t p, std::int32_t q) {
-            return multiply(p, q, multiplication);
-        });
+        return binary_step(op_, rule_, mul.a, mul.b, mul.y, program_,
+                           [multiplication](std::int32_t p, std::int32_t q) { return multiply(p, q, multiplication); });
     }
     StepResult operator()(const ConcatOp& concat) const {
         std::vector<Mapping> mappings;
@@ -848,7 +856,8 @@ class Maker {
     }
     StepResult operator()(const QuantizeOp& quantize) const {
         const Grid& y = grid(quantize.y);
-        return std::make_unique<QuantizeStep>(op_, quantize.x, quantize.y, y, shape(quantize.y), profile_.range(y.dtype));
+        return std::make_unique<QuantizeStep>(op_, quantize.x, quantize.y, y, shape(quantize.y),
+                                              profile_.range(y.dtype));
     }
     StepResult operator()(const DequantizeOp& dequantize) const {
         return std::make_unique<DequantizeStep>(op_, dequantize.x, dequantize.y, shape(dequantize.x.id));
@@ -874,8 +883,9 @@ class Maker {
         if (x.grid == grid(y)) return by("copy", x, y);
         const auto rule = profile_.rule("requantize");
         if (!rule)
-            return fail(ErrorCode::unsupported, "its input and its output are on different grids, and there is no rule "
-                                                "\"requantize\"");
+            return fail(ErrorCode::unsupported,
+                        "its input and its output are on different grids, and there is no rule "
+                        "\"requantize\"");
         return by(*rule, x, y);
     }
 

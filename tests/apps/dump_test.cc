@@ -65,7 +65,9 @@ TEST(Dump, npz_as_s8_nhwc_is_what_litert_computed) {
 TEST(Dump, folders_of_npy_and_raw_and_some_layers) {
     const TemporaryFolder folder;
     ASSERT_EQ(run_program_text(dump + "--layers 'd1_*' --dequantize -o " + (folder / "npy")).exit_code, 0);
-    ASSERT_EQ(run_program_text(dump + "--layers 'd1_conv*' --format raw --layout nc1hwc2 -o " + (folder / "raw")).exit_code, 0);
+    ASSERT_EQ(
+        run_program_text(dump + "--layers 'd1_conv*' --format raw --layout nc1hwc2 -o " + (folder / "raw")).exit_code,
+        0);
     const auto npy = json_of(folder / "npy/manifest.json")["tensors"];
     EXPECT_GE(npy.size(), 3U);
     for (const auto& tensor : npy) {
@@ -125,8 +127,9 @@ int main(void) {
 )";
         std::string text;
         for (std::size_t i = 0; i < program.size(); ++i) {
-            const bool prefix = (program.compare(i, 2, "N_") == 0 || program.compare(i, 2, "n_") == 0) &&
-                                (i == 0 || (std::isalnum(static_cast<unsigned char>(program[i - 1])) == 0 && program[i - 1] != '_'));
+            const bool prefix =
+                (program.compare(i, 2, "N_") == 0 || program.compare(i, 2, "n_") == 0) &&
+                (i == 0 || (std::isalnum(static_cast<unsigned char>(program[i - 1])) == 0 && program[i - 1] != '_'));
             if (prefix) {
                 text += program[i] == 'N' ? upper : name;
             } else {

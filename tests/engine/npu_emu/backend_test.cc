@@ -31,9 +31,8 @@ Result<Tensors> tensors_of(const Graph& graph, const std::vector<Tensor>& inputs
     OCTET_ASSIGN(const auto executable, compile(graph, options_for(profile)));
     OCTET_ASSIGN(auto session, Session::create(executable, {.threads = 2}));
     Tensors tensors;
-    session.set_observer({.tensor = [&](const TensorInfo& info) {
-        tensors.insert_or_assign(std::string(info.name), info.values);
-    }});
+    session.set_observer(
+        {.tensor = [&](const TensorInfo& info) { tensors.insert_or_assign(std::string(info.name), info.values); }});
     OCTET_TRY(session.run(inputs));
     return tensors;
 }
@@ -42,8 +41,8 @@ Result<Tensors> tensors_of(const Graph& graph, const std::vector<Tensor>& inputs
 class Written {
   public:
     explicit Written(const std::string& lines) {
-        const auto written = write_file(folder_ / "p.json", std::string(R"({"name": "p", "extends": "tflite-double", )") +
-                                                                lines + "}");
+        const auto written =
+            write_file(folder_ / "p.json", std::string(R"({"name": "p", "extends": "tflite-double", )") + lines + "}");
         EXPECT_TRUE(written);
     }
     std::string path() const { return folder_ / "p.json"; }
@@ -66,7 +65,8 @@ TEST(OctetFixed16, equals_the_cpu_backend_on_every_tensor_of_every_committed_mod
         QuantizedGraph random(7);
         std::vector<Tensor> inputs;
         for (ValueId input : graph.inputs) inputs.push_back(random.random_tensor(*graph.value(input).shape, -2, 2));
-        const Tensors cpu = tensors_of(graph, inputs, "cpu").value(), emulated = tensors_of(graph, inputs, "octet-fixed16").value();
+        const Tensors cpu = tensors_of(graph, inputs, "cpu").value(),
+                      emulated = tensors_of(graph, inputs, "octet-fixed16").value();
         EXPECT_GT(cpu.size(), 100U);
         EXPECT_EQ(cpu.size(), emulated.size());
         for (const auto& [name, tensor] : cpu) {
@@ -125,8 +125,10 @@ TEST(Accumulators, of_every_width_are_what_their_definition_says) {
         {R"("accumulator": {"bits": 16, "overflow": "saturate"})", 16, true, false, false, false},
         {R"("accumulator": {"bits": 16, "overflow": "saturate", "bias": "first"})", 16, true, false, false, true},
         {R"("accumulator": {"bits": 16, "overflow": "saturate", "when": "addition"})", 16, true, true, false, false},
-        {R"("accumulator": {"bits": 16, "overflow": "saturate", "when": "addition", "bias": "first"})", 16, true, true, false, true},
-        {R"("accumulator": {"bits": 16, "overflow": "saturate", "when": "addition", "order": "channel-kernel"})", 16, true, true, true, false},
+        {R"("accumulator": {"bits": 16, "overflow": "saturate", "when": "addition", "bias": "first"})", 16, true, true,
+         false, true},
+        {R"("accumulator": {"bits": 16, "overflow": "saturate", "when": "addition", "order": "channel-kernel"})", 16,
+         true, true, true, false},
         {R"("accumulator": {"bits": 24, "overflow": "saturate", "when": "addition"})", 24, true, true, false, false},
         {R"("accumulator": {"bits": 40})", 40, false, false, false, false},
         {R"("accumulator": {"bits": 64, "overflow": "saturate"})", 64, true, false, false, false},
@@ -147,17 +149,22 @@ TEST(Accumulators, of_every_width_are_what_their_definition_says) {
         std::size_t at = 0;
         for (int n = 0; n < 2; ++n) {
             for (int o = 0; o < cout; ++o) {
-                const auto r = make_requantizer(RequantRule::double_round, 0.02F, static_cast<float>(op->weight_scales[static_cast<std::size_t>(o)]),
-                                                0.5F, -5, {})
-                                   .value();
+                const auto r =
+                    make_requantizer(RequantRule::double_round, 0.02F,
+                                     static_cast<float>(op->weight_scales[static_cast<std::size_t>(o)]), 0.5F, -5, {})
+                        .value();
                 for (int p = 0; p < size * size; ++p, ++at) {
-                    std::int64_t acc = c.inside && c.bias_first ? limit(op->integer_bias[static_cast<std::size_t>(o)]) : 0;
+                    std::int64_t acc =
+                        c.inside && c.bias_first ? limit(op->integer_bias[static_cast<std::size_t>(o)]) : 0;
                     for (int k = 0; k < 9 * cin; ++k) {
                         const int tap = c.channel_kernel ? k % 9 : k / cin, i = c.channel_kernel ? k / 9 : k % cin;
                         const int iy = p / size + tap / 3 - 1, ix = p % size + tap % 3 - 1;
                         const bool outside = iy < 0 || ix < 0 || iy >= size || ix >= size;
-                        const int value = outside ? 3 : in.data<std::int8_t>()[static_cast<std::size_t>(((n * cin + i) * size + iy) * size + ix)];
-                        acc += std::int64_t{value - 3} * op->weights.data<std::int8_t>()[static_cast<std::size_t>((o * cin + i) * 9 + tap)];
+                        const int value = outside ? 3
+                                                  : in.data<std::int8_t>()[static_cast<std::size_t>(
+                                                        ((n * cin + i) * size + iy) * size + ix)];
+                        acc += std::int64_t{value - 3} *
+                               op->weights.data<std::int8_t>()[static_cast<std::size_t>((o * cin + i) * 9 + tap)];
                         if (c.inside) acc = limit(acc);
                     }
                     const std::int64_t bias = op->integer_bias[static_cast<std::size_t>(o)];
@@ -214,7 +221,10 @@ TEST(Rewrites, are_said_and_keep_their_values) {
     ASSERT_TRUE(executable) << executable.error().message;
     EXPECT_EQ((*executable)->rewrites().size(), 4U);  // two inputs of the Concat, the pool, the padding
     const std::vector<Tensor> inputs = {b.random_tensor({1, 4, 8, 8}, -0.5F, 12)};
-    const Tensors inside = tensors_of(b.graph, inputs, Written(R"("padding": {"uneven": "inside"}, "demands": {"equal_scales": []})").path()).value();
+    const Tensors inside =
+        tensors_of(b.graph, inputs,
+                   Written(R"("padding": {"uneven": "inside"}, "demands": {"equal_scales": []})").path())
+            .value();
     const Tensors rewritten = tensors_of(b.graph, inputs, "tflite-double").value();
     for (const auto& [name, tensor] : inside) EXPECT_TRUE(identical(tensor, rewritten.at(name))) << name;
     EXPECT_GT(rewritten.size(), inside.size());
@@ -228,8 +238,11 @@ TEST(Constants, clamps_and_padding_change_what_they_name) {
     const std::vector<Tensor> inputs = {b.random_tensor({1, 4, 8, 8}, -6, 6)};
     const auto result = [&](const std::string& lines) {
         auto tensors = tensors_of(b.graph, inputs, Written(lines).path()).value();
-        return std::pair(tensors.at(b.graph.value(b.graph.node(b.graph.producer(b.graph.node(b.graph.producer(c)).inputs[0])).inputs[0]).name),
-                         tensors);
+        return std::pair(
+            tensors.at(
+                b.graph.value(b.graph.node(b.graph.producer(b.graph.node(b.graph.producer(c)).inputs[0])).inputs[0])
+                    .name),
+            tensors);
     };
     const auto plain = result(R"("description": "")"), padded = result(R"("padding": {"value": 0})"),
                slope = result(R"("constants": {"leaky_alpha": "26/256"})"),

@@ -167,8 +167,7 @@ TEST(CmsisNn, double_rounding_reproduces_every_case_and_single_rounding_does_not
     for (const Case& c : load_cases()) {
         ++cases;
         outputs += static_cast<int>(c.output.size());
-        EXPECT_EQ(count_differences(c, c.wide ? RequantRule::m16 : RequantRule::double_round), 0)
-            << c.name;
+        EXPECT_EQ(count_differences(c, c.wide ? RequantRule::m16 : RequantRule::double_round), 0) << c.name;
         if (c.wide) continue;
         const int differences = count_differences(c, RequantRule::single);
         EXPECT_LE(differences, 1) << c.name;

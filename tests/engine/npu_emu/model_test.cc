@@ -28,9 +28,8 @@ Tensors run(Graph graph, const std::string& profile, const std::vector<Tensor>& 
     }
     auto session = Session::create(*executable, {.threads = threads}).value();
     Tensors tensors;
-    session.set_observer({.tensor = [&](const TensorInfo& info) {
-        tensors.insert_or_assign(std::string(info.name), info.values);
-    }});
+    session.set_observer(
+        {.tensor = [&](const TensorInfo& info) { tensors.insert_or_assign(std::string(info.name), info.values); }});
     EXPECT_TRUE(session.run(inputs));
     for (const QuantValue& value : (*executable)->program().values) {
         if (!value.quantized_name.empty()) tensors.emplace(value.quantized_name, tensors.at(value.name));
@@ -51,7 +50,8 @@ std::vector<int> as_truth(const Tensor& tensor) {
     for (std::int64_t n = 0; n < s[0]; ++n) {
         for (std::int64_t i = 0; i < s[2] * s[3]; ++i) {
             for (std::int64_t c = 0; c < s[1]; ++c)
-                out.push_back(static_cast<int>(values[static_cast<std::size_t>((n * s[1] + c) * s[2] * s[3] + i)]) - offset);
+                out.push_back(static_cast<int>(values[static_cast<std::size_t>((n * s[1] + c) * s[2] * s[3] + i)]) -
+                              offset);
         }
     }
     return out;

@@ -34,13 +34,15 @@ TEST(Profiles, that_octet_comes_with_are_read) {
 }
 
 TEST(Profiles, one_line_changes_one_thing) {
-    const auto profile = parse_profile(R"({"name": "mine", "extends": "tflite-double", "accumulator": {"bits": 24}})", "x");
+    const auto profile =
+        parse_profile(R"({"name": "mine", "extends": "tflite-double", "accumulator": {"bits": 24}})", "x");
     ASSERT_TRUE(profile) << profile.error().message;
     EXPECT_EQ(profile->accumulator.bits, 24);
     EXPECT_EQ(profile->accumulator.max(), 8'388'607);
     EXPECT_EQ(profile->rule("conv"), "double");
     const auto constants = parse_profile(
-        R"({"name": "c", "extends": "replaced-constants", "constants": {"leaky_alpha": 0.25}, "rules": {"mul": null}})", "x");
+        R"({"name": "c", "extends": "replaced-constants", "constants": {"leaky_alpha": 0.25}, "rules": {"mul": null}})",
+        "x");
     ASSERT_TRUE(constants) << constants.error().message;
     EXPECT_EQ(constants->leaky_alpha, 0.25);
     EXPECT_EQ(constants->hardswish_sixth, 2731.0 / 16384);

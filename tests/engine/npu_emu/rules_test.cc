@@ -72,8 +72,10 @@ std::vector<std::filesystem::path> files(const Proof& proof) {
     const auto folder = truth_folder(pattern);
     std::vector<std::filesystem::path> found;
     if (!folder) return found;
-    for (const auto& entry : std::filesystem::directory_iterator(*folder / std::filesystem::path(pattern).parent_path())) {
-        if (match(pattern, std::filesystem::relative(entry.path(), *folder).generic_string())) found.push_back(entry.path());
+    for (const auto& entry :
+         std::filesystem::directory_iterator(*folder / std::filesystem::path(pattern).parent_path())) {
+        if (match(pattern, std::filesystem::relative(entry.path(), *folder).generic_string()))
+            found.push_back(entry.path());
     }
     return found;
 }
@@ -159,7 +161,8 @@ void binary(const RuleInfo& rule, bool subtract, Archive& inputs, Archive& outpu
                           inputs.integers(fmt::format("{}_zero_point", letter))[i]);
             }
             const int zero_point = static_cast<int>(config[i * 6 + at + 1]);
-            return Grid{u8 ? DType::uint8 : DType::int8, static_cast<float>(config[i * 6 + at]), u8 ? zero_point : zero_point - 128};
+            return Grid{u8 ? DType::uint8 : DType::int8, static_cast<float>(config[i * 6 + at]),
+                        u8 ? zero_point : zero_point - 128};
         };
         const Grid a = grid("a", 0), b = grid("b", 2), y = grid("y", 4);
         std::function<std::int32_t(int, int)> compute;
@@ -395,8 +398,8 @@ TEST(Rules, left_shifts_and_edges) {
     for (int i = 0; i < requant_rules; ++i) {
         const auto rule = static_cast<RequantRule>(i);
         if (rule == RequantRule::q8) continue;  // of 8-bit values
-        const bool down = rule == RequantRule::ethos_truncate || rule == RequantRule::ethos_floor ||
-                          rule == RequantRule::pow2_floor;
+        const bool down =
+            rule == RequantRule::ethos_truncate || rule == RequantRule::ethos_floor || rule == RequantRule::pow2_floor;
         EXPECT_EQ(run(rule, 3, 4.0), 12) << name_of(rule);
         EXPECT_EQ(run(rule, -3, 4.0, 5), -7) << name_of(rule);
         EXPECT_EQ(run(rule, largest, 4.0), 127) << name_of(rule);
@@ -421,8 +424,10 @@ TEST(Rules, spans_and_multiplier_widths) {
         const double scale = std::exp(std::uniform_real_distribution<double>(std::log(1e-5), std::log(0.01))(random));
         const auto bound = static_cast<std::int64_t>(130 / scale);
         for (auto& a : acc)
-            a = static_cast<std::int32_t>(static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(2 * bound)) - bound);
-        const Requantizer narrow = make(RequantRule::single, scale, 3, {.bits = 16}), m16 = make(RequantRule::m16, scale, 3);
+            a = static_cast<std::int32_t>(static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(2 * bound)) -
+                                          bound);
+        const Requantizer narrow = make(RequantRule::single, scale, 3, {.bits = 16}),
+                          m16 = make(RequantRule::m16, scale, 3);
         const Requantizer once = make(RequantRule::single, scale, 3);
         for (int i = 0; i < requant_rules; ++i) {
             const auto rule = static_cast<RequantRule>(i);
@@ -441,9 +446,11 @@ TEST(Rules, spans_and_multiplier_widths) {
 TEST(Rules, double_and_tosas_are_equal_everywhere) {
     std::mt19937_64 random(3);
     for (int i = 0; i < 200'000; ++i) {
-        const float scale = std::ldexp(1.0F + static_cast<float>(random() % 65536) / 65536, -static_cast<int>(random() % 30) - 1);
+        const float scale =
+            std::ldexp(1.0F + static_cast<float>(random() % 65536) / 65536, -static_cast<int>(random() % 30) - 1);
         const auto acc = static_cast<std::int32_t>(random());
-        ASSERT_EQ(requantize(acc, make(RequantRule::double_round, scale)), requantize(acc, make(RequantRule::tosa_double, scale)))
+        ASSERT_EQ(requantize(acc, make(RequantRule::double_round, scale)),
+                  requantize(acc, make(RequantRule::tosa_double, scale)))
             << acc << " * " << scale;
     }
 }

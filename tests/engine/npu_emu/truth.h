@@ -24,7 +24,8 @@ inline std::optional<std::string> match(const std::string& pattern, const std::s
     const std::size_t star = pattern.find('*');
     if (star == std::string::npos) return pattern == text ? std::optional<std::string>("") : std::nullopt;
     const std::string head = pattern.substr(0, star), tail = pattern.substr(star + 1);
-    if (text.size() < head.size() + tail.size() || !text.starts_with(head) || !text.ends_with(tail)) return std::nullopt;
+    if (text.size() < head.size() + tail.size() || !text.starts_with(head) || !text.ends_with(tail))
+        return std::nullopt;
     return text.substr(star, text.size() - head.size() - tail.size());
 }
 
