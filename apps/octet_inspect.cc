@@ -2,14 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include <nlohmann/json.hpp>
 
 #include "apps/common/accumulator_table.h"
 #include "apps/common/cli.h"
 #include "apps/common/model_options.h"
-#include "apps/common/table.h"
 #include "base/json_text.h"
 #include "engine/compile.h"
 #include "engine/npu_emu/rules.h"
@@ -89,21 +86,12 @@ std::string describe_json(const Options& options, const Graph& graph, const Summ
 
 // What the npu-emu backend knows, and what proves it.
 void print_rules() {
-    Table table{{"rule", "proven by", "values", "formula", "source"}, {}};
     for (const auto& rule : engine::npu_emu::list_rules()) {
-        std::int64_t values = 0;
-        std::vector<std::string_view> programs;
-        for (const auto& proof : rule.proofs) {
-            values += proof.values;
-            if (std::find(programs.begin(), programs.end(), proof.program) == programs.end())
-                programs.push_back(proof.program);
-        }
-        const std::string by = programs.empty() ? "specification only" : fmt::format("{}", fmt::join(programs, "; "));
-        table.rows.push_back({fmt::format("{} {}", rule.operation, rule.name), by,
-                              values > 0 ? fmt::format("{}", values) : "-", std::string(rule.formula),
-                              std::string(rule.source)});
+        fmt::print("{} {}: {}\n    source: {}\n", rule.operation, rule.name, rule.formula, rule.source);
+        for (const auto& proof : rule.proofs)
+            fmt::print("    equals {}: {} values of {} ({})\n", proof.program, proof.values, proof.file, proof.array);
+        if (rule.proofs.empty()) fmt::print("    by specification only\n");
     }
-    fmt::print("{}", table.text());
 }
 
 Result<ExitCode> print_accumulators(const Options& options, Graph graph) {

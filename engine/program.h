@@ -3,9 +3,9 @@
 // A network as integers: typed operators over named quantized tensors, made from a graph once (recognize.h) and read by
 // every backend. It says what has to be computed, and nothing of memory layouts, instruction sets or packing.
 //
-// Quantized tensors have a grid and, where an operator speaks of channels, rows and columns, shapes [n, c, h, w]. Float tensors are known by the ids of the graph that the
-// program was made from. What no integer operator computes is a FloatOp: its operator's reference (graph/ops), with the
-// reason.
+// Quantized tensors have a grid and, where an operator speaks of channels, rows and columns, shapes [n, c, h, w]. Float
+// tensors are known by the ids of the graph that the program was made from. What no integer operator computes is a
+// FloatOp: its operator's reference (graph/ops), with the reason.
 
 #include <array>
 #include <cstdint>
@@ -147,6 +147,11 @@ struct UnaryStep {
     std::string op;                   // as the graph names it
     double alpha = 0;                 // LeakyRelu
     double clip_lo = 0, clip_hi = 0;  // Clip
+    // Add, Sub, Mul … with one integer that the file has: the other operand's grid and value, and whether it stands
+    // first.
+    std::optional<Grid> other = std::nullopt;
+    std::int32_t other_value = 0;
+    bool other_first = false;
 };
 
 // y = table[x] over stored bytes: unary operators in a row, evaluated in float for each of the 256 integers. The index

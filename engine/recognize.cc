@@ -660,7 +660,7 @@ class Recognizer {
             ValueId dynamic = no_value;
             for (ValueId input : node->inputs) {
                 if (input == no_value) continue;
-                if (const Tensor* constant = graph_.constant(input)) {
+                if (const auto constant = real_constant(input)) {
                     if (!is_scalar(*constant)) return std::nullopt;
                 } else if (dynamic == no_value) {
                     dynamic = input;
@@ -684,8 +684,29 @@ class Recognizer {
         return op;
     }
 
+    // A float constant, or one integer that a DequantizeLinear reads as a real number.
+    std::optional<Tensor> real_constant(ValueId value) const {
+        if (const Tensor* constant = graph_.constant(value)) return *constant;
+        const Node* node = value == no_value ? nullptr : producer(value);
+        if (!node || node->op != "DequantizeLinear") return std::nullopt;
+        const Tensor* integer = graph_.constant(node->inputs[0]);
+        const auto grid = integer ? per_tensor_grid(graph_, *node, integer->dtype()) : std::nullopt;
+        if (!grid || !is_scalar(*integer)) return std::nullopt;
+        Tensor real(DType::float32, integer->shape());
+        real.mutable_data<float>()[0] = static_cast<float>(integer->to_int64()[0] - grid->zero_point) * grid->scale;
+        return real;
+    }
+
     UnaryStep unary_step(const Node& node) const {
         UnaryStep step{node.op};
+        for (std::size_t i = 0; i < node.inputs.size() && i < 2; ++i) {
+            const Node* from = node.inputs[i] == no_value ? nullptr : producer(node.inputs[i]);
+            const Tensor* integer = from && from->op == "DequantizeLinear" ? graph_.constant(from->inputs[0]) : nullptr;
+            if (!integer || !is_scalar(*integer)) continue;
+            step.other = per_tensor_grid(graph_, *from, integer->dtype());
+            step.other_value = static_cast<std::int32_t>(integer->to_int64()[0]);
+            step.other_first = i == 0;
+        }
         if (node.op == "LeakyRelu") step.alpha = static_cast<double>(node.attributes.real("alpha", 0.01F));
         if (node.op == "Clip") {
             step.clip_lo = bound(node, 1, -std::numeric_limits<double>::infinity()).value_or(0);
@@ -702,11 +723,11 @@ class Recognizer {
                 static_cast<float>(i - unsigned_zero_point(in)) * in.scale;
         }
         for (const Node* node : chain) {
+            std::vector<std::optional<Tensor>> constants;
+            for (ValueId input : node->inputs) constants.push_back(real_constant(input));
             std::vector<const Tensor*> arguments;
-            for (ValueId input : node->inputs) {
-                const Tensor* constant = graph_.constant(input);
-                arguments.push_back(input == no_value ? nullptr : constant ? constant : &value);
-            }
+            for (std::size_t i = 0; i < constants.size(); ++i)
+                arguments.push_back(node->inputs[i] == no_value ? nullptr : constants[i] ? &*constants[i] : &value);
             auto result = evaluate_node(*node, arguments);
             if (!result || result->front().size() != 256) return false;
             value = result->front().reshaped({1, 1, 16, 16});

@@ -1,7 +1,8 @@
 #pragma once
 
 // NumPy's .npz files: zip archives of NAME.npy (npy.h), stored or deflated.
-// https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, https://numpy.org/doc/stable/reference/generated/numpy.savez.html
+// https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT,
+// https://numpy.org/doc/stable/reference/generated/numpy.savez.html
 
 #include <cstdint>
 #include <fstream>

@@ -1,7 +1,7 @@
 #pragma once
 
-// fixed16, octet's own epilogue of an int8 convolution: the same integers on every instruction set. The arithmetic of other
-// runtimes and of NPUs is in engine/npu_emu/rules.h.
+// fixed16, octet's own epilogue of an int8 convolution: the same integers on every instruction set. The arithmetic of
+// other runtimes and of NPUs is in engine/npu_emu/rules.h.
 //
 // What has no accumulator rounds by the formula of its own header: add.h, concat.h, quantize.h, sigmoid.h,
 // detect_decode.h; a table (lut.h) by quantize_linear() below.

@@ -24,8 +24,8 @@ struct SeenAccumulators {
 Result<std::vector<SeenAccumulators>> see_accumulators(std::shared_ptr<const engine::Executable> executable,
                                                        const quantizer::CalibrationImages& images);
 
-// A row a convolution: the bits that hold its sums whatever the input, whether 16, 24 and 32 do, and where `seen` has it
-// what was seen and the bits for that.
+// A row a convolution: the bits that hold its sums whatever the input, whether 16, 24 and 32 do, and where `seen` has
+// it what was seen and the bits for that.
 Table accumulator_table(const engine::Program& program, const std::vector<SeenAccumulators>& seen);
 
 }  // namespace octet::apps

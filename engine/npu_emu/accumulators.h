@@ -9,8 +9,8 @@
 
 namespace octet::engine::npu_emu {
 
-// Of a channel, whatever the input: sum of (x - zx) * w, with the bias as steps of the accumulator's scale. Sums of some
-// of the products lie in it too, so it holds in any order of additions.
+// Of a channel, whatever the input: sum of (x - zx) * w, with the bias as steps of the accumulator's scale. Sums of
+// some of the products lie in it too, so it holds in any order of additions.
 struct SumRange {
     std::int64_t min = 0, max = 0;
 };

@@ -268,7 +268,8 @@ std::optional<std::string> NpuBackend::why_not(const Op& op, const Program& prog
     if (std::holds_alternative<PixelsOp>(op.form)) return is_octets() ? std::nullopt : Why("pixels are quantized");
     const bool integer_border = std::holds_alternative<InputOp>(op.form) || std::holds_alternative<OutputOp>(op.form);
     if (integer_border) return is_octets() ? Why("integers are dequantized first") : std::nullopt;
-    const std::string_view operation = operation_of(op, program);
+    std::string_view operation = operation_of(op, program);
+    if (is_octets() && std::holds_alternative<TableOp>(op.form)) operation = "table";
     const auto rule = profile_.rule(operation);
     if (!rule)
         return fmt::format("'{}' has no rule for \"{}\"; leave it in float, or give the profile one", profile_.name,

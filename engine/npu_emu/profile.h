@@ -1,7 +1,8 @@
 #pragma once
 
-// The arithmetic of a runtime or a chip as data: which rule (rules.h) each kind of operator follows, how wide accumulators
-// and multipliers are, what grids tensors may have, what is padded with, which operators there are. A JSON file:
+// The arithmetic of a runtime or a chip as data: which rule (rules.h) each kind of operator follows, how wide
+// accumulators and multipliers are, what grids tensors may have, what is padded with, which operators there are. A JSON
+// file:
 //
 //     {
 //       "name": "my-npu",
@@ -17,7 +18,8 @@
 //       "multiplier": { "bits": 32, "scale": "double" },           scale: "double" or "float32" (xs * ws / ys)
 //       "activations": { "range": "full", "zero_point": "any" },   "symmetric": [-127, 127]; "zero"
 //       "weights": { "range": "full", "scales": "channel" },       "symmetric"; "tensor"
-//       "padding": { "value": "zero-point", "uneven": "inside" },  value: or an integer; uneven: "operator" where more is
+//       "padding": { "value": "zero-point", "uneven": "inside" },  value: or an integer; uneven: "operator" where more
+//       is
 //                                                                  padded than TensorFlow's SAME does
 //       "demands": { "sigmoid": "any", "equal_scales": [] },       "1/256"; of "concat", "max_pool", "resize", "move"
 //       "constants": { "leaky_alpha": null, "hardswish_sixth": null },   numbers or "26/256"

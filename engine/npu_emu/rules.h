@@ -83,7 +83,8 @@ struct MultiplierForm {
 // two where the rule wants one.
 Result<Requantizer> make_requantizer(RequantRule rule, float xs, float ws, float ys, int zero_point, Range range,
                                      MultiplierForm form = {});
-// x beyond 32 bits is saturated to 32 by the rules whose hardware takes 32 bits: double, double-up, single, tosa-double.
+// x beyond 32 bits is saturated to 32 by the rules whose hardware takes 32 bits: double, double-up, single,
+// tosa-double.
 std::int32_t requantize(std::int64_t x, const Requantizer& requantizer);
 // The same for each element. `out` as long as `acc`.
 void requantize(std::span<const std::int32_t> acc, const Requantizer& requantizer, std::span<std::int32_t> out);

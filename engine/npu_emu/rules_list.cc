@@ -1,5 +1,5 @@
-// What each rule is, where its formula comes from, and which program's output it equals: tests/engine/npu_emu reads this
-// list, and compares every value that it names.
+// What each rule is, where its formula comes from, and which program's output it equals: tests/engine/npu_emu reads
+// this list, and compares every value that it names.
 
 #include "engine/npu_emu/rules.h"
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <functional>
 
 #include "engine/cpu/arithmetic.h"
 #include "engine/npu_emu/step.h"
@@ -149,6 +149,35 @@ Result<Mapping> requantization(std::string_view rule, const Grid& x, const Grid&
     return mapping;
 }
 
+// Add, Sub or Mul with one integer.
+Result<ByteTable> constant_table(const TableOp& op, const Grid& y, std::string_view operation, std::string_view rule,
+                                 const Profile& profile) {
+    const UnaryStep& step = op.steps[0];
+    const Range range = profile.range(y.dtype);
+    const Grid &a = step.other_first ? *step.other : op.x.grid, &b = step.other_first ? op.x.grid : *step.other;
+    std::function<std::int32_t(std::int32_t, std::int32_t)> compute;
+    if (operation == "mul") {
+        const MulRule kind = rule == "ort-mul"    ? MulRule::ort_mul
+                             : rule == "dq-float" ? MulRule::dq_float
+                                                  : MulRule::requant;
+        OCTET_ASSIGN(const Multiplication multiplication,
+                     make_multiplication(kind, requant_rule(rule).value_or(RequantRule::fp32), a, b, y, range,
+                                         profile.multiplier));
+        compute = [multiplication](std::int32_t p, std::int32_t q) { return multiply(p, q, multiplication); };
+    } else {
+        const RequantRule steps = requant_rule(profile.rule("add_steps").value_or("double")).value();
+        OCTET_ASSIGN(const Adder adder, make_adder(add_rule(rule).value(), steps, a, b, y, range, operation == "sub"));
+        compute = [adder](std::int32_t p, std::int32_t q) { return add(p, q, adder); };
+    }
+    ByteTable table{};
+    for (int i = 0; i < 256; ++i) {
+        const int x = lowest_of(op.x.grid.dtype) + i;
+        table[static_cast<std::size_t>(i)] =
+            step.other_first ? compute(step.other_value, x) : compute(x, step.other_value);
+    }
+    return table;
+}
+
 Result<ByteTable> table_of(const TableOp& op, const Grid& y, std::string_view operation, std::string_view rule,
                            const Profile& profile) {
     const Range range = profile.range(y.dtype);
@@ -178,6 +207,8 @@ Result<ByteTable> table_of(const TableOp& op, const Grid& y, std::string_view op
         }
         return table;
     }
+    if (operation == "add" || operation == "sub" || operation == "mul")
+        return constant_table(op, y, operation, rule, profile);
     if (rule == "float-table") return float_table(op, y, range);
     ActivationSpec activation;
     if (operation == "relu") activation.kind = Activation::relu;
@@ -742,6 +773,10 @@ class Maker {
     Maker(const Op& op, const Program& program, const Profile& profile, kernels::CpuFeatures features)
         : op_(op), program_(program), profile_(profile), features_(features) {
         operation_ = operation_of(op, program);
+        const bool binary = operation_ == "add" || operation_ == "sub" || operation_ == "mul";
+        const bool octets = profile.rule("conv") == "fixed16";
+        // The cpu backend has a table of float for a sum with a constant.
+        if (octets && binary && std::holds_alternative<TableOp>(op.form)) operation_ = "table";
         rule_ = profile.rule(operation_).value_or("");
     }
 
@@ -893,6 +928,9 @@ std::string_view operation_of(const Op& op, const Program& program) {
         if (name == "LeakyRelu") return "leaky_relu";
         if (name == "HardSwish") return "hardswish";
         if (name == "Sigmoid") return "sigmoid";
+        if (table->steps[0].other && name == "Add") return "add";
+        if (table->steps[0].other && name == "Sub") return "sub";
+        if (table->steps[0].other && name == "Mul") return "mul";
         return name == "Tanh" ? "tanh" : "table";
     }
     if (const auto* sum = std::get_if<AddOp>(&op.form)) return sum->subtract ? "sub" : "add";
