@@ -28,6 +28,7 @@ namespace {
 struct Options {
     std::string model;
     onnx::ImportOptions sizes;
+    engine::CompileOptions compile;
     std::string input = "auto";
     std::string compare;
     int threads = 0;
@@ -97,7 +98,7 @@ class Bench {
   public:
     static Result<Bench> create(const Options& options) {
         Stopwatch watch;
-        OCTET_ASSIGN(auto executable, load_executable(options.model, options.sizes));
+        OCTET_ASSIGN(auto executable, load_executable(options.model, options.sizes, options.compile));
         auto session = engine::Session::create(std::move(executable), {.threads = options.threads});
         if (!session) return at(options.model, std::move(session).error());
         const double load_ms = watch.lap();
@@ -286,6 +287,7 @@ int bench_main(int argc, char** argv) {
         ->check(CLI::IsMember({"auto", "float", "pixels"}))
         ->capture_default_str();
     add_size_options(app, options.sizes);
+    add_backend_options(app, options.compile);
     app.add_flag("--layers", options.layers, "Also the time of every layer, and of every kernel");
     app.add_option("--compare", options.compare, "A report of --json: also print what changed since");
     app.add_flag("--json", options.json, "The report as JSON");

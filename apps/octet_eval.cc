@@ -27,6 +27,7 @@ struct Options {
     std::string set;
     std::string model = default_model();
     onnx::ImportOptions sizes;
+    engine::CompileOptions compile;
     bool json = false, markdown = false;
     std::string shard;  // "i/n"
     std::string output;
@@ -72,6 +73,7 @@ void declare(CLI::App& app, Options& options) {
                    "../shared/data/bdd/val beside the repository or else the repository's data/scenes");
     app.add_option("-m,--model", options.model, "The network, an ONNX file")->capture_default_str();
     add_size_options(app, options.sizes);
+    add_backend_options(app, options.compile);
     app.add_flag("--json", options.json, "Print JSON");
     auto* shard =
         app.add_option("--shard", options.shard,
@@ -104,8 +106,9 @@ Result<yolop::Dataset> open_set(const Options& options) {
 
 Result<std::vector<yolop::ImageRecord>> evaluate_model(const Options& options, const std::string& model,
                                                        const yolop::Dataset& dataset, const Shard& shard) {
-    OCTET_ASSIGN(const auto executable, load_executable(model, options.sizes));
+    OCTET_ASSIGN(const auto executable, load_executable(model, options.sizes, options.compile));
     print_float_notice(program, model, executable->program());
+    print_rewrites(program, *executable);
     std::vector<std::int64_t> indices;
     for (auto i = shard.part; i < static_cast<std::int64_t>(dataset.names.size()); i += shard.parts)
         indices.push_back(i);

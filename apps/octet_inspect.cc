@@ -4,14 +4,17 @@
 
 #include <nlohmann/json.hpp>
 
+#include "apps/common/accumulator_table.h"
 #include "apps/common/cli.h"
 #include "apps/common/model_options.h"
 #include "base/json_text.h"
 #include "engine/compile.h"
+#include "engine/npu_emu/rules.h"
 #include "engine/program.h"
 #include "frontends/onnx/importer.h"
 #include "graph/ir/dump.h"
 #include "graph/passes/pass.h"
+#include "quantizer/calibration_images.h"
 
 namespace octet::apps {
 namespace {
@@ -19,11 +22,15 @@ namespace {
 struct Options {
     std::string model;
     onnx::ImportOptions sizes;
+    engine::CompileOptions compile;
     bool raw = false;
     bool optimize = false;
     bool plan = false;
     bool summary_only = false;
     bool json = false;
+    bool rules = false, accumulators = false;
+    std::string images;
+    int limit = 20;
 };
 
 nlohmann::ordered_json describe_values(const Graph& graph, const std::vector<ValueId>& ids) {
@@ -77,10 +84,41 @@ std::string describe_json(const Options& options, const Graph& graph, const Summ
     return json_text(report, 2);
 }
 
+// What the npu-emu backend knows, and what proves it.
+void print_rules() {
+    for (const auto& rule : engine::npu_emu::list_rules()) {
+        fmt::print("{} {}: {}\n    source: {}\n", rule.operation, rule.name, rule.formula, rule.source);
+        for (const auto& proof : rule.proofs)
+            fmt::print("    equals {}: {} values of {} ({})\n", proof.program, proof.values, proof.file, proof.array);
+        if (rule.proofs.empty()) fmt::print("    by specification only\n");
+    }
+}
+
+Result<ExitCode> print_accumulators(const Options& options, Graph graph) {
+    engine::CompileOptions compile = options.compile;
+    // Runs whatever there is, and its accumulators are every backend's.
+    if (compile.backend != "npu-emu") compile = {.backend = "npu-emu", .profile = "onnxruntime-unfused"};
+    OCTET_ASSIGN(const auto executable, engine::compile(std::move(graph), compile));
+    std::vector<SeenAccumulators> seen;
+    if (!options.images.empty()) {
+        OCTET_ASSIGN(const auto images, quantizer::find_calibration_images(options.images, options.limit, {}));
+        OCTET_ASSIGN(seen, see_accumulators(executable, images));
+    }
+    fmt::print("{}", accumulator_table(executable->program(), seen).text());
+    return exit_ok;
+}
+
 Result<ExitCode> inspect(const Options& options) {
+    if (options.rules) {
+        print_rules();
+        return exit_ok;
+    }
+    if (options.model.empty()) return fail(ErrorCode::conflict, "a MODEL is needed");
     OCTET_ASSIGN(Graph graph, onnx::load(options.model, options.sizes));
+    if (options.accumulators) return print_accumulators(options, std::move(graph));
     if (options.plan) {
-        OCTET_ASSIGN(const auto executable, engine::compile(std::move(graph)));
+        OCTET_ASSIGN(const auto executable, engine::compile(std::move(graph), options.compile));
+        for (const std::string& rewrite : executable->rewrites()) fmt::print("rewritten: {}\n", rewrite);
         fmt::print("{}", engine::to_text(executable->program()));
         return exit_ok;
     }
@@ -98,7 +136,7 @@ Result<ExitCode> inspect(const Options& options) {
 int inspect_main(int argc, char** argv) {
     CLI::App app("Shows a network's nodes, shapes, parameters, multiply-accumulates and memory.", "octet-inspect");
     Options options;
-    add_model_option(app, options.model);
+    app.add_option("-m,--model,MODEL", options.model, "The network, an ONNX file, by position or by -m");
     auto* raw = app.add_flag("--raw", options.raw, "The graph as the file has it (the default)");
     auto* optimized = app.add_flag("--optimize", options.optimize, "The graph after all passes")->excludes(raw);
     app.add_flag("--plan", options.plan,
@@ -107,11 +145,24 @@ int inspect_main(int argc, char** argv) {
         ->excludes(optimized);
     app.add_flag("--summary", options.summary_only, "Totals only, no line for each node");
     app.add_flag("--json", options.json, "JSON instead of text");
+    auto* accumulators = app.add_flag("--accumulators", options.accumulators,
+                                      "How many bits each convolution's accumulators need: by its weights, and with "
+                                      "--images by what was seen");
+    app.add_option("--images", options.images, "Pictures for --accumulators, a folder or a file")->needs(accumulators);
+    app.add_option("--limit", options.limit, "At most so many of them")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    app.add_flag("--rules", options.rules,
+                 "The arithmetic that --backend npu-emu knows, and by what each rule is proven on how many values; no "
+                 "MODEL");
     add_size_options(app, options.sizes);
+    add_backend_options(app, options.compile);
     app.footer(
         "Examples:\n"
         "  octet-inspect --summary model.onnx\n"
-        "  octet-inspect --optimize --json dynamic.onnx --shape images=1x3x320x320");
+        "  octet-inspect --optimize --json dynamic.onnx --shape images=1x3x320x320\n"
+        "  octet-inspect --accumulators model-int8.onnx --images data/scenes\n"
+        "  octet-inspect --rules");
     return run_program(app, argc, argv, [&] { return inspect(options); });
 }
 

@@ -5,11 +5,11 @@
 #include <filesystem>
 #include <limits>
 #include <map>
-#include <random>
 
 #include "apps/common/cli.h"
 #include "apps/common/float_layers.h"
 #include "apps/common/model_options.h"
+#include "apps/common/network_inputs.h"
 #include "apps/common/table.h"
 #include "base/did_you_mean.h"
 #include "base/file.h"
@@ -24,22 +24,20 @@ namespace {
 struct Options {
     std::string model;
     onnx::ImportOptions sizes;
-    std::vector<std::string> inputs;  // NAME=FILE.npy
+    engine::CompileOptions compile;
+    InputOptions input;
     std::string npy_folder;
-    std::uint64_t seed = 0;
     int threads = 0;
     int runs = 1;
 };
 
 void declare(CLI::App& app, Options& options) {
     add_model_option(app, options.model);
-    app.add_option("--input", options.inputs, "NAME=FILE.npy: what an input is given; inputs not named are random")
-        ->allow_extra_args(false)  // one each time, or MODEL behind it would be swallowed
-        ->check(check_assignment);
+    add_input_options(app, options.input);
     add_size_options(app, options.sizes);
+    add_backend_options(app, options.compile);
     app.add_option("--npy", options.npy_folder,
                    "Folder for the outputs, OUTPUT.npy; characters that a file name cannot hold become _");
-    app.add_option("--seed", options.seed, "Of the random inputs")->capture_default_str();
     add_threads_option(app, options.threads);
     app.add_option("--runs", options.runs, "How often the network runs; the times are of all runs")
         ->check(CLI::Range(1, 1'000'000))
@@ -49,63 +47,8 @@ void declare(CLI::App& app, Options& options) {
         "The same seed gives the same numbers on every machine.\n\n"
         "Examples:\n"
         "  octet-run model.onnx --input images=input.npy --npy outputs\n"
-        "  octet-run dynamic.onnx --dim H=320 --dim W=320 --runs 10");
-}
-
-// In [0, 1) with 24 bits; std's distributions differ between libraries.
-float unit_random(std::mt19937_64& generator) {
-    return static_cast<float>(generator() >> 40) * 0x1p-24F;
-}
-
-Tensor random_tensor(DType type, const Shape& shape, std::mt19937_64& generator) {
-    Tensor tensor(type, shape);
-    dispatch(type, [&]<typename T>() {
-        for (T& value : tensor.mutable_data<T>()) {
-            if constexpr (std::is_same_v<T, bool>)
-                value = (generator() >> 63) != 0;
-            else if constexpr (std::is_floating_point_v<T>)
-                value = static_cast<T>(2 * unit_random(generator) - 1);
-            else if constexpr (sizeof(T) <= 2)
-                value = static_cast<T>(generator() >> 48);
-            else
-                value = static_cast<T>(10 * unit_random(generator));
-        }
-    });
-    return tensor;
-}
-
-std::vector<std::string> names_of(const std::vector<engine::Port>& ports) {
-    std::vector<std::string> names;
-    for (const engine::Port& port : ports) names.push_back(port.name);
-    return names;
-}
-
-Result<std::vector<Tensor>> make_inputs(const std::vector<engine::Port>& ports, const Options& options) {
-    std::map<std::string, std::string> files;
-    for (const std::string& text : options.inputs) {
-        OCTET_ASSIGN(const auto assignment, split_assignment(text));
-        const auto& [name, file] = assignment;
-        const bool known =
-            std::any_of(ports.begin(), ports.end(), [&](const auto& port) { return port.name == assignment.first; });
-        if (!known)
-            return fail(ErrorCode::invalid_argument, "--input {}: {} has no input '{}'{}", text, options.model, name,
-                        did_you_mean(name, names_of(ports)));
-        if (!files.emplace(name, file).second)
-            return fail(ErrorCode::invalid_argument, "--input {}: '{}' is given twice", text, name);
-    }
-    std::vector<Tensor> tensors;
-    std::mt19937_64 generator(options.seed);
-    for (const engine::Port& port : ports) {
-        const auto file = files.find(port.name);
-        if (file == files.end()) {
-            tensors.push_back(random_tensor(port.dtype, port.shape, generator));
-            continue;
-        }
-        OCTET_ASSIGN(Tensor tensor, load_npy(file->second));
-        if (auto taken = engine::check_input(port, tensor); !taken) return at(file->second, std::move(taken).error());
-        tensors.push_back(std::move(tensor));
-    }
-    return tensors;
+        "  octet-run dynamic.onnx --dim H=320 --dim W=320 --runs 10\n"
+        "  octet-run model.onnx --backend npu-emu --profile tflite-double");
 }
 
 std::vector<std::string> row_of(const std::string& kind, const std::string& name, const Tensor& tensor) {
@@ -138,21 +81,19 @@ Result<std::vector<std::string>> output_files(const std::vector<engine::Port>& p
         files.push_back((std::filesystem::path(options.npy_folder) / file).string());
     }
     std::vector<std::string> inputs = onnx::model_files(options.model);
-    for (const std::string& text : options.inputs) {
-        OCTET_ASSIGN(const auto assignment, split_assignment(text));
-        inputs.push_back(assignment.second);
-    }
+    OCTET_TRY(add_input_files(options.input, inputs));
     OCTET_TRY(check_outputs(files, inputs));
     return files;
 }
 
 Result<ExitCode> run(const Options& options) {
-    OCTET_ASSIGN(const auto executable, load_executable(options.model, options.sizes));
+    OCTET_ASSIGN(const auto executable, load_executable(options.model, options.sizes, options.compile));
     print_float_notice("octet-run", options.model, executable->program());
+    print_rewrites("octet-run", *executable);
     auto session = engine::Session::create(executable, {.threads = options.threads});
     if (!session) return at(options.model, std::move(session).error());
     OCTET_ASSIGN(const std::vector<std::string> files, output_files(session->outputs(), options));
-    OCTET_ASSIGN(const std::vector<Tensor> inputs, make_inputs(session->inputs(), options));
+    OCTET_ASSIGN(const std::vector<Tensor> inputs, make_inputs(session->inputs(), options.input, options.model));
 
     std::vector<double> times;
     std::vector<Tensor> outputs;

@@ -31,6 +31,7 @@ struct Options {
     std::vector<std::string> inputs;
     std::string model = default_model();
     onnx::ImportOptions sizes;
+    engine::CompileOptions compile;
     std::string out_folder = ".";
     yolop::DetectionOptions detection;
     int threads = 0;
@@ -43,6 +44,7 @@ void declare(CLI::App& app, Options& options) {
     app.add_option("IMAGE|DIR", options.inputs, "JPEG, PNG or BMP files, or folders of them")->required();
     app.add_option("-m,--model", options.model, "The network, an ONNX file")->capture_default_str();
     add_size_options(app, options.sizes);
+    add_backend_options(app, options.compile);
     app.add_option("-o,--output", options.out_folder, "Folder for the pictures")->capture_default_str();
     app.add_option("--conf", options.detection.confidence, "Smallest score of a vehicle")
         ->check(CLI::Range(0.0, 1.0))
@@ -208,8 +210,9 @@ double shortest(float value) {
 Result<ExitCode> run(const Options& options) {
     OCTET_ASSIGN(const std::vector<std::string> images, collect(options.inputs));
     OCTET_TRY(check_files(images, options));
-    OCTET_ASSIGN(const auto executable, load_executable(options.model, options.sizes));
+    OCTET_ASSIGN(const auto executable, load_executable(options.model, options.sizes, options.compile));
     print_float_notice(program, options.model, executable->program());
+    print_rewrites(program, *executable);
     OCTET_ASSIGN(yolop::Yolop yolop, yolop::Yolop::create(executable, options.model, {.threads = options.threads}));
     // With JSON on stdout the lines would be in its way.
     std::FILE* const lines = options.json == "-" ? stderr : stdout;

@@ -12,6 +12,7 @@ install(FILES ${CMAKE_SOURCE_DIR}/cmake/octet-config.cmake DESTINATION ${CMAKE_I
 install(DIRECTORY base kernels graph frontends engine vision yolop quantizer DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/octet
     FILES_MATCHING PATTERN "*.h" PATTERN "reference" EXCLUDE PATTERN "x86_*" EXCLUDE PATTERN "arm_*" EXCLUDE)
 
-install(TARGETS yolop-run octet-run octet-eval octet-quantize octet-inspect octet-bench
+install(TARGETS yolop-run octet-run octet-eval octet-quantize octet-inspect octet-bench octet-dump
     DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(DIRECTORY engine/npu_emu/profiles DESTINATION ${CMAKE_INSTALL_DATADIR}/octet)
 install(DIRECTORY models DESTINATION ${CMAKE_INSTALL_DATADIR}/octet)

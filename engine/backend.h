@@ -32,10 +32,17 @@ struct TensorInfo {
     const Tensor& values;
 };
 
+// What one run's accumulators of a convolution came to, their bias included.
+struct AccumulatorRange {
+    std::string_view name;  // of the step
+    std::int64_t min = 0, max = 0;
+};
+
 // Functions that are empty are not called.
 struct Observer {
     std::function<void(const StepInfo&)> step{};
-    std::function<void(const TensorInfo&)> tensor{};  // wants CompileOptions::observable
+    std::function<void(const TensorInfo&)> tensor{};              // wants CompileOptions::observable
+    std::function<void(const AccumulatorRange&)> accumulators{};  // of backends that have them
 };
 
 // One user's memory for running an Executable. Not for two threads at once.
@@ -54,6 +61,8 @@ class Executable {
     virtual std::string level() const = 0;            // of the instruction set, where the backend has such
     virtual std::vector<StepInfo> steps() const = 0;  // in order; no times
     virtual bool observable() const = 0;              // an observer is shown every tensor
+    // What the backend computes in another form than the file has it, equal or not; a line each.
+    virtual std::vector<std::string> rewrites() const { return {}; }
     // `pool` must outlive the runner; the executable must too.
     virtual std::unique_ptr<Runner> make_runner(ThreadPool& pool) const = 0;
 };
@@ -67,6 +76,8 @@ class Backend {
     // Nothing, or why the operator cannot be computed exactly as the backend's arithmetic defines it. `program` has the
     // operator's tensors, and in its `ops` those that were taken so far: all that may read what this one writes.
     virtual std::optional<std::string> why_not(const Op& op, const Program& program) const = 0;
+    // Operators that only move values are wanted between equal grids: a requantization goes in front of the others.
+    virtual bool requantizes_before_moves() const { return true; }
     virtual Result<std::shared_ptr<const Executable>> compile(Program program) const = 0;
 };
 

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "engine/backend.h"
 #include "graph/ir/graph.h"
@@ -13,7 +14,9 @@ namespace octet::engine {
 
 struct CompileOptions {
     std::optional<kernels::CpuFeatures> features = std::nullopt;  // that kernels may use; choose_features()
-    bool observable = false;  // every tensor can be observed; slower, the same integers
+    bool observable = false;      // every tensor can be observed; slower, the same integers
+    std::string backend = "cpu";  // or "npu-emu"
+    std::string profile = {};     // of npu-emu: a name or a file (engine/npu_emu/profile.h)
 };
 
 // Shapes need not be inferred. Errors name the node.

@@ -56,14 +56,19 @@ std::string kind_of(const Op& op) {
     const auto name = Overloaded{
         [](const ConvOp&) { return std::string("Conv"); },
         [](const BatchNormOp&) { return std::string("BatchNormalization"); },
-        [](const AddOp&) { return std::string("Add"); },
+        [](const AddOp& form) { return std::string(form.subtract ? "Sub" : "Add"); },
+        [](const MulOp&) { return std::string("Mul"); },
         [](const ConcatOp&) { return std::string("Concat"); },
         [](const MaxPoolOp&) { return std::string("MaxPool"); },
+        [](const AveragePoolOp&) { return std::string("AveragePool"); },
         [](const ResizeOp&) { return std::string("Resize"); },
+        [](const MoveOp& form) { return form.node.op; },
         [](const TableOp&) { return std::string("Table"); },
         [](const PixelsOp&) { return std::string("Pixels"); },
         [](const QuantizeOp&) { return std::string("Quantize"); },
         [](const DequantizeOp&) { return std::string("Dequantize"); },
+        [](const InputOp&) { return std::string("Input"); },
+        [](const OutputOp&) { return std::string("Output"); },
         [](const SigmoidOp&) { return std::string("Sigmoid"); },
         [](const DetectOp&) { return std::string("Detect"); },
         [](const FloatOp& form) { return form.node.op; },
@@ -95,7 +100,7 @@ QuantId written(const Op& op) {
 std::vector<ValueId> tensors_read(const Op& op) {
     return std::visit(
         [](const auto& form) -> std::vector<ValueId> {
-            if constexpr (requires { form.node; }) return form.node.inputs;
+            if constexpr (std::is_same_v<std::decay_t<decltype(form)>, FloatOp>) return form.node.inputs;
             if constexpr (requires { ValueId{form.x}; }) return {form.x};
             return {};
         },
@@ -105,7 +110,7 @@ std::vector<ValueId> tensors_read(const Op& op) {
 std::vector<ValueId> tensors_written(const Op& op) {
     return std::visit(
         [](const auto& form) -> std::vector<ValueId> {
-            if constexpr (requires { form.node; }) return form.node.outputs;
+            if constexpr (std::is_same_v<std::decay_t<decltype(form)>, FloatOp>) return form.node.outputs;
             if constexpr (requires { ValueId{form.y}; }) return {form.y};
             return {};
         },

@@ -3,9 +3,9 @@
 // A network as integers: typed operators over named quantized tensors, made from a graph once (recognize.h) and read by
 // every backend. It says what has to be computed, and nothing of memory layouts, instruction sets or packing.
 //
-// Quantized tensors have shapes [n, c, h, w] and a grid. Float tensors are known by the ids of the graph that the
-// program was made from. What no integer operator computes is a FloatOp: its operator's reference (graph/ops), with the
-// reason.
+// Quantized tensors have a grid and, where an operator speaks of channels, rows and columns, shapes [n, c, h, w]. Float
+// tensors are known by the ids of the graph that the program was made from. What no integer operator computes is a
+// FloatOp: its operator's reference (graph/ops), with the reason.
 
 #include <array>
 #include <cstdint>
@@ -61,16 +61,19 @@ struct Window {
     friend bool operator==(const Window&, const Window&) = default;
 };
 
-// y = activation(conv(x, weights) + bias) + residual
+// y = activation(conv(x, weights) + bias) + residual. Dense: x is [..., cin], y [..., cout] and the window one pixel.
 struct ConvOp {
     Operand x;
     QuantId y = no_quant;
     std::optional<Operand> residual;
     Window window;
     int groups = 1;
+    bool dense = false;
     Tensor weights;                     // int8 [cout, cin / groups, kernel_h, kernel_w], zero point 0
     std::vector<double> weight_scales;  // one an output channel
     std::vector<double> bias;           // real values, one an output channel; empty: none
+    // The bias as the file has it, where that is on the accumulator's scale x * weight; else empty.
+    std::vector<std::int32_t> integer_bias;
     ActivationSpec activation;
 };
 
@@ -85,32 +88,70 @@ struct BatchNormOp {
     ActivationSpec activation;
 };
 
-// y = activation(a + b): none, relu or leaky
+// y = activation(a + b), or a - b: none, relu or leaky. The smaller of the two is repeated as ONNX does.
 struct AddOp {
+    Operand a, b;
+    QuantId y = no_quant;
+    ActivationSpec activation;
+    bool subtract = false;
+};
+
+// y = activation(a * b), repeated likewise.
+struct MulOp {
     Operand a, b;
     QuantId y = no_quant;
     ActivationSpec activation;
 };
 
-// Channels one behind the other; each input is brought onto y's grid.
+// One behind the other along an axis, the channels' is 1; each input is brought onto y's grid.
 struct ConcatOp {
     std::vector<Operand> x;
     QuantId y = no_quant;
+    int axis = 1;
 };
 
-// x and y have one grid.
 struct MaxPoolOp {
     Operand x;
     QuantId y = no_quant;
     Window window;
 };
 
-// y[n, c, i, j] = x[n, c, source_y[i], source_x[j]]; one grid.
+// The mean of each window, of its pixels inside the image alone or with the padding counted.
+struct AveragePoolOp {
+    Operand x;
+    QuantId y = no_quant;
+    Window window;
+    bool counts_padding = false;
+};
+
+// y[n, c, i, j] = x[n, c, source_y[i], source_x[j]].
 struct ResizeOp {
     Operand x;
     QuantId y = no_quant;
     std::vector<std::int32_t> source_y, source_x;
-    bool doubles = false;  // 2x2 copies of each pixel
+    bool doubles = false;     // 2x2 copies of each pixel
+    bool asymmetric = false;  // the sources are those of pixel corners
+};
+
+// Values of x in another order or shape, some of them, or padded with 0: Slice, Pad, Reshape, Transpose … of integers.
+struct MoveOp {
+    Operand x;
+    QuantId y = no_quant;
+    Node node;
+    std::vector<std::optional<Tensor>> parameters;  // node.inputs from the second on
+    std::size_t output = 0;                         // which of node.outputs y is
+};
+
+// One operator of a TableOp.
+struct UnaryStep {
+    std::string op;                   // as the graph names it
+    double alpha = 0;                 // LeakyRelu
+    double clip_lo = 0, clip_hi = 0;  // Clip
+    // Add, Sub, Mul … with one integer that the file has: the other operand's grid and value, and whether it stands
+    // first.
+    std::optional<Grid> other = std::nullopt;
+    std::int32_t other_value = 0;
+    bool other_first = false;
 };
 
 // y = table[x] over stored bytes: unary operators in a row, evaluated in float for each of the 256 integers. The index
@@ -119,6 +160,17 @@ struct TableOp {
     Operand x;
     QuantId y = no_quant;
     std::array<std::uint8_t, 256> table{};
+    std::vector<UnaryStep> steps;  // none: from one grid to another
+};
+
+// The network's input or output as integers of the file's type.
+struct InputOp {
+    ValueId x = no_value;
+    QuantId y = no_quant;
+};
+struct OutputOp {
+    Operand x;
+    ValueId y = no_value;
 };
 
 // The network's input as uint8 pixels, which may be given as such; a float image becomes x * gain[c] + offset[c], which
@@ -170,8 +222,8 @@ struct Op {
     std::string name;                // of the node that it computes
     std::vector<std::string> nodes;  // all that it computes, in order: "Conv_3", "Relu_4", "Add_9"
     std::int64_t macs = 0;
-    std::variant<ConvOp, BatchNormOp, AddOp, ConcatOp, MaxPoolOp, ResizeOp, TableOp, PixelsOp, QuantizeOp, DequantizeOp,
-                 SigmoidOp, DetectOp, FloatOp>
+    std::variant<ConvOp, BatchNormOp, AddOp, MulOp, ConcatOp, MaxPoolOp, AveragePoolOp, ResizeOp, MoveOp, TableOp,
+                 PixelsOp, QuantizeOp, DequantizeOp, InputOp, OutputOp, SigmoidOp, DetectOp, FloatOp>
         form;
 };
 

@@ -83,6 +83,7 @@ class Recognizer {
                 return at("node " + named(graph_.node(*it)), std::move(visited).error());
             }
         }
+        emit_inputs();
         std::reverse(program_.ops.begin(), program_.ops.end());
         give_reasons();
         OCTET_TRY(fold_constants());
@@ -123,6 +124,14 @@ class Recognizer {
         return describe(graph_.outputs, "output", program_.outputs);
     }
 
+    void emit_inputs() {
+        for (ValueId input : graph_.inputs) {
+            if (!demand(input).integers) continue;
+            const std::string& name = graph_.value(input).name;
+            program_.ops.push_back({name, {name}, 0, InputOp{input, ids_.at(input)}});
+        }
+    }
+
     Result<void> visit(NodeId id) {
         const Node& node = graph_.node(id);
         const bool wants_tensor = std::any_of(node.outputs.begin(), node.outputs.end(),
@@ -139,7 +148,9 @@ class Recognizer {
         if (const auto found = ids_.find(quantized); found != ids_.end()) return found->second;
         const Node* node = producer(quantized);
         QuantId id = no_quant;
-        if (node && node->op == "QuantizeLinear" && graph_.value(quantized).shape) {
+        if (!node && is_input(quantized)) {
+            id = integer_input(quantized);
+        } else if (node && node->op == "QuantizeLinear" && graph_.value(quantized).shape) {
             if (auto grid = per_tensor_grid(graph_, *node, graph_.value(quantized).dtype)) {
                 QuantValue value{graph_.value(node->inputs[0]).name, graph_.value(quantized).name, shape(quantized),
                                  *grid};
@@ -156,6 +167,26 @@ class Recognizer {
         }
         ids_.emplace(quantized, id);
         return id;
+    }
+
+    // A network input of integers, on the grid that its first reader gives it.
+    QuantId integer_input(ValueId input) {
+        const Value& given = graph_.value(input);
+        if (!given.shape) return no_quant;
+        for (NodeId id : order_) {
+            const Node& reader = graph_.node(id);
+            if (reader.op != "DequantizeLinear" || reader.inputs[0] != input) continue;
+            const auto grid = per_tensor_grid(graph_, reader, given.dtype);
+            if (!grid) continue;
+            const QuantValue value{given.name, given.name, *given.shape, *grid};
+            const QuantId next{static_cast<std::int32_t>(program_.values.size())};
+            if (backend_.why_not(value)) return no_quant;
+            if (backend_.why_not(Op{given.name, {given.name}, 0, InputOp{input, next}}, program_)) return no_quant;
+            program_.values.push_back(value);
+            value_of_.push_back(input);
+            return next;
+        }
+        return no_quant;
     }
 
     const QuantValue& at_id(QuantId id) const { return program_.values[index_of(id)]; }
@@ -332,6 +363,7 @@ class Recognizer {
                 return false;
             }
             conv.bias = *bias;
+            conv.integer_bias = integer_bias(node.inputs[2], x->grid, w->scales);
         }
         conv.x = *x;
         conv.weights = *w->values;
@@ -341,6 +373,81 @@ class Recognizer {
         op.name = node.name;
         op.macs = macs_of(graph_, node);
         return true;
+    }
+
+    // A bias of int32 on the grids x * weight, as runtimes demand it; else nothing.
+    std::vector<std::int32_t> integer_bias(ValueId value, const Grid& x,
+                                           const std::vector<double>& weight_scales) const {
+        constexpr double tolerance = 1e-5;  // scales are float32
+        const Node* node = producer(value);
+        if (!node || node->op != "DequantizeLinear") return {};
+        const Tensor* integers = graph_.constant(node->inputs[0]);
+        const Tensor* scales = graph_.constant(node->inputs[1]);
+        if (!integers || !scales || integers->dtype() != DType::int32) return {};
+        if (node->inputs.size() > 2 && node->inputs[2] != no_value) {
+            const Tensor* zero_points = graph_.constant(node->inputs[2]);
+            if (!zero_points) return {};
+            for (std::int64_t zero_point : zero_points->to_int64()) {
+                if (zero_point != 0) return {};
+            }
+        }
+        const auto values = integers->data<std::int32_t>();
+        const auto scale = scales->to_float();
+        if (values.size() != weight_scales.size()) return {};
+        for (std::size_t c = 0; c < values.size(); ++c) {
+            const auto given = static_cast<double>(scale[scale.size() == 1 ? 0 : c]);
+            const double wanted = static_cast<double>(x.scale) * weight_scales[c];
+            if (values[c] != 0 && std::abs(given - wanted) > tolerance * wanted) return {};
+        }
+        return {values.begin(), values.end()};
+    }
+
+    // Gemm and MatMul by constant weights.
+    std::optional<Op> match_dense(const Node& node, std::string& why) {
+        const bool gemm = node.op == "Gemm";
+        if (!gemm && node.op != "MatMul") return std::nullopt;
+        Op op;
+        const auto refuse = [&](std::string_view reason) {
+            why = fmt::format("{}: {}", named(node), reason);
+            return std::nullopt;
+        };
+        const auto x = source(node.inputs[0], why);
+        if (!x) return refuse(std::string(why));
+        const Node* dequantize = producer(node.inputs[1]);
+        const Tensor* values =
+            dequantize && dequantize->op == "DequantizeLinear" ? graph_.constant(dequantize->inputs[0]) : nullptr;
+        const std::size_t rank = at_id(x->id).shape.size();
+        if (!values || values->rank() != 2 || rank < 2 || rank > 3) return refuse("its weights are no constant matrix");
+        const bool transposed = gemm && node.attributes.integer("transB", 0) != 0;
+        if (gemm && (node.attributes.integer("transA", 0) != 0 || node.attributes.real("alpha", 1) != 1 ||
+                     node.attributes.real("beta", 1) != 1)) {
+            return refuse("it is scaled or transposed");
+        }
+        const std::int64_t cout = values->shape()[transposed ? 0 : 1], cin = values->shape()[transposed ? 1 : 0];
+        const auto w = weights(node.inputs[1], transposed ? 0 : 1, cout, why);
+        if (!w) return refuse(std::string(why));
+        ConvOp& dense = op.form.emplace<ConvOp>();
+        dense.x = *x;
+        dense.dense = true;
+        dense.weight_scales = w->scales;
+        dense.weights = Tensor(DType::int8, {cout, cin, 1, 1});
+        const auto from = values->data<std::int8_t>();
+        const auto to = dense.weights.mutable_data<std::int8_t>();
+        for (std::int64_t o = 0; o < cout; ++o) {
+            for (std::int64_t i = 0; i < cin; ++i)
+                to[static_cast<std::size_t>(o * cin + i)] =
+                    from[static_cast<std::size_t>(transposed ? o * cin + i : i * cout + o)];
+        }
+        if (node.inputs.size() > 2 && node.inputs[2] != no_value) {
+            const auto bias = quant::constant_values(graph_, node.inputs[2]);
+            if (!bias || static_cast<std::int64_t>(bias->size()) != cout) return refuse("its bias is not constant");
+            dense.bias = *bias;
+            dense.integer_bias = integer_bias(node.inputs[2], x->grid, w->scales);
+        }
+        op.name = node.name;
+        op.nodes = {node.name};
+        op.macs = macs_of(graph_, node);
+        return op;
     }
 
     bool match_batchnorm(const Node& node, Op& op, std::string& why) {
@@ -418,26 +525,29 @@ class Recognizer {
         return op;
     }
 
-    std::optional<Op> match_add(ValueId value, std::string& why) {
+    // Add, Sub and Mul of two quantized tensors.
+    std::optional<Op> match_binary(ValueId value, std::string& why) {
         Op op;
         ValueId sum = value;
         ActivationSpec spec;
         std::string ignored;
         const Node* last = producer(value);
         if (auto found = activation(value, sum, ignored)) {
-            if (found->kind != Activation::relu && found->kind != Activation::leaky) return std::nullopt;
+            if (found->kind != Activation::relu && found->kind != Activation::leaky && found->kind != Activation::clip)
+                return std::nullopt;
             spec = *found;
         }
         const Node* node = producer(sum);
-        if (!node || node->op != "Add") return std::nullopt;
-        const auto a = source(node->inputs[0], why);
-        const auto b = source(node->inputs[1], why);
+        if (!node || (node->op != "Add" && node->op != "Sub" && node->op != "Mul")) return std::nullopt;
+        const bool add = node->op == "Add";
+        const auto a = add ? source(node->inputs[0], why) : source(node->inputs[0]);
+        const auto b = add ? source(node->inputs[1], why) : source(node->inputs[1]);
         if (!a || !b) return std::nullopt;
-        if (at_id(a->id).shape != at_id(b->id).shape) {
-            why = fmt::format("{}: its inputs differ in shape", named(*node));
-            return std::nullopt;
+        if (node->op == "Mul") {
+            op.form = MulOp{*a, *b, no_quant, spec};
+        } else {
+            op.form = AddOp{*a, *b, no_quant, spec, !add};
         }
-        op.form = AddOp{*a, *b, no_quant, spec};
         op.name = node->name;
         op.nodes = {node->name};
         if (last != node) op.nodes.push_back(last->name);
@@ -448,12 +558,9 @@ class Recognizer {
         Op op;
         if (node.op != "Concat") return std::nullopt;
         const Shape& result = shape(node.outputs[0]);
-        if (normalize_axis(node.attributes.integer("axis", 1), static_cast<std::int64_t>(result.size())).value_or(0) !=
-            1) {
-            why = fmt::format("{} joins along another axis than the channels", named(node));
-            return std::nullopt;
-        }
         ConcatOp& concat = op.form.emplace<ConcatOp>();
+        concat.axis = static_cast<int>(
+            normalize_axis(node.attributes.integer("axis", 1), static_cast<std::int64_t>(result.size())).value_or(0));
         for (ValueId input : node.inputs) {
             auto x = source(input, why);
             if (!x) {
@@ -473,11 +580,12 @@ class Recognizer {
         return op;
     }
 
-    // MaxPool and nearest Resize.
-    std::optional<Op> match_spatial(const Node& node, const Grid& grid, std::string& why) {
+    // Pools and nearest Resize.
+    std::optional<Op> match_spatial(const Node& node, std::string& why) {
         Op op;
         const bool pool = node.op == "MaxPool";
-        if (!pool && node.op != "Resize") return std::nullopt;
+        const bool average = node.op == "AveragePool" || node.op == "GlobalAveragePool";
+        if (!pool && !average && node.op != "Resize") return std::nullopt;
         const auto refuse = [&](std::string_view reason) {
             why = fmt::format("{}: {}", named(node), reason);
             return std::nullopt;
@@ -485,20 +593,54 @@ class Recognizer {
         if (const auto obstacle = quant::form_obstacle(graph_, node)) return refuse(*obstacle);
         const auto x = source(node.inputs[0], why);
         if (!x) return refuse(std::string(why));
-        if (!x->same_grid(grid)) return refuse("its input and its output are on different grids");
         const Shape& from = at_id(x->id).shape;
         const Shape& to = shape(node.outputs[0]);
+        if (from.size() != 4 || !x->channel_zero_points.empty()) return refuse("it reads no image");
         if (from[0] != to[0] || from[1] != to[1]) return refuse("it changes the batch or the channels");
         if (pool) {
             const auto kernel = node.attributes.integers("kernel_shape");
             op.form = MaxPoolOp{*x, no_quant, window_of(node.attributes, kernel[0], kernel[1])};
+        } else if (average) {
+            const auto kernel = node.attributes.integers("kernel_shape", {from[2], from[3]});
+            op.form = AveragePoolOp{*x, no_quant, window_of(node.attributes, kernel[0], kernel[1]),
+                                    node.attributes.integer("count_include_pad", 0) != 0};
         } else {
             auto source_y = nearest_sources(graph_, node, 2);
             auto source_x = nearest_sources(graph_, node, 3);
             if (!source_y) return refuse(source_y.error().message);
             if (!source_x) return refuse(source_x.error().message);
-            op.form = ResizeOp{*x, no_quant, std::move(*source_y), std::move(*source_x), doubles_pixels(graph_, node)};
+            const std::string mode = node.attributes.text("coordinate_transformation_mode", "half_pixel");
+            op.form = ResizeOp{*x,
+                               no_quant,
+                               std::move(*source_y),
+                               std::move(*source_x),
+                               doubles_pixels(graph_, node),
+                               mode == "asymmetric"};
         }
+        op.name = node.name;
+        op.nodes = {node.name};
+        return op;
+    }
+
+    // What moves integers about, Pad among it.
+    std::optional<Op> match_move(ValueId value, const Node& node) {
+        Op op;
+        const bool pad = node.op == "Pad";
+        if (!pad && quant::integer_form(node.op).kind != FormKind::copy) return std::nullopt;
+        const auto x = source(node.inputs[0]);
+        if (!x || !x->channel_zero_points.empty()) return std::nullopt;
+        MoveOp& move = op.form.emplace<MoveOp>();
+        move.x = *x;
+        move.node = node;
+        for (std::size_t i = 1; i < node.inputs.size(); ++i) {
+            const Tensor* parameter = graph_.constant(node.inputs[i]);
+            if (node.inputs[i] != no_value && !parameter) return std::nullopt;
+            const bool fills = pad && i == 2 && parameter;
+            if (fills && !(parameter->size() == 1 && parameter->to_float()[0] == 0)) return std::nullopt;
+            move.parameters.push_back(parameter ? std::optional(*parameter) : std::nullopt);
+        }
+        move.output =
+            static_cast<std::size_t>(std::find(node.outputs.begin(), node.outputs.end(), value) - node.outputs.begin());
         op.name = node.name;
         op.nodes = {node.name};
         return op;
@@ -518,7 +660,7 @@ class Recognizer {
             ValueId dynamic = no_value;
             for (ValueId input : node->inputs) {
                 if (input == no_value) continue;
-                if (const Tensor* constant = graph_.constant(input)) {
+                if (const auto constant = real_constant(input)) {
                     if (!is_scalar(*constant)) return std::nullopt;
                 } else if (dynamic == no_value) {
                     dynamic = input;
@@ -536,9 +678,41 @@ class Recognizer {
         TableOp& table = op.form.emplace<TableOp>();
         table.x = *x;
         if (!fill_table(chain, grid, table)) return std::nullopt;
+        for (const Node* node : chain) table.steps.push_back(unary_step(*node));
         if (!chain.empty()) op.name = chain.back()->name;
         for (const Node* node : chain) op.nodes.push_back(node->name);
         return op;
+    }
+
+    // A float constant, or one integer that a DequantizeLinear reads as a real number.
+    std::optional<Tensor> real_constant(ValueId value) const {
+        if (const Tensor* constant = graph_.constant(value)) return *constant;
+        const Node* node = value == no_value ? nullptr : producer(value);
+        if (!node || node->op != "DequantizeLinear") return std::nullopt;
+        const Tensor* integer = graph_.constant(node->inputs[0]);
+        const auto grid = integer ? per_tensor_grid(graph_, *node, integer->dtype()) : std::nullopt;
+        if (!grid || !is_scalar(*integer)) return std::nullopt;
+        Tensor real(DType::float32, integer->shape());
+        real.mutable_data<float>()[0] = static_cast<float>(integer->to_int64()[0] - grid->zero_point) * grid->scale;
+        return real;
+    }
+
+    UnaryStep unary_step(const Node& node) const {
+        UnaryStep step{node.op};
+        for (std::size_t i = 0; i < node.inputs.size() && i < 2; ++i) {
+            const Node* from = node.inputs[i] == no_value ? nullptr : producer(node.inputs[i]);
+            const Tensor* integer = from && from->op == "DequantizeLinear" ? graph_.constant(from->inputs[0]) : nullptr;
+            if (!integer || !is_scalar(*integer)) continue;
+            step.other = per_tensor_grid(graph_, *from, integer->dtype());
+            step.other_value = static_cast<std::int32_t>(integer->to_int64()[0]);
+            step.other_first = i == 0;
+        }
+        if (node.op == "LeakyRelu") step.alpha = static_cast<double>(node.attributes.real("alpha", 0.01F));
+        if (node.op == "Clip") {
+            step.clip_lo = bound(node, 1, -std::numeric_limits<double>::infinity()).value_or(0);
+            step.clip_hi = bound(node, 2, std::numeric_limits<double>::infinity()).value_or(0);
+        }
+        return step;
     }
 
     bool fill_table(const std::vector<const Node*>& chain, const Grid& grid, TableOp& table) const {
@@ -549,11 +723,11 @@ class Recognizer {
                 static_cast<float>(i - unsigned_zero_point(in)) * in.scale;
         }
         for (const Node* node : chain) {
+            std::vector<std::optional<Tensor>> constants;
+            for (ValueId input : node->inputs) constants.push_back(real_constant(input));
             std::vector<const Tensor*> arguments;
-            for (ValueId input : node->inputs) {
-                const Tensor* constant = graph_.constant(input);
-                arguments.push_back(input == no_value ? nullptr : constant ? constant : &value);
-            }
+            for (std::size_t i = 0; i < constants.size(); ++i)
+                arguments.push_back(node->inputs[i] == no_value ? nullptr : constants[i] ? &*constants[i] : &value);
             auto result = evaluate_node(*node, arguments);
             if (!result || result->front().size() != 256) return false;
             value = result->front().reshaped({1, 1, 16, 16});
@@ -629,9 +803,11 @@ class Recognizer {
         const Node* node = producer(result);
         if (!node) return match_pixels(result, grid);
         if (auto op = match_concat(*node, grid, why)) return op;
-        if (auto op = match_spatial(*node, grid, why)) return op;
-        if (auto op = match_add(result, why)) return op;
+        if (auto op = match_spatial(*node, why)) return op;
+        if (auto op = match_binary(result, why)) return op;
+        if (auto op = match_dense(*node, why)) return op;
         if (auto op = match_table(result, grid)) return op;
+        if (auto op = match_move(result, *node)) return op;
         return match_pixels(result, grid);
     }
 
@@ -670,6 +846,16 @@ class Recognizer {
             for (const Operand* operand : operands(*op)) demand_integers(*operand);
             program_.ops.push_back(std::move(*op));
             return {};
+        }
+        if (node.op == "QuantizeLinear" && graph_.is_output(node.outputs[0])) {
+            if (const QuantId x = quant(node.outputs[0]); x != no_quant) {
+                Op op{node.name, {node.name}, 0, OutputOp{{x, at_id(x).grid, {}}, node.outputs[0]}};
+                if (!backend_.why_not(op, program_)) {
+                    demand(node.outputs[0]).integers = true;
+                    program_.ops.push_back(std::move(op));
+                    return {};
+                }
+            }
         }
         for (ValueId input : node.inputs) {
             if (input == no_value) continue;

@@ -7,16 +7,20 @@
 //
 //     conv       Q ← [Add ← DQ(shortcut)] ← [activation] ← Conv ← DQ(x), DQ(weights), [DQ(bias)]
 //     batchnorm  Q ← [activation] ← BatchNormalization ← DQ(x), constants
-//     add        Q ← [Relu | LeakyRelu] ← Add ← DQ(a), DQ(b)
-//     concat     Q ← Concat(axis 1) ← DQ(x)…
-//     maxpool    Q ← MaxPool ← DQ(x)                    same grid on both sides
-//     resize     Q ← Resize(nearest) ← DQ(x)            same grid on both sides
+//     dense      Q ← Gemm | MatMul ← DQ(x), DQ(weights), [DQ(bias)]
+//     binary     Q ← [Relu | LeakyRelu | Clip] ← Add | Sub | Mul ← DQ(a), DQ(b)
+//     concat     Q ← Concat ← DQ(x)…
+//     pool       Q ← MaxPool | AveragePool | GlobalAveragePool ← DQ(x)
+//     resize     Q ← Resize(nearest) ← DQ(x)
+//     move       Q ← Slice | Pad | Reshape | Transpose … ← DQ(x)
 //     table      Q ← unary operators in a row, or none ← DQ(x)
 //     pixels     Q(scale 1, zero point 0) ← [Add ← [Mul ←]] graph input: undoes the normalization of 8-bit pixels
+//     input      a network input of integers
 //     quantize   Q ← anything else, computed in float
 //
-// and at the network's end, to float:
+// and at the network's end:
 //
+//     output     Q, the integers themselves
 //     dequantize DQ(x)
 //     sigmoid    Sigmoid ← [DepthToSpace(CRD) ←] DQ(x)         x int16
 //     detect     Detect ← DQ(x)…                               x int16

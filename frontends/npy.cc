@@ -106,7 +106,7 @@ std::optional<Shape> parse_shape(std::string_view text) {
     }
 }
 
-Result<std::string> read_header(std::ifstream& file, const std::string& path) {
+Result<std::string> read_header(std::istream& file, const std::string& path) {
     std::array<char, 8> start{};
     if (!file.read(start.data(), start.size()) || std::string_view(start.data(), magic.size()) != magic)
         return fail(ErrorCode::io, "{}: not an npy file", path);
@@ -131,6 +131,10 @@ Result<Tensor> load_npy(const std::string& path) {
     if (error) return fail(ErrorCode::io, "{}: cannot be opened: {}", path, error.message());
     std::ifstream file(path, std::ios::binary);
     if (!file) return fail(ErrorCode::io, "{}: cannot be opened", path);
+    return read_npy(file, file_size, path);
+}
+
+Result<Tensor> read_npy(std::istream& file, std::uintmax_t file_size, const std::string& path) {
     OCTET_ASSIGN(const std::string header, read_header(file, path));
 
     const std::string_view descr = value_of(header, "descr");
@@ -170,21 +174,27 @@ Result<Tensor> load_npy(const std::string& path) {
     return tensor;
 }
 
-Result<void> save_npy(const Tensor& tensor, const std::string& path) {
+std::vector<std::uint8_t> npy_header(DType type, const Shape& shape) {
     constexpr std::size_t preamble = 10, alignment = 64;
-    std::string header =
-        fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", descr_of(tensor.dtype()),
-                    fmt::join(tensor.shape(), ", "), tensor.rank() == 1 ? "," : "");
+    std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", descr_of(type),
+                                     fmt::join(shape, ", "), shape.size() == 1 ? "," : "");
     // NumPy aligns the elements to 64 bytes with spaces and ends the header with a newline.
     header.append((alignment - (preamble + header.size() + 1) % alignment) % alignment, ' ');
     header += '\n';
-    std::vector<std::uint8_t> bytes(preamble + header.size() + tensor.bytes());
+    std::vector<std::uint8_t> bytes(preamble + header.size());
     std::memcpy(bytes.data(), magic.data(), magic.size());
     bytes[6] = 1;
     bytes[8] = static_cast<std::uint8_t>(header.size() & 0xff);
     bytes[9] = static_cast<std::uint8_t>(header.size() >> 8);
     std::memcpy(bytes.data() + preamble, header.data(), header.size());
-    if (tensor.bytes() > 0) std::memcpy(bytes.data() + preamble + header.size(), tensor.raw(), tensor.bytes());
+    return bytes;
+}
+
+Result<void> save_npy(const Tensor& tensor, const std::string& path) {
+    std::vector<std::uint8_t> bytes = npy_header(tensor.dtype(), tensor.shape());
+    const std::size_t header = bytes.size();
+    bytes.resize(header + tensor.bytes());
+    if (tensor.bytes() > 0) std::memcpy(bytes.data() + header, tensor.raw(), tensor.bytes());
     return write_file(path, bytes);
 }
 

@@ -1,9 +1,7 @@
 #pragma once
 
-// How an accumulator becomes an integer of the output.
-//
-// Part 1: the flavours of requantization that other runtimes and NPUs define (RequantFlavour).
-// Part 2: fixed16, octet's own epilogue of an int8 convolution: the same integers on every instruction set.
+// fixed16, octet's own epilogue of an int8 convolution: the same integers on every instruction set. The arithmetic of
+// other runtimes and of NPUs is in engine/npu_emu/rules.h.
 //
 // What has no accumulator rounds by the formula of its own header: add.h, concat.h, quantize.h, sigmoid.h,
 // detect_decode.h; a table (lut.h) by quantize_linear() below.
@@ -18,81 +16,11 @@
 
 namespace octet::kernels {
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Part 1: flavours. A real scale S = x_scale * w_scale / y_scale becomes (m, e): S = m * 2^(e - 31), m in [2^30, 2^31).
-
-enum class RequantFlavour : uint8_t {
-    onnx,             // ONNX Runtime, MLAS: RNE(clamp((float)acc * S, qmin - zp, qmax - zp)) + zp, S in float32
-    onnx_ref,         // ONNX reference evaluator: RNE(acc * S + zp), the product in double, S in float32
-    tflite_double,    // gemmlowp, TFLM, CMSIS-NN: doubling high multiplication, then a rounding division: two roundings
-    tflite_single,    // ruy, CMSIS-NN single rounding, TOSA SINGLE, Ethos-U NATURAL: (x * m + 2^(sh-1)) >> sh
-    tosa_double,      // TOSA DOUBLE_ROUND, Ethos-U DOUBLE
-    tosa_scale16,     // int48 value, 16-bit multiplier, half up (TFLite int16x8)
-    ethos_symmetric,  // (v * m + 2^(sh-1) - (v < 0)) >> sh
-    ethos_truncate,   // towards zero
-    ethos_floor,      // towards minus infinity
-    pow2_floor,       // multiplier is 1, acc >> s with the named rounding
-    pow2_half_up,
-    pow2_half_away,
-    pow2_rne,
-};
-
-inline constexpr RequantFlavour all_requant_flavours[] = {
-    RequantFlavour::onnx,
-    RequantFlavour::onnx_ref,
-    RequantFlavour::tflite_double,
-    RequantFlavour::tflite_single,
-    RequantFlavour::tosa_double,
-    RequantFlavour::tosa_scale16,
-    RequantFlavour::ethos_symmetric,
-    RequantFlavour::ethos_truncate,
-    RequantFlavour::ethos_floor,
-    RequantFlavour::pow2_floor,
-    RequantFlavour::pow2_half_up,
-    RequantFlavour::pow2_half_away,
-    RequantFlavour::pow2_rne,
-};
-
-const char* requant_flavour_name(RequantFlavour flavour);  // "tflite-double", …
-
-// S = multiplier * 2^(exponent - 31); multiplier 0 stands for S = 0.
-struct QuantizedMultiplier {
-    int32_t multiplier = 0;
-    int exponent = 0;
-};
-QuantizedMultiplier quantize_multiplier(double scale);
-// TFLite's 16-bit form of the same multiplier; the right shift is 15 - exponent.
-inline int32_t reduce_multiplier_to_16(int32_t multiplier) {
-    return multiplier < 0x7FFF0000 ? (multiplier + (1 << 15)) >> 16 : 0x7FFF;
-}
-
-struct RequantParams {
-    RequantFlavour flavour = RequantFlavour::tflite_double;
-    float scale = 0;         // onnx, onnx_ref: x_scale * w_scale / y_scale evaluated in float32, left to right
-    int32_t multiplier = 0;  // all others
-    int exponent = 0;
-    int32_t zero_point = 0;
-    int32_t qmin = -128, qmax = 127;
-};
-// False when the flavour cannot hold the scale: pow2 wants a power of two, and |exponent| <= 31.
-bool make_requant(RequantFlavour flavour, double x_scale, double w_scale, double y_scale, int32_t zero_point,
-                  int32_t qmin, int32_t qmax, RequantParams* params);
-
-int32_t multiply_tflite_double(int32_t x, int32_t multiplier, int exponent);
-int32_t multiply_tflite_single(int32_t x, int32_t multiplier, int exponent);
-int32_t multiply_tosa_double(int32_t x, int32_t multiplier, int exponent);
-// multiplier16 as reduce_multiplier_to_16 gives it; |x| < 2^47
-int32_t multiply_tosa_scale16(int64_t x, int32_t multiplier16, int exponent);
-
-// clamp(round(acc * S) + zero_point, qmin, qmax) in the flavour's own order of steps.
-int32_t requantize(int64_t acc, const RequantParams& params);
-
-// QuantizeLinear: clamp(RNE(x / scale) + zp, qmin, qmax), a division, never a multiplication by the reciprocal.
-// NaN gives zp.
+// QuantizeLinear: clamp(RNE(x / scale) + zp, qmin, qmax), a division, never a multiplication by the reciprocal. NaN
+// gives zp.
 int32_t quantize_linear(float x, float scale, int32_t zero_point, int32_t qmin, int32_t qmax);
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Part 2: fixed16. acc = sum x*w over the raw u8 input. For output channel c:
+// fixed16. acc = sum x*w over the raw u8 input. For output channel c:
 //
 //     t = sat16((acc + bias_c) >> shift_c)             bias_c holds bias, -zx * sum(w), the rounding 2^(shift_c - 1)
 //                                                      and what centres it (make_fixed16.h)

@@ -8,7 +8,8 @@
 #   frontends -> engine, graph, base
 #
 #   frontends/onnx and other readers -> graph, base
-#   engine/cpu and other backends -> engine; of engine/ itself compile.cc alone -> backends
+#   engine/cpu and engine/npu_emu -> engine, and npu_emu -> cpu, whose arithmetic is one of its profiles; of engine/
+#   itself compile.cc alone -> backends
 #
 # Instruction-set folders of kernels/ see intrinsics, <cstdint> and kernel headers only; protobuf is seen by
 # frontends/onnx and its tests; quoted includes are paths from the root; headers begin with #pragma once.
@@ -66,7 +67,8 @@ awk '
             if (FILENAME !~ sees_protobuf) complain("\"" target "\": only frontends/onnx and its tests may see protobuf")
         } else if (!exists(target)) {
             complain("\"" target "\" is not a path from the root of the tree")
-        } else if (top == "engine" && part[2] != "cpu" && target ~ /^engine\/cpu\// && FILENAME != "engine/compile.cc") {
+        } else if (top == "engine" && target ~ /^engine\/(cpu|npu_emu)\// && part[2] != target_part[2] &&
+                   !(part[2] == "npu_emu" && target_part[2] == "cpu") && FILENAME != "engine/compile.cc") {
             complain("a backend is known to engine/compile.cc only: \"" target "\"")
         } else if (FILENAME ~ /^frontends\/[a-z]+\// && target ~ /^engine\//) {
             complain("readers of files know graphs only: \"" target "\"")

@@ -21,6 +21,13 @@ void print_float_notice(const std::string& program, const std::string& model, co
                              layers.size() > shown ? ", …" : "", model));
 }
 
+void print_rewrites(const std::string& program, const engine::Executable& executable) {
+    const std::vector<std::string> rewrites = executable.rewrites();
+    if (rewrites.empty()) return;
+    fmt::print(stderr, "{}: {} rewrite{} for the profile, {}{}; all of them: octet-inspect --plan\n", program,
+               rewrites.size(), rewrites.size() == 1 ? "" : "s", rewrites[0], rewrites.size() > 1 ? ", …" : "");
+}
+
 Table float_layer_table(const std::vector<engine::FloatLayer>& layers) {
     Table table{{"in float", "operator", "because"}, {}};
     for (const engine::FloatLayer& layer : layers) table.rows.push_back({layer.name, layer.op, layer.reason});

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "apps/common/table.h"
+#include "engine/backend.h"
 #include "engine/program.h"
 
 namespace octet::apps {
@@ -15,5 +16,8 @@ void print_float_notice(const std::string& program, const std::string& model, co
 
 // A row a layer: name, operator, reason.
 Table float_layer_table(const std::vector<engine::FloatLayer>& layers);
+
+// A line on stderr where the backend computes something in another form than the file has it.
+void print_rewrites(const std::string& program, const engine::Executable& executable);
 
 }  // namespace octet::apps

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "apps/common/cli.h"
+#include "engine/npu_emu/profile.h"
 
 namespace octet::apps {
 namespace {
@@ -66,6 +67,18 @@ void add_size_options(CLI::App& app, onnx::ImportOptions& sizes) {
     add_assignments(app, "--shape", "INPUT=1x3x320x320",
                     "Shape of an input with open dimensions, named or not; may be repeated", parse_shape,
                     sizes.input_shapes);
+}
+
+void add_backend_options(CLI::App& app, engine::CompileOptions& compile) {
+    auto* backend = app.add_option("--backend", compile.backend,
+                                   "What runs the network: cpu, or npu-emu for the arithmetic of --profile")
+                        ->check(CLI::IsMember({"cpu", "npu-emu"}))
+                        ->capture_default_str();
+    app.add_option("--profile", compile.profile,
+                   fmt::format("Arithmetic of a runtime or chip, a JSON file or one of {}",
+                               fmt::join(engine::npu_emu::profile_names(), ", ")))
+        ->type_name("NAME|FILE")
+        ->needs(backend);
 }
 
 }  // namespace octet::apps

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "engine/compile.h"
 #include "frontends/onnx/importer.h"
 
 namespace octet::apps {
@@ -14,5 +15,8 @@ void add_model_option(CLI::App& app, std::string& model);
 // --dim NAME=SIZE and --shape INPUT=1x3x320x320, which may be repeated: sizes for the dimensions that the file leaves
 // open. Whether the model has these names is found when it is loaded.
 void add_size_options(CLI::App& app, onnx::ImportOptions& sizes);
+
+// --backend cpu | npu-emu, and --profile NAME|FILE for the second.
+void add_backend_options(CLI::App& app, engine::CompileOptions& compile);
 
 }  // namespace octet::apps

@@ -31,6 +31,7 @@ class Judge {
 
     Why operator()(const ConvOp& conv) const {
         const Grid& y = grid(conv.y);
+        if (conv.dense) return no_form;
         if (conv.residual && !conv.residual->channel_zero_points.empty()) return no_pixels;
         if (conv.residual && (wide(y) || wide(conv.residual->grid))) return "a shortcut is added to 8 bits only";
         // A plane has one halo.
@@ -50,15 +51,29 @@ class Judge {
     Why operator()(const AddOp& add) const {
         if (wide(add.a.grid) || wide(add.b.grid) || wide(grid(add.y))) return no_wide;
         if (!add.a.channel_zero_points.empty() || !add.b.channel_zero_points.empty()) return no_pixels;
+        if (add.subtract || add.activation.kind == kernels::Activation::clip) return no_form;
+        if (shape(add.a.id) != shape(add.b.id)) return "its inputs differ in shape";
         return error_of(add_params(add, grid(add.y)));
     }
     Why operator()(const ConcatOp& concat) const {
+        if (concat.axis != 1) return "it joins along another axis than the channels";
         for (const Operand& x : concat.x) {
             if (auto why = error_of(copy_params(x.grid, grid(concat.y)))) return why;
         }
         return std::nullopt;
     }
-    Why operator()(const MaxPoolOp& pool) const { return wide(pool.x.grid) ? Why(no_wide) : std::nullopt; }
+    Why operator()(const MaxPoolOp& pool) const {
+        if (!pool.x.same_grid(grid(pool.y))) return other_grid;
+        return wide(pool.x.grid) ? Why(no_wide) : std::nullopt;
+    }
+    Why operator()(const ResizeOp& resize) const {
+        return resize.x.same_grid(grid(resize.y)) ? std::nullopt : Why(other_grid);
+    }
+    Why operator()(const MulOp&) const { return no_form; }
+    Why operator()(const AveragePoolOp&) const { return no_form; }
+    Why operator()(const MoveOp&) const { return no_form; }
+    Why operator()(const InputOp&) const { return no_form; }
+    Why operator()(const OutputOp&) const { return no_form; }
     Why operator()(const SigmoidOp& sigmoid) const { return fixed_point_logits(sigmoid.x.grid); }
     Why operator()(const DetectOp& detect) const {
         for (const Operand& level : detect.levels) {
@@ -78,6 +93,8 @@ class Judge {
     }
 
   private:
+    static constexpr const char* no_form = "it has no integer form";
+    static constexpr const char* other_grid = "its input and its output are on different grids";
     static constexpr const char* no_wide = "it has no kernel for 16 bits";
     static constexpr const char* no_pixels = "pixels with a zero point for each channel feed only convolutions";
 
@@ -88,6 +105,7 @@ class Judge {
         return fmt::format("the fixed-point sigmoid takes scales from 2^-12 to 1, not {:.3g}", grid.scale);
     }
 
+    const Shape& shape(QuantId id) const { return program_.values[index_of(id)].shape; }
     const Grid& grid(QuantId id) const { return program_.values[index_of(id)].grid; }
 
     const Program& program_;

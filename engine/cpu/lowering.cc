@@ -266,6 +266,10 @@ class Lowering {
         return add(make_detect_step(plan_->features, op.name, detect, std::move(levels), shape(detect.y)));
     }
     Result<void> emit(const Op& op, const FloatOp&) { return add(make_float_step(plan_->features, op)); }
+    template <typename Form>
+    Result<void> emit(const Op&, const Form&) {
+        return fail(ErrorCode::unsupported, "it has no kernel");  // and was refused before
+    }
 
     void note_completed(const Op& op) {
         plan_->completed_by.resize(plan_->sequence.size());

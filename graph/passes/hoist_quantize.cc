@@ -43,7 +43,7 @@ bool on_grid(const Graph& graph, ValueId value, const Node& quantize) {
 
 }  // namespace
 
-int hoist_quantize(Graph& graph) {
+int hoist_quantize(Graph& graph, bool requantizes) {
     int rewrites = 0;
     // Of before: what is put in between takes over a reader's place, so that no count changes.
     const passes::Uses uses(graph);
@@ -63,7 +63,7 @@ int hoist_quantize(Graph& graph) {
             const ValueId input = graph.node(mover).inputs[i];
             if (graph.constant(input) || on_grid(graph, input, quantize)) continue;
             // A Concat takes quantized inputs on any grid as they are.
-            if (graph.node(mover).op == "Concat" && is_dequantized(graph, input)) continue;
+            if ((graph.node(mover).op == "Concat" || !requantizes) && is_dequantized(graph, input)) continue;
             const std::string base = graph.value(input).name + "_on_" + quantize.name;
             const NodeId q = graph.add_node("QuantizeLinear", graph.unique_name(base + "_quantize"),
                                             {input, quantize.inputs[1], quantize.inputs[2]},

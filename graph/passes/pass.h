@@ -24,8 +24,9 @@ int commute_conv_resize(Graph& graph);      // 1×1 Conv and elementwise operato
 int upsample_conv_to_phases(Graph& graph);  // 3×3 Conv with few channels behind ×2 nearest upsampling → DepthToSpace
 int maxpool_cascade(Graph& graph);          // MaxPool 5, 9, 13 of one tensor → 5, 5∘5, 5∘5∘5
 
-// QuantizeLinear behind an operator that only moves values → in front of it.
-int hoist_quantize(Graph& graph);
+// QuantizeLinear behind an operator that only moves values → in front of it. What comes out of a DequantizeLinear
+// already is left alone where `requantizes` is false: the operator then stands between two grids.
+int hoist_quantize(Graph& graph, bool requantizes = true);
 
 struct Pass {
     std::string_view name;

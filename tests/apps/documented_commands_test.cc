@@ -26,8 +26,8 @@ namespace fs = std::filesystem;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::vector<std::string> programs{"yolop-run",     "octet-run",      "octet-eval",
-                                        "octet-inspect", "octet-quantize", "octet-bench"};
+const std::vector<std::string> programs{"yolop-run",      "octet-run",   "octet-eval", "octet-inspect",
+                                        "octet-quantize", "octet-bench", "octet-dump"};
 
 // Placeholders, and names of examples that must be there.
 const std::vector<std::string> model_names{"MODEL",           "FP32",          "INT8", "FLOAT.onnx", "model.onnx",

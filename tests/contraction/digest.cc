@@ -6,11 +6,11 @@
 #include <random>
 
 #include "engine/compile.h"
+#include "engine/npu_emu/rules.h"
 #include "engine/session.h"
 #include "graph/ops/evaluator.h"
 #include "graph/ops/infer.h"
 #include "graph/quant/quantize_graph.h"
-#include "kernels/requantize.h"
 #include "tests/engine/random_network.h"
 #include "tests/graph/quant/tiny_network.h"
 #include "vision/letterbox.h"
@@ -51,17 +51,20 @@ void print_networks() {
 }
 
 void print_requantization() {
+    namespace npu = engine::npu_emu;
     std::mt19937 random(1);
-    for (const kernels::RequantFlavour flavour : kernels::all_requant_flavours) {
+    for (int i = 0; i < npu::requant_rules; ++i) {
+        const auto rule = static_cast<npu::RequantRule>(i);
         Digest digest;
-        for (int i = 0; i < 2000; ++i) {
-            const double scale = std::ldexp(1 + static_cast<double>(random() % 65536) / 65536, -10);
-            kernels::RequantParams params;
-            if (!kernels::make_requant(flavour, scale, 0.37, 0.11, 3, -128, 127, &params)) continue;
-            const std::int32_t y = kernels::requantize(static_cast<std::int32_t>(random() % 400000) - 200000, params);
+        for (int j = 0; j < 2000; ++j) {
+            const auto scale = std::ldexp(1.0F + static_cast<float>(random() % 65536) / 65536, -10);
+            const auto r = npu::make_requantizer(rule, scale, 0.37F, 0.11F, 3, {-128, 127});
+            const auto acc = static_cast<std::int32_t>(random() % 400000) - 200000;
+            if (!r) continue;
+            const std::int32_t y = npu::requantize(acc, *r);
             digest.add(std::as_bytes(std::span(&y, 1)));
         }
-        digest.print(kernels::requant_flavour_name(flavour));
+        digest.print(std::string(npu::name_of(rule)));
     }
 }
 

@@ -1,5 +1,5 @@
-// Convolutions that TensorFlow Lite computed, from CMSIS-NN's unit tests: the reference convolution and the flavours of
-// requantize.h against another project's integers.
+// Convolutions that TensorFlow Lite computed, from CMSIS-NN's unit tests: the convolution's accumulators and the rules
+// "double" and "m16" against another project's integers.
 
 #include <gtest/gtest.h>
 
@@ -7,16 +7,18 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "engine/npu_emu/rules.h"
 #include "kernels/conv.h"
-#include "kernels/requantize.h"
 #include "tests/kernels/planes.h"
 
-namespace octet::kernels {
+namespace octet::engine::npu_emu {
 namespace {
+
+using namespace kernels;  // NOLINT(google-build-using-namespace): the convolution and its planes
 
 using Json = nlohmann::json;
 
-const std::filesystem::path folder = std::filesystem::path(OCTET_SOURCE_DIR) / "data/conformance/cmsis-nn";
+const std::filesystem::path folder = std::filesystem::path(OCTET_SOURCE_DIR) / "data/truth/cmsis-nn";
 
 struct Case {
     std::string name;
@@ -143,19 +145,18 @@ std::vector<int64_t> accumulate_s16(const Case& c, int image) {
     return acc;
 }
 
-int count_differences(const Case& c, RequantFlavour flavour) {
+int count_differences(const Case& c, RequantRule rule) {
     int differences = 0;
     for (int image = 0; image < c.batch(); ++image) {
         const std::vector<int64_t> acc = c.wide ? accumulate_s16(c, image) : accumulate_u8(c, image);
         for (size_t i = 0; i < acc.size(); ++i) {
             const size_t o = i % static_cast<size_t>(c.cout);
-            const RequantParams params{.flavour = flavour,
-                                       .multiplier = c.multiplier[o],
-                                       .exponent = c.shift[o],
-                                       .zero_point = static_cast<int32_t>(c.output_offset),
-                                       .qmin = static_cast<int32_t>(c.low),
-                                       .qmax = static_cast<int32_t>(c.high)};
-            differences += requantize(acc[i], params) != c.output[image * acc.size() + i];
+            const Requantizer r{.rule = rule,
+                                .m = c.multiplier[o],
+                                .e = c.shift[o],
+                                .zero_point = static_cast<int32_t>(c.output_offset),
+                                .range = {static_cast<int>(c.low), static_cast<int>(c.high)}};
+            differences += requantize(acc[i], r) != c.output[image * acc.size() + i];
         }
     }
     return differences;
@@ -166,10 +167,9 @@ TEST(CmsisNn, double_rounding_reproduces_every_case_and_single_rounding_does_not
     for (const Case& c : load_cases()) {
         ++cases;
         outputs += static_cast<int>(c.output.size());
-        EXPECT_EQ(count_differences(c, c.wide ? RequantFlavour::tosa_scale16 : RequantFlavour::tflite_double), 0)
-            << c.name;
+        EXPECT_EQ(count_differences(c, c.wide ? RequantRule::m16 : RequantRule::double_round), 0) << c.name;
         if (c.wide) continue;
-        const int differences = count_differences(c, RequantFlavour::tflite_single);
+        const int differences = count_differences(c, RequantRule::single);
         EXPECT_LE(differences, 1) << c.name;
         single_rounding_fails += differences > 0;
     }
@@ -180,4 +180,4 @@ TEST(CmsisNn, double_rounding_reproduces_every_case_and_single_rounding_does_not
 }
 
 }  // namespace
-}  // namespace octet::kernels
+}  // namespace octet::engine::npu_emu

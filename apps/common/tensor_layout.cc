@@ -1,0 +1,45 @@
+#include "apps/common/tensor_layout.h"
+
+#include <cstring>
+
+namespace octet::apps {
+
+std::optional<Layout> parse_layout(std::string_view name) {
+    for (std::size_t i = 0; i < std::size(layout_names); ++i) {
+        if (name == layout_names[i]) return static_cast<Layout>(i);
+    }
+    return std::nullopt;
+}
+
+Tensor to_layout(const Tensor& nchw, Layout layout, int block, int zero) {
+    if (layout == Layout::nchw || nchw.rank() != 4) return nchw;
+    const Shape& s = nchw.shape();
+    const std::int64_t n = s[0], c = s[1], h = s[2], w = s[3];
+    if (layout == Layout::nhwc) block = static_cast<int>(std::max<std::int64_t>(c, 1));
+    if (layout == Layout::nc4hw4) block = 4;
+    const std::int64_t blocks = (c + block - 1) / block;
+    Tensor out(nchw.dtype(), layout == Layout::nhwc ? Shape{n, h, w, c} : Shape{n, blocks, h, w, block});
+    dispatch(nchw.dtype(), [&]<typename T>() {
+        const T* in = nchw.data<T>().data();
+        T* to = out.mutable_data<T>().data();
+        for (std::int64_t image = 0; image < n; ++image) {
+            for (std::int64_t b = 0; b < blocks; ++b) {
+                for (std::int64_t i = 0; i < h * w; ++i) {
+                    for (std::int64_t k = b * block; k < (b + 1) * block; ++k)
+                        *to++ = k < c ? in[(image * c + k) * h * w + i] : static_cast<T>(zero);
+                }
+            }
+        }
+    });
+    return out;
+}
+
+Tensor to_signedness(const Tensor& tensor, bool is_signed) {
+    const DType wanted = is_signed ? DType::int8 : DType::uint8;
+    if (dtype_size(tensor.dtype()) != 1 || tensor.dtype() == wanted || tensor.dtype() == DType::boolean) return tensor;
+    Tensor out(wanted, tensor.shape());
+    for (std::size_t i = 0; i < tensor.bytes(); ++i) out.mutable_raw()[i] = tensor.raw()[i] ^ std::byte{0x80};
+    return out;
+}
+
+}  // namespace octet::apps
