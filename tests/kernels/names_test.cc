@@ -76,7 +76,10 @@ std::string level_of(const fs::path& folder) {
 
 TEST(KernelNames, are_op_types_tile_level) {
     std::string levels_pattern;
-    for (const Level& level : levels()) levels_pattern += (levels_pattern.empty() ? "" : "|") + std::string(level.name);
+    for (const Level& level : levels()) {
+        if (!levels_pattern.empty()) levels_pattern += '|';
+        levels_pattern += level.name;
+    }
     const std::regex grammar("[a-z]+(_[a-z]+)*((_[usf](8|16|32))+|_([us](8|16|32)){2})(_[0-9]+x[0-9]+)?_(" +
                              levels_pattern + ")");
     std::set<std::string> seen;
