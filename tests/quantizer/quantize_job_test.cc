@@ -114,13 +114,13 @@ TEST_F(QuantizeJobs, TheOutputsAreThoseOfTheWrittenFile) {
     EXPECT_EQ(outcome.outputs[0].channels.size(), 4U);
     EXPECT_NEAR(sum.sqnr_db(), expected.sqnr_db(), 0.01);
 
-    // So are the layers: the last one is the output, beside the model with pixels as its input.
+    // So are the layers: the last one is the output, beside the model with pixels as its input, whose padding is rounded.
     ASSERT_FALSE(outcome.layers.empty());
     for (const LayerError& one : outcome.layers) EXPECT_TRUE(one.accumulated) << one.layer.node;
     const LayerError& last = outcome.layers.back();
     ASSERT_TRUE(last.accumulated);
     EXPECT_EQ(outcome.model.graph.value(last.layer.value).name, outcome.outputs[0].name);
-    EXPECT_NEAR(last.accumulated->sqnr_db(), expected.sqnr_db(), 0.1);
+    EXPECT_NEAR(last.accumulated->sqnr_db(), expected.sqnr_db(), 0.5);
 
     const auto said = run_program_text(fmt::format("octet-quantize {} {} -o {}", model_, images_, int8_));
     EXPECT_THAT(said.out, HasSubstr("outputs of the INT8 file, 3 images"));
