@@ -22,9 +22,9 @@ using namespace octet::kernels;  // NOLINT(google-build-using-namespace): all th
 template <typename T>
 class Aligned {
   public:
-    explicit Aligned(size_t count) : memory_(count * sizeof(T) + buffer_alignment) {
+    explicit Aligned(std::size_t count) : memory_(count * sizeof(T) + buffer_alignment) {
         void* p = memory_.data();
-        size_t space = memory_.size();
+        std::size_t space = memory_.size();
         data_ = static_cast<T*>(std::align(buffer_alignment, count * sizeof(T), p, space));
     }
     T* data() const { return data_; }
@@ -36,9 +36,9 @@ class Aligned {
 
 // As trained and quantized per channel: bell-shaped, the largest of a channel is 127. So the fewer weights a channel
 // has, the larger they are: a root mean square of 60 for 32, of 36 for 2304, as the layers of an INT8 YOLOP have.
-std::vector<int8_t> trained_weights(int channels, size_t per_channel, std::mt19937& random) {
+std::vector<std::int8_t> trained_weights(int channels, std::size_t per_channel, std::mt19937& random) {
     std::normal_distribution<double> bell(0, 1);
-    std::vector<int8_t> weights;
+    std::vector<std::int8_t> weights;
     std::vector<double> channel(per_channel);
     for (int o = 0; o < channels; ++o) {
         double largest = 0;
@@ -46,7 +46,7 @@ std::vector<int8_t> trained_weights(int channels, size_t per_channel, std::mt199
             w = bell(random);
             largest = std::max(largest, std::abs(w));
         }
-        for (const double w : channel) weights.push_back(static_cast<int8_t>(std::round(w * 127 / largest)));
+        for (const double w : channel) weights.push_back(static_cast<std::int8_t>(std::round(w * 127 / largest)));
     }
     return weights;
 }
@@ -62,17 +62,18 @@ void conv_layer(benchmark::State& state, const ConvKernel& kernel, const Layer& 
     params.cout = layer.cout;
     params.upsampled = layer.upsampled;
     std::mt19937 random(1);
-    const std::vector<int8_t> weights =
-        trained_weights(layer.cout, static_cast<size_t>(layer.kernel * layer.kernel * layer.cin), random);
+    const std::vector<std::int8_t> weights =
+        trained_weights(layer.cout, static_cast<std::size_t>(layer.kernel * layer.kernel * layer.cin), random);
     if (const char* why = kernel.refuses(params, weights.data())) return state.SkipWithError(why);
 
     const int halo = conv_halo(params, layer.in_size, layer.in_size, out_size, out_size);
     const PlaneLayout in_layout = plane_layout(layer.in_size, layer.in_size, layer.cin, halo, 1);
     const PlaneLayout out_layout = plane_layout(out_size, out_size, layer.cout, 1, 1);
-    const Aligned<uint8_t> in(static_cast<size_t>(in_layout.elements)), out(static_cast<size_t>(out_layout.elements));
-    for (int64_t i = 0; i < in_layout.elements; ++i) in.data()[i] = static_cast<uint8_t>(random());
+    const Aligned<std::uint8_t> in(static_cast<std::size_t>(in_layout.elements)),
+        out(static_cast<std::size_t>(out_layout.elements));
+    for (std::int64_t i = 0; i < in_layout.elements; ++i) in.data()[i] = static_cast<std::uint8_t>(random());
 
-    const std::vector<double> scales(static_cast<size_t>(layer.cout), 1e-4);
+    const std::vector<double> scales(static_cast<std::size_t>(layer.cout), 1e-4);
     Fixed16Spec spec{.acc_scale = scales, .out_scale = 0.03, .out_zero_point = 13};
     spec.activation = layer.hardswish ? Activation::hardswish : Activation::none;
     const Fixed16Storage epilogue = make_fixed16(spec).value();

@@ -35,7 +35,7 @@ struct Plane {
     TensorView<T> view;
 
     Plane(int h, int w, int c)
-        : layout(plane_layout(h, w, c, 0, sizeof(T))), memory(static_cast<size_t>(layout.elements)) {
+        : layout(plane_layout(h, w, c, 0, sizeof(T))), memory(static_cast<std::size_t>(layout.elements)) {
         std::mt19937 random(1);
         for (T& x : memory) x = static_cast<T>(random());
         view = view_of(memory.data(), layout);
@@ -60,7 +60,7 @@ void measure(benchmark::State& state, double bytes, Pass pass) {
         pass();
         benchmark::ClobberMemory();
     }
-    state.SetBytesProcessed(static_cast<int64_t>(bytes * static_cast<double>(state.iterations())));
+    state.SetBytesProcessed(static_cast<std::int64_t>(bytes * static_cast<double>(state.iterations())));
 }
 
 template <typename Function, typename Call>
@@ -70,22 +70,22 @@ void measure(benchmark::State& state, const KernelEntry<Function>& entry, const 
 
 void register_u8_families() {
     add_family(add_kernels(), "64x160x160", [](const auto& entry, benchmark::State& state) {
-        const Plane<uint8_t> a(160, 160, 64), b(160, 160, 64), out(160, 160, 64);
+        const Plane<std::uint8_t> a(160, 160, 64), b(160, 160, 64), out(160, 160, 64);
         const AddParams params =
-            make_add({DType::uint8, 0.02f, 3}, {DType::uint8, 0.03f, 9}, {DType::uint8, 0.04f, 5}).value();
+            make_add({DType::uint8, 0.02F, 3}, {DType::uint8, 0.03F, 9}, {DType::uint8, 0.04F, 5}).value();
         measure(state, entry, AddCall{a.view.as_const(), b.view.as_const(), params, out.view}, 160,
                 3.0 * 160 * 160 * 64);
     });
     add_family(concat_kernels(), "64x160x160", [](const auto& entry, benchmark::State& state) {
-        const Plane<uint8_t> in(160, 160, 64), out(160, 160, 128);
+        const Plane<std::uint8_t> in(160, 160, 64), out(160, 160, 128);
         const RequantizeCopyParams params =
-            make_requantize_copy({DType::uint8, 0.02f, 3}, {DType::uint8, 0.03f, 9}).value();
-        const U8View slice = view_of(const_cast<uint8_t*>(out.memory.data()), out.layout, 64, 64);
+            make_requantize_copy({DType::uint8, 0.02F, 3}, {DType::uint8, 0.03F, 9}).value();
+        const U8View slice = view_of(const_cast<std::uint8_t*>(out.memory.data()), out.layout, 64, 64);
         measure(state, entry, ConcatCall{in.view.as_const(), params, slice}, 160, 2.0 * 160 * 160 * 64);
     });
     add_family(batchnorm_kernels(), "64x160x160_leaky", [](const auto& entry, benchmark::State& state) {
-        const Plane<uint8_t> in(160, 160, 64), out(160, 160, 64);
-        const std::vector<int16_t> weights(128, 97);
+        const Plane<std::uint8_t> in(160, 160, 64), out(160, 160, 64);
+        const std::vector<std::int16_t> weights(128, 97);
         const std::vector<double> scales(64, 1e-3);
         Fixed16Spec spec;
         spec.acc_scale = scales;
@@ -98,46 +98,46 @@ void register_u8_families() {
         measure(state, entry, call, 160, 2.0 * 160 * 160 * 64);
     });
     add_family(maxpool_kernels(), "5x5s1_256x20x20", [](const auto& entry, benchmark::State& state) {
-        const Plane<uint8_t> in(20, 20, 256), out(20, 20, 256);
+        const Plane<std::uint8_t> in(20, 20, 256), out(20, 20, 256);
         measure(state, entry, MaxPoolCall{5, 5, 1, 1, 2, 2, in.view.as_const(), out.view}, 20, 2.0 * 20 * 20 * 256);
     });
     add_family(resize_nearest_kernels(), "32x160x160_to_320", [](const auto& entry, benchmark::State& state) {
-        const Plane<uint8_t> in(160, 160, 32), out(320, 320, 32);
-        std::vector<int32_t> source(320);
-        for (int i = 0; i < 320; ++i) source[static_cast<size_t>(i)] = i / 2;
+        const Plane<std::uint8_t> in(160, 160, 32), out(320, 320, 32);
+        std::vector<std::int32_t> source(320);
+        for (int i = 0; i < 320; ++i) source[static_cast<std::size_t>(i)] = i / 2;
         const ResizeNearestCall call{source.data(), source.data(), in.view.as_const(), out.view};
         measure(state, entry, call, 320, 1.25 * 320 * 320 * 32);
     });
     add_family(lut_kernels(), "64x160x160", [](const auto& entry, benchmark::State& state) {
-        const Plane<uint8_t> in(160, 160, 64), out(160, 160, 64);
-        std::vector<uint8_t> table(256);
-        for (size_t i = 0; i < 256; ++i) table[i] = static_cast<uint8_t>(255 - i);
+        const Plane<std::uint8_t> in(160, 160, 64), out(160, 160, 64);
+        std::vector<std::uint8_t> table(256);
+        for (std::size_t i = 0; i < 256; ++i) table[i] = static_cast<std::uint8_t>(255 - i);
         measure(state, entry, LutCall{table.data(), in.view.as_const(), out.view}, 160, 2.0 * 160 * 160 * 64);
     });
 }
 
 void register_borders() {
     add_family(quantize_kernels(), "3x640x640", [](const auto& entry, benchmark::State& state) {
-        const std::vector<float> in(3 * 640 * 640, 0.7f);
-        const Plane<uint8_t> out(640, 640, 3);
-        measure(state, entry, QuantizeCall{in.data(), 0.017f, 114, out.view}, 640, 5.0 * 3 * 640 * 640);
+        const std::vector<float> in(3 * 640 * 640, 0.7F);
+        const Plane<std::uint8_t> out(640, 640, 3);
+        measure(state, entry, QuantizeCall{in.data(), 0.017F, 114, out.view}, 640, 5.0 * 3 * 640 * 640);
     });
     add_family(pixels_kernels(), "3x640x640", [](const auto& entry, benchmark::State& state) {
-        const std::vector<uint8_t> in(3 * 640 * 640, 7);
-        const Plane<uint8_t> out(640, 640, 3);
+        const std::vector<std::uint8_t> in(3 * 640 * 640, 7);
+        const Plane<std::uint8_t> out(640, 640, 3);
         measure(state, entry, PixelsCall{in.data(), 3 * 640, out.view}, 640, 2.0 * 3 * 640 * 640);
     });
     add_family(dequantize_kernels(), "2x640x640_u16", [](const auto& entry, benchmark::State& state) {
-        const Plane<uint16_t> in(640, 640, 2);
+        const Plane<std::uint16_t> in(640, 640, 2);
         std::vector<float> out(2 * 640 * 640);
         DequantizeCall call;
         call.in_u16 = in.view.as_const();
-        call.scale = 1.0f / 65536;
+        call.scale = 1.0F / 65536;
         call.out = out.data();
         measure(state, entry, call, 640, 6.0 * 2 * 640 * 640);
     });
     add_family(sigmoid_kernels(), "2x640x640", [](const auto& entry, benchmark::State& state) {
-        const Plane<int16_t> in(640, 640, 2);
+        const Plane<std::int16_t> in(640, 640, 2);
         std::vector<float> floats(sigmoid_floats), out(2 * 640 * 640);
         make_sigmoid_floats(11, floats.data());
         // Two flat regions with a soft border between them, and noise.
@@ -147,15 +147,15 @@ void register_borders() {
             for (int x = 0; x < 640; ++x) {
                 for (int c = 0; c < 2; ++c) {
                     const double logit = (c ? 1 : -1) * std::clamp((x - y) * 60.0, -9000.0, 9000.0) + noise(random);
-                    in.view.pixel(y, x)[c] = static_cast<int16_t>(logit);
+                    in.view.pixel(y, x)[c] = static_cast<std::int16_t>(logit);
                 }
             }
         }
         measure(state, entry, SigmoidCall{in.view.as_const(), 11, floats.data(), out.data()}, 640, 8.0 * 2 * 640 * 640);
     });
     add_family(detect_decode_kernels(), "18x80x80", [](const auto& entry, benchmark::State& state) {
-        const Plane<int16_t> logits(80, 80, 18);
-        std::vector<int32_t> out(80 * 80 * 18);
+        const Plane<std::int16_t> logits(80, 80, 18);
+        std::vector<std::int32_t> out(80 * 80 * 18);
         DetectDecodeCall call;
         call.logits = logits.view.as_const();
         call.f = 11;
@@ -169,26 +169,26 @@ void register_pictures() {
     add_family(normalize_kernels(), "3x640x640", [](const auto& entry, benchmark::State& state) {
         constexpr int count = 640 * 640;
         std::mt19937 random(1);
-        std::vector<uint8_t> in(3 * count);
-        for (uint8_t& x : in) x = static_cast<uint8_t>(random());
+        std::vector<std::uint8_t> in(3 * count);
+        for (std::uint8_t& x : in) x = static_cast<std::uint8_t>(random());
         std::vector<float> tables(3 * normalize_entries), out(in.size());
-        for (int c = 0; c < 3; ++c) make_normalize_table(0.485f, 0.229f, &tables[c * normalize_entries]);
+        for (int c = 0; c < 3; ++c) make_normalize_table(0.485F, 0.229F, &tables[c * normalize_entries]);
         const NormalizeCall call{in.data(), tables.data(), out.data(), count};
         measure(state, 5.0 * 3 * count, [&] { entry.run(call); });
     });
     add_family(argmax_kernels(), "640x640", [](const auto& entry, benchmark::State& state) {
         constexpr int count = 640 * 640;
-        const std::vector<float> background(count, 0.5f), foreground(count, 0.25f);
-        std::vector<uint8_t> mask(count);
+        const std::vector<float> background(count, 0.5F), foreground(count, 0.25F);
+        std::vector<std::uint8_t> mask(count);
         const ArgmaxCall call{background.data(), foreground.data(), mask.data(), count};
         measure(state, 9.0 * count, [&] { entry.run(call); });
     });
     add_family(blend_margin_kernels(), "640x640", [](const auto& entry, benchmark::State& state) {
         constexpr int count = 640 * 640;
-        const std::vector<float> background(count, 0.5f), foreground(count, 0.25f);
+        const std::vector<float> background(count, 0.5F), foreground(count, 0.25F);
         std::vector<float> out(count);
         const BlendMarginCall::Row row{background.data(), foreground.data()};
-        const BlendMarginCall call{row, row, 0.3f, out.data(), count};
+        const BlendMarginCall call{row, row, 0.3F, out.data(), count};
         measure(state, 20.0 * count, [&] { entry.run(call); });
     });
 }
@@ -197,9 +197,9 @@ void register_gemm() {
     // A 3x3 convolution by im2col: 128 -> 128 channels at 40x40.
     add_family(gemm_f32_kernels(), "128x1600x1152", [](const auto& entry, benchmark::State& state) {
         constexpr int m = 128, n = 1600, k = 1152;
-        const std::vector<float> a(static_cast<size_t>(m) * k, 0.5f), b(static_cast<size_t>(k) * n, 0.25f);
-        std::vector<float> c(static_cast<size_t>(m) * n), scratch(gemm_f32_scratch_floats + 16);
-        auto* aligned = reinterpret_cast<float*>((reinterpret_cast<uintptr_t>(scratch.data()) + 63) / 64 * 64);
+        const std::vector<float> a(static_cast<std::size_t>(m) * k, 0.5F), b(static_cast<std::size_t>(k) * n, 0.25F);
+        std::vector<float> c(static_cast<std::size_t>(m) * n), scratch(gemm_f32_scratch_floats + 16);
+        auto* aligned = reinterpret_cast<float*>((reinterpret_cast<std::uintptr_t>(scratch.data()) + 63) / 64 * 64);
         const GemmF32Call call{m, n, k, a.data(), k, b.data(), n, c.data(), n, false};
         for (auto _ : state) {
             entry.run(call, aligned);

@@ -14,7 +14,7 @@ namespace needs = kernels::needs;
 
 struct Loop {
     CpuFeatures needs;
-    void (*run)(int64_t iterations);
+    void (*run)(std::int64_t iterations);
     double macs;  // of an iteration
 };
 
@@ -37,24 +37,24 @@ struct Loop {
     "ymm0", "ymm1", "ymm2", "ymm3", "ymm4", "ymm5", "ymm6", "ymm7", "ymm8", "ymm9", "ymm10", "ymm11", "ymm12", \
         "ymm13", "ymm14", "ymm15"
 
-__attribute__((target("avx512f"))) void vpdpbusd_loop(int64_t n) {
+__attribute__((target("avx512f"))) void vpdpbusd_loop(std::int64_t n) {
     asm volatile("1:\n\t" OCTET_12(VPDPBUSD) "dec %0\n\tjnz 1b\n\tvzeroupper" : "+r"(n)::CLOBBER_Y, "cc");
 }
-__attribute__((target("avx2"))) void vpdpbusd_evex_loop(int64_t n) {
+__attribute__((target("avx2"))) void vpdpbusd_evex_loop(std::int64_t n) {
     asm volatile("1:\n\t" OCTET_12(VPDPBUSD_EVEX) "dec %0\n\tjnz 1b\n\tvzeroupper" : "+r"(n)::CLOBBER_Y, "cc");
 }
-__attribute__((target("avx2"))) void vpdpbusd_vex_loop(int64_t n) {
+__attribute__((target("avx2"))) void vpdpbusd_vex_loop(std::int64_t n) {
     asm volatile("1:\n\t" OCTET_12(VPDPBUSD_VEX) "dec %0\n\tjnz 1b\n\tvzeroupper" : "+r"(n)::CLOBBER_Y, "cc");
 }
-__attribute__((target("avx512f"))) void fma_zmm_loop(int64_t n) {
+__attribute__((target("avx512f"))) void fma_zmm_loop(std::int64_t n) {
     asm volatile("vpxorq %%zmm30, %%zmm30, %%zmm30\n\tvpxorq %%zmm31, %%zmm31, %%zmm31\n\tvzeroall\n1:\n\t" OCTET_12(
                      VFMA_Z) "dec %0\n\tjnz 1b\n\tvzeroupper"
                  : "+r"(n)::CLOBBER_Y, "cc");
 }
-__attribute__((target("avx2,fma"))) void maddubs_loop(int64_t n) {
+__attribute__((target("avx2,fma"))) void maddubs_loop(std::int64_t n) {
     asm volatile("1:\n\t" OCTET_12(MADDUBS) "dec %0\n\tjnz 1b\n\tvzeroupper" : "+r"(n)::CLOBBER_Y, "cc");
 }
-__attribute__((target("avx2,fma"))) void fma_ymm_loop(int64_t n) {
+__attribute__((target("avx2,fma"))) void fma_ymm_loop(std::int64_t n) {
     asm volatile("vzeroall\n1:\n\t" OCTET_12(VFMA_Y) "dec %0\n\tjnz 1b\n\tvzeroupper" : "+r"(n)::CLOBBER_Y, "cc");
 }
 
@@ -84,8 +84,8 @@ double cpu_seconds() {
 }
 
 // macs: of one loop iteration. The best of a few runs.
-double measure(void (*loop)(int64_t), double macs) {
-    constexpr int64_t iterations = 2'000'000;
+double measure(void (*loop)(std::int64_t), double macs) {
+    constexpr std::int64_t iterations = 2'000'000;
     double best = 0;
     for (int run = 0; run < 5; ++run) {
         const double begin = cpu_seconds();
@@ -119,7 +119,7 @@ double int8_peak_gmacs(CpuFeatures needs) {
     return peak(int8_loops, needs);
 }
 double run_int8_peak(CpuFeatures needs) {
-    constexpr int64_t iterations = 300'000;
+    constexpr std::int64_t iterations = 300'000;
     const Loop* loop = find_loop(int8_loops, needs);
     if (loop == nullptr) return 0;
     loop->run(iterations);

@@ -18,8 +18,8 @@ bool valid(double ratio) {
     return std::isfinite(ratio) && ratio > 0 && multiplier(ratio, 0) <= 32767;
 }
 
-int16_t rounding_offset(int zero_point, int shift) {
-    return static_cast<int16_t>((zero_point << shift) + (shift > 0 ? 1 << (shift - 1) : 0));
+std::int16_t rounding_offset(int zero_point, int shift) {
+    return static_cast<std::int16_t>((zero_point << shift) + (shift > 0 ? 1 << (shift - 1) : 0));
 }
 
 }  // namespace
@@ -47,15 +47,15 @@ tl::expected<AddParams, std::string> make_add(const Grid& a, const Grid& b, cons
         while (shift >= 0 && is_lost(shift)) --shift;
         if (shift < 0) return tl::unexpected<std::string>("add: the sums that leaky takes do not fit 16 bits");
     }
-    params.a_zero_point = static_cast<uint8_t>(unsigned_zero_point(a));
-    params.b_zero_point = static_cast<uint8_t>(unsigned_zero_point(b));
-    params.a_mult = static_cast<int16_t>(multiplier(ratio_a, shift));
-    params.b_mult = static_cast<int16_t>(multiplier(ratio_b, shift));
+    params.a_zero_point = static_cast<std::uint8_t>(unsigned_zero_point(a));
+    params.b_zero_point = static_cast<std::uint8_t>(unsigned_zero_point(b));
+    params.a_mult = static_cast<std::int16_t>(multiplier(ratio_a, shift));
+    params.b_mult = static_cast<std::int16_t>(multiplier(ratio_b, shift));
     params.leaky = activation == Activation::leaky;
-    params.alpha = static_cast<int16_t>(std::min(std::round(alpha * 32768), 32767.0));
+    params.alpha = static_cast<std::int16_t>(std::min(std::round(alpha * 32768), 32767.0));
     params.shift = shift;
     params.offset = rounding_offset(unsigned_zero_point(y), shift);
-    if (activation == Activation::relu) params.out_min = static_cast<uint8_t>(unsigned_zero_point(y));
+    if (activation == Activation::relu) params.out_min = static_cast<std::uint8_t>(unsigned_zero_point(y));
     return params;
 }
 
@@ -69,8 +69,8 @@ tl::expected<RequantizeCopyParams, std::string> make_requantize_copy(const Grid&
             "concat: an input's scale is not positive or 128 times the output's scale or more");
     }
     while (params.shift < 7 && multiplier(ratio, params.shift + 1) <= 32767) ++params.shift;
-    params.in_zero_point = static_cast<uint8_t>(unsigned_zero_point(x));
-    params.mult = static_cast<int16_t>(multiplier(ratio, params.shift));
+    params.in_zero_point = static_cast<std::uint8_t>(unsigned_zero_point(x));
+    params.mult = static_cast<std::int16_t>(multiplier(ratio, params.shift));
     params.offset = rounding_offset(unsigned_zero_point(y), params.shift);
     return params;
 }

@@ -16,13 +16,13 @@
 namespace octet::kernels {
 
 struct AddParams {
-    uint8_t a_zero_point = 0, b_zero_point = 0;
-    int16_t a_mult = 0, b_mult = 0;  // 0..32767
+    std::uint8_t a_zero_point = 0, b_zero_point = 0;
+    std::int16_t a_mult = 0, b_mult = 0;  // 0..32767
     bool leaky = false;
-    int16_t alpha = 0;  // Q15
-    int16_t offset = 0;
+    std::int16_t alpha = 0;  // Q15
+    std::int16_t offset = 0;
     int shift = 0;
-    uint8_t out_min = 0, out_max = 255;
+    std::uint8_t out_min = 0, out_max = 255;
 };
 
 // Fails when an input's scale is 128 times the output's or more, or where leaky needs more than 16 bits of the sum.
@@ -35,15 +35,15 @@ struct AddCall {
     U8View out{};  // may be a or b
 };
 
-OCTET_INLINE uint8_t add_u8(uint8_t a, uint8_t b, const AddParams& params) {
-    int16_t v = sat_add16(mulhrs16(static_cast<int16_t>((a - params.a_zero_point) * 128), params.a_mult),
-                          mulhrs16(static_cast<int16_t>((b - params.b_zero_point) * 128), params.b_mult));
+OCTET_INLINE std::uint8_t add_u8(std::uint8_t a, std::uint8_t b, const AddParams& params) {
+    std::int16_t v = sat_add16(mulhrs16(static_cast<std::int16_t>((a - params.a_zero_point) * 128), params.a_mult),
+                               mulhrs16(static_cast<std::int16_t>((b - params.b_zero_point) * 128), params.b_mult));
     if (params.leaky) {
-        const int16_t q = mulhrs16(v, params.alpha);
+        const std::int16_t q = mulhrs16(v, params.alpha);
         v = v > q ? v : q;
     }
     const int y = sat_add16(v, params.offset) >> params.shift;
-    return static_cast<uint8_t>(y < params.out_min ? params.out_min : y > params.out_max ? params.out_max : y);
+    return static_cast<std::uint8_t>(y < params.out_min ? params.out_min : y > params.out_max ? params.out_max : y);
 }
 
 using AddFunction = void(const AddCall& call, int row_begin, int row_end) noexcept;

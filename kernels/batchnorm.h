@@ -11,8 +11,8 @@ namespace octet::kernels {
 
 struct BatchNormCall {
     ConstU8View in{};
-    const int16_t* weights = nullptr;  // [c], rounded up to fixed16_padding entries
-    Fixed16 epilogue{};                // output u8, no residual
+    const std::int16_t* weights = nullptr;  // [c], rounded up to fixed16_padding entries
+    Fixed16 epilogue{};                     // output u8, no residual
     U8View out{};
 };
 

@@ -15,11 +15,11 @@ namespace octet::kernels {
 
 struct RequantizeCopyParams {
     bool plain = true;
-    uint8_t in_zero_point = 0;
-    int16_t mult = 0;
-    int16_t offset = 0;
+    std::uint8_t in_zero_point = 0;
+    std::int16_t mult = 0;
+    std::int16_t offset = 0;
     int shift = 0;
-    uint8_t out_min = 0, out_max = 255;
+    std::uint8_t out_min = 0, out_max = 255;
 };
 
 // Fails when x's scale is 128 times y's or more.
@@ -31,11 +31,11 @@ struct ConcatCall {
     U8View out{};
 };
 
-OCTET_INLINE uint8_t requantize_copy_u8(uint8_t x, const RequantizeCopyParams& params) {
+OCTET_INLINE std::uint8_t requantize_copy_u8(std::uint8_t x, const RequantizeCopyParams& params) {
     if (params.plain) return x;
-    const int16_t v = mulhrs16(static_cast<int16_t>((x - params.in_zero_point) * 128), params.mult);
+    const std::int16_t v = mulhrs16(static_cast<std::int16_t>((x - params.in_zero_point) * 128), params.mult);
     const int y = sat_add16(v, params.offset) >> params.shift;
-    return static_cast<uint8_t>(y < params.out_min ? params.out_min : y > params.out_max ? params.out_max : y);
+    return static_cast<std::uint8_t>(y < params.out_min ? params.out_min : y > params.out_max ? params.out_max : y);
 }
 
 using ConcatFunction = void(const ConcatCall& call, int row_begin, int row_end) noexcept;

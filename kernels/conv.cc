@@ -4,7 +4,7 @@
 
 namespace octet::kernels {
 
-const ConvKernel& select_conv(CpuFeatures features, const ConvParams& params, const int8_t* weights) {
+const ConvKernel& select_conv(CpuFeatures features, const ConvParams& params, const std::int8_t* weights) {
     const auto kernels = conv_kernels();
     for (const ConvKernel* kernel : kernels) {
         if (features.contains(kernel->needs) && kernel->refuses(params, weights) == nullptr) return *kernel;

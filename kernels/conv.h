@@ -23,7 +23,7 @@
 
 namespace octet::kernels {
 
-enum class ConvInput : uint8_t { u8, s16 };
+enum class ConvInput : std::uint8_t { u8, s16 };
 
 OCTET_INLINE constexpr int conv_input_bytes(ConvInput input) {
     return input == ConvInput::s16 ? 2 : 1;
@@ -70,11 +70,11 @@ struct ConvKernel {
     ConvInput input;
     // nullptr, or why this kernel cannot compute this convolution exactly. weights:
     // [cout][kernel_h][kernel_w][cin/groups].
-    const char* (*refuses)(const ConvParams& params, const int8_t* weights);
-    size_t (*packed_bytes)(const ConvParams& params, const int8_t* weights);
-    void (*pack)(const ConvParams& params, const int8_t* weights, std::byte* packed);
+    const char* (*refuses)(const ConvParams& params, const std::int8_t* weights);
+    std::size_t (*packed_bytes)(const ConvParams& params, const std::int8_t* weights);
+    void (*pack)(const ConvParams& params, const std::int8_t* weights, std::byte* packed);
     // Bytes that run() needs for itself; each thread brings its own, aligned to buffer_alignment.
-    size_t (*scratch_bytes)(const ConvCall& call);
+    std::size_t (*scratch_bytes)(const ConvCall& call);
     int (*units)(const ConvCall& call);
     void (*run)(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) noexcept;
 };
@@ -82,10 +82,10 @@ struct ConvKernel {
 // Fast to reference.
 std::span<const ConvKernel* const> conv_kernels();
 // The first that these features run and that does not refuse.
-const ConvKernel& select_conv(CpuFeatures features, const ConvParams& params, const int8_t* weights);
+const ConvKernel& select_conv(CpuFeatures features, const ConvParams& params, const std::int8_t* weights);
 
 // One acc to the output that the epilogue names; y, x, o: the output's coordinates. The scalar tail of every kernel.
-OCTET_INLINE void conv_store(const ConvCall& call, int y, int x, int o, int32_t acc) {
+OCTET_INLINE void conv_store(const ConvCall& call, int y, int x, int o, std::int32_t acc) {
     if (call.partial.data) acc += call.partial.pixel(y / 2, x / 2)[o];
     switch (call.epilogue.output) {
         case OutputKind::u8:

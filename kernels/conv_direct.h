@@ -27,7 +27,7 @@
 namespace octet::kernels {
 namespace {
 
-constexpr int64_t conv_round_up(int64_t x, int64_t to) {
+constexpr std::int64_t conv_round_up(std::int64_t x, std::int64_t to) {
     return (x + to - 1) / to * to;
 }
 
@@ -70,14 +70,15 @@ constexpr ConvParams conv_grouped(const ConvParams& p, int lanes) {
 }
 
 // A weight of the grouped convolution. weights: [cout][kernel_h][kernel_w][cin] of the layer p.
-OCTET_INLINE int8_t conv_weight(const ConvParams& p, int lanes, const int8_t* weights, int o, int ky, int kx, int i) {
+OCTET_INLINE std::int8_t conv_weight(const ConvParams& p, int lanes, const std::int8_t* weights, int o, int ky, int kx,
+                                     int i) {
     const ConvGrouping grouping = conv_grouping(p, lanes);
     if (grouping.pixels > 1) {
         kx -= o / grouping.lanes_per_pixel * p.stride_w;
         o %= grouping.lanes_per_pixel;
         if (o >= p.cout || kx < 0 || kx >= p.kernel_w) return 0;
     }
-    return weights[((int64_t{o} * p.kernel_h + ky) * p.kernel_w + kx) * p.cin + i];
+    return weights[((std::int64_t{o} * p.kernel_h + ky) * p.kernel_w + kx) * p.cin + i];
 }
 
 // Steps of a tap: 4 bytes of input, so many channels of it.
@@ -91,7 +92,7 @@ constexpr int conv_steps(const ConvParams& p) {
 // A row of the input under one kernel: `rows` kernel rows, each of `runs` contiguous runs of `steps` 4-byte steps.
 struct ConvWindow {
     int rows, runs, steps;
-    int64_t row_bytes, run_bytes, pixel_bytes;  // pixel_bytes: between neighbouring output pixels
+    std::int64_t row_bytes, run_bytes, pixel_bytes;  // pixel_bytes: between neighbouring output pixels
 };
 
 OCTET_INLINE ConvWindow conv_window(const ConvCall& call, const ConvParams& p) {
@@ -111,13 +112,13 @@ OCTET_INLINE ConvWindow conv_window(const ConvCall& call, const ConvParams& p) {
 }
 
 // Bytes of the layer's own weights where the packed form needs them too.
-constexpr int64_t conv_raw_bytes(const ConvParams& p, int lanes) {
-    return conv_grouping(p, lanes).pixels == 1 ? 0 : int64_t{p.cout} * p.kernel_h * p.kernel_w * p.cin;
+constexpr std::int64_t conv_raw_bytes(const ConvParams& p, int lanes) {
+    return conv_grouping(p, lanes).pixels == 1 ? 0 : std::int64_t{p.cout} * p.kernel_h * p.kernel_w * p.cin;
 }
 
 // Bytes of a block's weights.
-constexpr int64_t conv_block_bytes(const ConvParams& p, int vectors, int lanes) {
-    return int64_t{p.kernel_h} * p.kernel_w * conv_steps(p) * vectors * lanes * 4;
+constexpr std::int64_t conv_block_bytes(const ConvParams& p, int vectors, int lanes) {
+    return std::int64_t{p.kernel_h} * p.kernel_w * conv_steps(p) * vectors * lanes * 4;
 }
 
 constexpr int conv_blocks(const ConvParams& p, int lanes) {
@@ -147,18 +148,18 @@ void conv_pack_block(const ConvParams& p, int first_channel, int lanes, Weight* 
 }
 
 // A packed layer: its blocks, each as large as one of two vectors, then its own weights where pixels are grouped.
-inline int64_t conv_packed_raw_offset(const ConvParams& layer, int lanes) {
+inline std::int64_t conv_packed_raw_offset(const ConvParams& layer, int lanes) {
     const ConvParams grouped = conv_grouped(layer, lanes);
     return conv_block_bytes(grouped, 2, lanes) * conv_blocks(grouped, lanes);
 }
 
-inline size_t conv_packed_bytes(const ConvParams& layer, int lanes) {
-    return static_cast<size_t>(conv_packed_raw_offset(layer, lanes) + conv_raw_bytes(layer, lanes));
+inline std::size_t conv_packed_bytes(const ConvParams& layer, int lanes) {
+    return static_cast<std::size_t>(conv_packed_raw_offset(layer, lanes) + conv_raw_bytes(layer, lanes));
 }
 
 // Weight: int8_t for u8 activations, int16_t for s16.
 template <typename Weight>
-void conv_pack(const ConvParams& layer, const int8_t* weights, int lanes, std::byte* packed) {
+void conv_pack(const ConvParams& layer, const std::int8_t* weights, int lanes, std::byte* packed) {
     const ConvParams grouped = conv_grouped(layer, lanes);
     for (int b = 0; b < conv_blocks(grouped, lanes); ++b) {
         auto* block = reinterpret_cast<Weight*>(packed + b * conv_block_bytes(grouped, 2, lanes));
@@ -166,14 +167,14 @@ void conv_pack(const ConvParams& layer, const int8_t* weights, int lanes, std::b
                         [&](int o, int ky, int kx, int i) { return conv_weight(layer, lanes, weights, o, ky, kx, i); });
     }
     __builtin_memcpy(packed + conv_packed_raw_offset(layer, lanes), weights,
-                     static_cast<size_t>(conv_raw_bytes(layer, lanes)));
+                     static_cast<std::size_t>(conv_raw_bytes(layer, lanes)));
 }
 
 // One output row of one block.
 struct ConvRow {
     const ConvCall* call;
     ConvWindow window;
-    const uint8_t* in;       // under the first output pixel, tap (0, 0), channel 0
+    const std::uint8_t* in;  // under the first output pixel, tap (0, 0), channel 0
     const std::byte* block;  // packed weights
     int y, width;            // width in vectors of pixels
     ConvGrouping grouping;
@@ -235,22 +236,22 @@ void conv_row(const ConvRow& row, int first_channel) {
 }
 
 // Units are (row, block): blocks innermost while all weights stay in the second-level cache, else rows innermost.
-constexpr int64_t conv_resident_weights = 512 * 1024;
+constexpr std::int64_t conv_resident_weights = 512 * 1024;
 
 OCTET_INLINE int conv_direct_units(const ConvCall& call, int lanes) {
     return call.out_h() * conv_blocks(conv_grouped(call.params, lanes), lanes);
 }
 
 // All channels of a pixel that does not fill a vector of pixels.
-inline void conv_single_pixel(const ConvCall& call, const int8_t* weights, int y, int x) {
+inline void conv_single_pixel(const ConvCall& call, const std::int8_t* weights, int y, int x) {
     const ConvParams& p = call.params;
     for (int o = 0; o < p.cout; ++o) {
-        int32_t acc = 0;
+        std::int32_t acc = 0;
         for (int ky = 0; ky < p.kernel_h; ++ky) {
             for (int kx = 0; kx < p.kernel_w; ++kx, weights += p.cin) {
-                const uint8_t* in = call.in.pixel(int64_t{y} * p.stride_h - p.pad_top + ky * p.dilation_h,
-                                                  int64_t{x} * p.stride_w - p.pad_left + kx * p.dilation_w);
-                const auto* wide = reinterpret_cast<const int16_t*>(in);
+                const std::uint8_t* in = call.in.pixel(std::int64_t{y} * p.stride_h - p.pad_top + ky * p.dilation_h,
+                                                       std::int64_t{x} * p.stride_w - p.pad_left + kx * p.dilation_w);
+                const auto* wide = reinterpret_cast<const std::int16_t*>(in);
                 for (int i = 0; i < p.cin; ++i) acc += (p.input == ConvInput::s16 ? wide[i] : in[i]) * weights[i];
             }
         }
@@ -260,7 +261,8 @@ inline void conv_single_pixel(const ConvCall& call, const int8_t* weights, int y
 
 // block_of(b): start of a packed block. raw_weights: the layer's weights as they were given, where pixels are grouped.
 template <typename Arch, typename BlockOf>
-void conv_direct_run(const ConvCall& call, int unit_begin, int unit_end, const int8_t* raw_weights, BlockOf block_of) {
+void conv_direct_run(const ConvCall& call, int unit_begin, int unit_end, const std::int8_t* raw_weights,
+                     BlockOf block_of) {
     const ConvParams p = conv_grouped(call.params, Arch::lanes);
     const ConvGrouping grouping = conv_grouping(call.params, Arch::lanes);
     const int blocks = conv_blocks(p, Arch::lanes), height = call.out_h(), width = call.out_w() / grouping.pixels;
@@ -269,7 +271,7 @@ void conv_direct_run(const ConvCall& call, int unit_begin, int unit_end, const i
     for (int unit = unit_begin; unit < unit_end; ++unit) {
         const int block = blocks_inside ? unit % blocks : unit / height;
         row.y = blocks_inside ? unit / blocks : unit % height;
-        row.in = call.in.pixel(int64_t{row.y} * p.stride_h - p.pad_top, -p.pad_left);
+        row.in = call.in.pixel(std::int64_t{row.y} * p.stride_h - p.pad_top, -p.pad_left);
         row.block = block_of(block);
         const int first_channel = block * 2 * Arch::lanes;
         if (conv_block_vectors(p.cout - first_channel, Arch::lanes) == 2) {
@@ -284,9 +286,9 @@ void conv_direct_run(const ConvCall& call, int unit_begin, int unit_end, const i
 // The same for a layer as conv_pack() wrote it.
 template <typename Arch>
 void conv_direct_run(const ConvCall& call, int unit_begin, int unit_end) {
-    const int64_t block_bytes = conv_block_bytes(conv_grouped(call.params, Arch::lanes), 2, Arch::lanes);
+    const std::int64_t block_bytes = conv_block_bytes(conv_grouped(call.params, Arch::lanes), 2, Arch::lanes);
     const auto* raw_weights =
-        reinterpret_cast<const int8_t*>(call.packed + conv_packed_raw_offset(call.params, Arch::lanes));
+        reinterpret_cast<const std::int8_t*>(call.packed + conv_packed_raw_offset(call.params, Arch::lanes));
     conv_direct_run<Arch>(call, unit_begin, unit_end, raw_weights,
                           [&](int b) { return call.packed + b * block_bytes; });
 }

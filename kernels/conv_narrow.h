@@ -31,7 +31,7 @@ OCTET_INLINE int narrow_outputs(const ConvParams& p) {
 }
 
 struct NarrowRow {
-    const uint8_t* in[narrow_max_kernel];  // under the first output pixel, a kernel row each
+    const std::uint8_t* in[narrow_max_kernel];  // under the first output pixel, a kernel row each
     const std::byte* weights;
     int kernel_h, kernel_w;
 };
@@ -42,7 +42,7 @@ struct Narrow {
     using Epilogue = typename Arch::Epilogue;
     static constexpr int lanes = Arch::lanes, vector_pixels = Arch::lanes / 4, vector_bytes = Arch::lanes * 4;
 
-    static const char* refuses(const ConvParams& p, const int8_t*) {
+    static const char* refuses(const ConvParams& p, const std::int8_t*) {
         if (const char* why = conv_refuses(p, ConvInput::u8, false, false)) return why;
         if (p.cout > 4) return "more than 4 output channels";
         const int quads = narrow_quads(p);
@@ -52,42 +52,45 @@ struct Narrow {
         return nullptr;
     }
 
-    static int64_t vectors_bytes(const ConvParams& p) {
-        return int64_t{p.kernel_h} * p.kernel_w * narrow_outputs(p) * vector_bytes;
+    static std::int64_t vectors_bytes(const ConvParams& p) {
+        return std::int64_t{p.kernel_h} * p.kernel_w * narrow_outputs(p) * vector_bytes;
     }
 
-    static int64_t raw_bytes(const ConvParams& p) { return int64_t{p.cout} * p.kernel_h * p.kernel_w * p.cin; }
-
-    static size_t packed_bytes(const ConvParams& p, const int8_t*) {
-        return static_cast<size_t>(vectors_bytes(p) + raw_bytes(p));
+    static std::int64_t raw_bytes(const ConvParams& p) {
+        return std::int64_t{p.cout} * p.kernel_h * p.kernel_w * p.cin;
     }
 
-    static void pack(const ConvParams& p, const int8_t* weights, std::byte* packed) {
+    static std::size_t packed_bytes(const ConvParams& p, const std::int8_t*) {
+        return static_cast<std::size_t>(vectors_bytes(p) + raw_bytes(p));
+    }
+
+    static void pack(const ConvParams& p, const std::int8_t* weights, std::byte* packed) {
         const int taps = p.kernel_h * p.kernel_w, quads = narrow_quads(p);
-        auto* out = reinterpret_cast<int8_t*>(packed);
+        auto* out = reinterpret_cast<std::int8_t*>(packed);
         for (int tap = 0; tap < taps; ++tap) {
             for (int o = 0; o < narrow_outputs(p); ++o) {
                 for (int lane = 0; lane < lanes; ++lane) {
                     for (int j = 0; j < 4; ++j) {
                         const int i = lane % quads * 4 + j;
                         const bool inside = o < p.cout && i < p.cin;
-                        *out++ = inside ? weights[(int64_t{o} * taps + tap) * p.cin + i] : int8_t{0};
+                        *out++ = inside ? weights[(std::int64_t{o} * taps + tap) * p.cin + i] : std::int8_t{0};
                     }
                 }
             }
         }
-        __builtin_memcpy(out, weights, static_cast<size_t>(raw_bytes(p)));
+        __builtin_memcpy(out, weights, static_cast<std::size_t>(raw_bytes(p)));
     }
 
     // Where pixels do not follow each other without a gap: the rows under the kernel, copied.
-    static int64_t copied_row_bytes(const ConvCall& call) {
-        return int64_t{call.out_w() + call.params.kernel_w - 1} * narrow_quads(call.params) * 4 + max_overread_bytes;
+    static std::int64_t copied_row_bytes(const ConvCall& call) {
+        return std::int64_t{call.out_w() + call.params.kernel_w - 1} * narrow_quads(call.params) * 4 +
+               max_overread_bytes;
     }
 
     static bool is_dense(const ConvCall& call) { return call.in.pixel_stride == narrow_quads(call.params) * 4; }
 
-    static size_t scratch_bytes(const ConvCall& call) {
-        return is_dense(call) ? 0 : static_cast<size_t>(call.params.kernel_h * copied_row_bytes(call));
+    static std::size_t scratch_bytes(const ConvCall& call) {
+        return is_dense(call) ? 0 : static_cast<std::size_t>(call.params.kernel_h * copied_row_bytes(call));
     }
 
     static int units(const ConvCall& call) { return call.out_h(); }
@@ -101,7 +104,7 @@ struct Narrow {
         }
         const auto* weights = reinterpret_cast<const Vector*>(row.weights);
         for (int r = 0; r < row.kernel_h; ++r) {
-            const uint8_t* in = row.in[r] + int64_t{x} * quads * 4;
+            const std::uint8_t* in = row.in[r] + std::int64_t{x} * quads * 4;
             for (int k = 0; k < row.kernel_w; ++k, in += quads * 4, weights += outputs) {
                 Vector w[outputs];
 #pragma GCC unroll 4
@@ -157,26 +160,26 @@ struct Narrow {
         }
     }
 
-    static const uint8_t* copy_row(const ConvCall& call, const uint8_t* in, uint8_t* out) {
+    static const std::uint8_t* copy_row(const ConvCall& call, const std::uint8_t* in, std::uint8_t* out) {
         const int cin = call.params.cin, bytes = narrow_quads(call.params) * 4;
         for (int x = 0; x < call.out_w() + call.params.kernel_w - 1; ++x) {
-            __builtin_memcpy(out + x * bytes, in + x * call.in.pixel_stride, static_cast<size_t>(cin));
+            __builtin_memcpy(out + x * bytes, in + x * call.in.pixel_stride, static_cast<std::size_t>(cin));
         }
         return out;
     }
 
     static void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) noexcept {
         const ConvParams& p = call.params;
-        const auto* raw_weights = reinterpret_cast<const int8_t*>(call.packed + vectors_bytes(p));
+        const auto* raw_weights = reinterpret_cast<const std::int8_t*>(call.packed + vectors_bytes(p));
         ConvRow shape = {&call, {}, nullptr, nullptr, 0, 0, conv_grouping(p, lanes)};
         const Epilogue epilogue(shape, 0);
         RowFunction* const run_row = row_function(p);
         NarrowRow row = {{}, call.packed, p.kernel_h, p.kernel_w};
         for (int y = unit_begin; y < unit_end; ++y) {
             for (int r = 0; r < p.kernel_h; ++r) {
-                row.in[r] = call.in.pixel(int64_t{y} * p.stride_h - p.pad_top + r * p.dilation_h, -p.pad_left);
+                row.in[r] = call.in.pixel(std::int64_t{y} * p.stride_h - p.pad_top + r * p.dilation_h, -p.pad_left);
                 if (!is_dense(call)) {
-                    auto* copy = reinterpret_cast<uint8_t*>(scratch) + r * copied_row_bytes(call);
+                    auto* copy = reinterpret_cast<std::uint8_t*>(scratch) + r * copied_row_bytes(call);
                     row.in[r] = copy_row(call, row.in[r], copy);
                 }
             }

@@ -29,7 +29,7 @@ namespace octet::kernels {
 namespace {
 
 // Transformed pixels of a batch, so that they, one block's sums and its weights stay in a second-level cache of 1 MiB.
-constexpr int64_t transformed_batch_bytes = 512 * 1024;
+constexpr std::int64_t transformed_batch_bytes = 512 * 1024;
 constexpr int transformed_largest_batch = 2016;  // tiles times points
 // Units of work come in multiples of this, for threads to finish together.
 constexpr int transformed_even_units = 4;
@@ -37,8 +37,8 @@ constexpr int transformed_even_units = 4;
 struct TransformedPlan {
     int tiles_x, tiles, batch, batches;  // tiles of the plane, of a batch
     int padded_cin, steps, blocks;
-    int shares;           // units of a batch
-    int64_t point_bytes;  // between V's planes
+    int shares;                // units of a batch
+    std::int64_t point_bytes;  // between V's planes
 };
 
 template <typename Form>
@@ -48,9 +48,9 @@ TransformedPlan transformed_plan(const ConvCall& call, int lanes) {
     plan.tiles_x = (call.out_w() + Form::side - 1) / Form::side;
     plan.tiles = plan.tiles_x * ((call.out_h() + Form::side - 1) / Form::side);
     plan.padded_cin = static_cast<int>(conv_round_up(Form::channels(p), 2 * lanes));
-    const int64_t fitting = transformed_batch_bytes / (Form::points * 2 * plan.padded_cin);
+    const std::int64_t fitting = transformed_batch_bytes / (Form::points * 2 * plan.padded_cin);
     constexpr int largest = transformed_largest_batch / Form::points;
-    const int64_t target = fitting < 8 ? 8 : fitting > largest ? largest : fitting;
+    const std::int64_t target = fitting < 8 ? 8 : fitting > largest ? largest : fitting;
     plan.batches = static_cast<int>((plan.tiles + target - 1) / target);
     if (plan.batches > 2) plan.batches = static_cast<int>(conv_round_up(plan.batches, transformed_even_units));
     plan.batch = (plan.tiles + plan.batches - 1) / plan.batches;
@@ -60,38 +60,38 @@ TransformedPlan transformed_plan(const ConvCall& call, int lanes) {
     const int shares = plan.batches < transformed_even_units ? transformed_even_units / plan.batches : 1;
     plan.shares = shares < plan.blocks ? shares : plan.blocks;
     // One cache line more than needed: the planes of the points start in different sets.
-    plan.point_bytes = int64_t{plan.batch} * plan.padded_cin * 2 + 64;
+    plan.point_bytes = std::int64_t{plan.batch} * plan.padded_cin * 2 + 64;
     return plan;
 }
 
-OCTET_INLINE int64_t transformed_sum_bytes(const TransformedPlan& plan, int lanes) {
-    return int64_t{plan.batch} * 2 * lanes * 4 + 64;
+OCTET_INLINE std::int64_t transformed_sum_bytes(const TransformedPlan& plan, int lanes) {
+    return std::int64_t{plan.batch} * 2 * lanes * 4 + 64;
 }
 
 // Weights of one point and block.
 template <typename Form>
-int64_t transformed_point_weights(const ConvParams& p, int vectors, int lanes) {
-    return int64_t{(Form::channels(p) + 1) / 2} * vectors * lanes * 2;
+std::int64_t transformed_point_weights(const ConvParams& p, int vectors, int lanes) {
+    return std::int64_t{(Form::channels(p) + 1) / 2} * vectors * lanes * 2;
 }
 
 template <typename Form>
-void transformed_pack(const ConvParams& p, const int8_t* weights, int lanes, int16_t* packed) {
+void transformed_pack(const ConvParams& p, const std::int8_t* weights, int lanes, std::int16_t* packed) {
     const int cin = Form::channels(p);
     for (int b = 0; b < conv_blocks(p, lanes); ++b) {
         const int first = b * 2 * lanes, channels = p.cout - first < 2 * lanes ? p.cout - first : 2 * lanes;
         const int vectors = conv_block_vectors(channels, lanes);
-        int16_t* block = packed + b * Form::points * transformed_point_weights<Form>(p, 2, lanes);
-        const int64_t point_stride = transformed_point_weights<Form>(p, vectors, lanes);
+        std::int16_t* block = packed + b * Form::points * transformed_point_weights<Form>(p, 2, lanes);
+        const std::int64_t point_stride = transformed_point_weights<Form>(p, vectors, lanes);
         for (int v = 0; v < vectors; ++v) {
             for (int lane = 0; lane < lanes; ++lane) {
                 const int o = conv_lane_channel(vectors, v, lane);
-                const int8_t* filter = weights + int64_t{first + o} * p.kernel_h * p.kernel_w * p.cin;
+                const std::int8_t* filter = weights + std::int64_t{first + o} * p.kernel_h * p.kernel_w * p.cin;
                 for (int i = 0; i < (cin + 1) / 2 * 2; ++i) {
-                    int16_t u[Form::points] = {};
+                    std::int16_t u[Form::points] = {};
                     if (o < channels && i < cin) {
                         Form::filter([&](int y, int x) { return int{Form::weight(p, filter, y, x, i)}; }, u);
                     }
-                    int16_t* out = block + ((int64_t{i} / 2 * vectors + v) * lanes + lane) * 2 + i % 2;
+                    std::int16_t* out = block + ((std::int64_t{i} / 2 * vectors + v) * lanes + lane) * 2 + i % 2;
                     for (int point = 0; point < Form::points; ++point) out[point * point_stride] = u[point];
                 }
             }
@@ -102,9 +102,9 @@ void transformed_pack(const ConvParams& p, const int8_t* weights, int lanes, int
 // Sums over the channels at one point: `tiles` tiles x a block's channels. ahead: what is fetched into the cache
 // meanwhile, ahead_step bytes for each step: weights come from memory too fast for the tiles of small registers.
 template <typename Products, int vectors, int tiles>
-__attribute__((noinline)) void transformed_sums(const std::byte* transformed, int64_t tile_bytes, int steps,
-                                                const int16_t* weights, const std::byte* ahead, int64_t ahead_step,
-                                                std::byte* result) {
+__attribute__((noinline)) void transformed_sums(const std::byte* transformed, std::int64_t tile_bytes, int steps,
+                                                const std::int16_t* weights, const std::byte* ahead,
+                                                std::int64_t ahead_step, std::byte* result) {
     using Vector = typename Products::Vector;
     Vector acc[tiles][vectors];
 #pragma GCC unroll 16
@@ -113,7 +113,7 @@ __attribute__((noinline)) void transformed_sums(const std::byte* transformed, in
         for (int v = 0; v < vectors; ++v) acc[t][v] = Vector{};
     }
     const auto* w = reinterpret_cast<const Vector*>(weights);
-    const int64_t tile_bytes3 = 3 * tile_bytes;
+    const std::int64_t tile_bytes3 = 3 * tile_bytes;
     // One pointer for four tiles: x86 addresses the others with 1, 2 and 3 times the stride.
     const std::byte* quad[(tiles + 3) / 4];
 #pragma GCC unroll 4
@@ -126,7 +126,7 @@ __attribute__((noinline)) void transformed_sums(const std::byte* transformed, in
 #pragma GCC unroll 16
         for (int t = 0; t < tiles; ++t) {
             const std::byte* base = quad[t / 4];
-            int32_t pair;
+            std::int32_t pair;
             __builtin_memcpy(&pair, t % 4 == 3 ? base + tile_bytes3 : base + t % 4 * tile_bytes, 4);
             const Vector input = Products::broadcast(pair);
 #pragma GCC unroll 2
@@ -145,8 +145,9 @@ __attribute__((noinline)) void transformed_sums(const std::byte* transformed, in
 
 // The same for a number of tiles that is known only here.
 template <typename Products, int vectors, int tiles = Products::max_tiles>
-void transformed_sums_of(int count, const std::byte* transformed, int64_t tile_bytes, int steps, const int16_t* weights,
-                         const std::byte* ahead, int64_t ahead_step, std::byte* result) {
+void transformed_sums_of(int count, const std::byte* transformed, std::int64_t tile_bytes, int steps,
+                         const std::int16_t* weights, const std::byte* ahead, std::int64_t ahead_step,
+                         std::byte* result) {
     if constexpr (tiles > 1) {
         if (count < tiles) {
             return transformed_sums_of<Products, vectors, tiles - 1>(count, transformed, tile_bytes, steps, weights,
@@ -159,13 +160,14 @@ void transformed_sums_of(int count, const std::byte* transformed, int64_t tile_b
 // Tiles [first, first + count).
 template <typename Arch, typename Form, int vectors>
 void transformed_block(const ConvCall& call, const TransformedPlan& plan, int first_channel, int first, int count,
-                       const int16_t* weights, const std::byte* transformed, std::byte* sums) {
-    constexpr int64_t tile_sums = int64_t{vectors} * Arch::lanes * 4;
-    const int64_t tile_bytes = int64_t{plan.padded_cin} * 2, sum_bytes = transformed_sum_bytes(plan, Arch::lanes);
+                       const std::int16_t* weights, const std::byte* transformed, std::byte* sums) {
+    constexpr std::int64_t tile_sums = std::int64_t{vectors} * Arch::lanes * 4;
+    const std::int64_t tile_bytes = std::int64_t{plan.padded_cin} * 2,
+                       sum_bytes = transformed_sum_bytes(plan, Arch::lanes);
     const int all_parts = (count + Arch::Products::max_tiles - 1) / Arch::Products::max_tiles;
     // The weights of the next point, a part of them during each part of the tiles.
-    const int64_t weights_bytes = transformed_point_weights<Form>(call.params, vectors, Arch::lanes) * 2;
-    const int64_t ahead_step = (tile_sums + all_parts - 1) / all_parts;
+    const std::int64_t weights_bytes = transformed_point_weights<Form>(call.params, vectors, Arch::lanes) * 2;
+    const std::int64_t ahead_step = (tile_sums + all_parts - 1) / all_parts;
     for (int point = 0; point < Form::points; ++point) {
         const std::byte* ahead = reinterpret_cast<const std::byte*>(weights) + weights_bytes;
         int parts = all_parts;
@@ -188,7 +190,7 @@ void transformed_block(const ConvCall& call, const TransformedPlan& plan, int fi
 template <typename Arch, typename Form>
 void transformed_run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) {
     const TransformedPlan plan = transformed_plan<Form>(call, Arch::lanes);
-    const auto* packed = reinterpret_cast<const int16_t*>(call.packed);
+    const auto* packed = reinterpret_cast<const std::int16_t*>(call.packed);
     std::byte* sums = scratch + conv_round_up(Form::points * plan.point_bytes, 64);
     int transformed = -1;
     for (int unit = unit_begin; unit < unit_end; ++unit) {
@@ -199,7 +201,7 @@ void transformed_run(const ConvCall& call, int unit_begin, int unit_end, std::by
         transformed = batch;
         for (int b = plan.blocks * share / plan.shares; b < plan.blocks * (share + 1) / plan.shares; ++b) {
             const int channel = b * 2 * Arch::lanes;
-            const int16_t* weights =
+            const std::int16_t* weights =
                 packed + b * Form::points * transformed_point_weights<Form>(call.params, 2, Arch::lanes);
             if (conv_block_vectors(call.params.cout - channel, Arch::lanes) == 2) {
                 transformed_block<Arch, Form, 2>(call, plan, channel, first, count, weights, scratch, sums);
@@ -213,17 +215,17 @@ void transformed_run(const ConvCall& call, int unit_begin, int unit_end, std::by
 // What a ConvKernel of a form needs besides refuses() and run().
 template <typename Form, int lanes>
 struct TransformedKernel {
-    static size_t packed_bytes(const ConvParams& p, const int8_t*) {
-        return static_cast<size_t>(Form::points * transformed_point_weights<Form>(p, 2, lanes) * conv_blocks(p, lanes) *
-                                   2);
+    static std::size_t packed_bytes(const ConvParams& p, const std::int8_t*) {
+        return static_cast<std::size_t>(Form::points * transformed_point_weights<Form>(p, 2, lanes) *
+                                        conv_blocks(p, lanes) * 2);
     }
-    static void pack(const ConvParams& p, const int8_t* weights, std::byte* packed) {
-        transformed_pack<Form>(p, weights, lanes, reinterpret_cast<int16_t*>(packed));
+    static void pack(const ConvParams& p, const std::int8_t* weights, std::byte* packed) {
+        transformed_pack<Form>(p, weights, lanes, reinterpret_cast<std::int16_t*>(packed));
     }
-    static size_t scratch_bytes(const ConvCall& call) {
+    static std::size_t scratch_bytes(const ConvCall& call) {
         const TransformedPlan plan = transformed_plan<Form>(call, lanes);
-        return static_cast<size_t>(conv_round_up(Form::points * plan.point_bytes, 64) +
-                                   Form::points * transformed_sum_bytes(plan, lanes));
+        return static_cast<std::size_t>(conv_round_up(Form::points * plan.point_bytes, 64) +
+                                        Form::points * transformed_sum_bytes(plan, lanes));
     }
     static int units(const ConvCall& call) {
         const TransformedPlan plan = transformed_plan<Form>(call, lanes);

@@ -34,18 +34,18 @@ struct Upsampled {
 
     static constexpr int channels(const ConvParams& p) { return p.cin; }
 
-    static int8_t weight(const ConvParams& p, const int8_t* filter, int y, int x, int i) {
+    static std::int8_t weight(const ConvParams& p, const std::int8_t* filter, int y, int x, int i) {
         return filter[(y * 3 + x) * p.cin + i];
     }
 
     template <typename Filter>
-    static void filter(Filter g, int16_t* u) {
+    static void filter(Filter g, std::int16_t* u) {
         const auto line = [](int a, int b, int c, int point) { return point == 0 ? a : point == 1 ? a + b + c : c; };
         for (int i = 0; i < 3; ++i) {
             for (int j = 0; j < 3; ++j) {
-                u[i * 3 + j] =
-                    static_cast<int16_t>(line(line(g(0, 0), g(0, 1), g(0, 2), j), line(g(1, 0), g(1, 1), g(1, 2), j),
-                                              line(g(2, 0), g(2, 1), g(2, 2), j), i));
+                u[i * 3 + j] = static_cast<std::int16_t>(line(line(g(0, 0), g(0, 1), g(0, 2), j),
+                                                              line(g(1, 0), g(1, 1), g(1, 2), j),
+                                                              line(g(2, 0), g(2, 1), g(2, 2), j), i));
             }
         }
     }
@@ -53,19 +53,19 @@ struct Upsampled {
     template <typename Arch>
     static void input(const ConvCall& call, const TransformedPlan& plan, int first, int count, std::byte* scratch) {
         using I16 = typename Arch::I16;
-        const int64_t stride = call.in.pixel_stride, row_stride = call.in.row_stride;
-        for (int t = first; t < first + count; ++t, scratch += int64_t{plan.padded_cin} * 2) {
-            const uint8_t* in = call.in.pixel(t / plan.tiles_x, t % plan.tiles_x);
+        const std::int64_t stride = call.in.pixel_stride, row_stride = call.in.row_stride;
+        for (int t = first; t < first + count; ++t, scratch += std::int64_t{plan.padded_cin} * 2) {
+            const std::uint8_t* in = call.in.pixel(t / plan.tiles_x, t % plan.tiles_x);
             for (int c = 0; c < plan.padded_cin; c += 2 * Arch::lanes) {
                 I16 columns[3][3];  // [x][point of y]
                 for (int j = 0; j < 3; ++j) {
-                    const uint8_t* column = in + (j - 1) * stride + c;
+                    const std::uint8_t* column = in + (j - 1) * stride + c;
                     const I16 middle = Arch::load_u8(column);
                     columns[j][0] = Arch::load_u8(column - row_stride) - middle;
                     columns[j][1] = middle;
                     columns[j][2] = Arch::load_u8(column + row_stride) - middle;
                 }
-                std::byte* out = scratch + int64_t{c} * 2;
+                std::byte* out = scratch + std::int64_t{c} * 2;
                 for (int i = 0; i < 3; ++i, out += 3 * plan.point_bytes) {
                     *reinterpret_cast<I16*>(out) = columns[0][i] - columns[1][i];
                     *reinterpret_cast<I16*>(out + plan.point_bytes) = columns[1][i];
@@ -77,7 +77,7 @@ struct Upsampled {
 
     template <typename Arch, int vectors, typename Epilogue>
     static void output(ConvRow& row, const TransformedPlan& plan, const Epilogue& epilogue, int first, int count,
-                       const std::byte* sums, int64_t sum_bytes) {
+                       const std::byte* sums, std::int64_t sum_bytes) {
         using I32 = typename Arch::I32;
         constexpr int run_tiles = 8;  // tiles of a row that are stored together
         const ConvCall& call = *row.call;
@@ -88,7 +88,7 @@ struct Upsampled {
             I32 y[2][2 * run_tiles][vectors];
             for (int r = 0; r < tiles; ++r, ++t) {
                 for (int v = 0; v < vectors; ++v) {
-                    const std::byte* m = sums + (int64_t{t} * vectors + v) * Arch::lanes * 4;
+                    const std::byte* m = sums + (std::int64_t{t} * vectors + v) * Arch::lanes * 4;
                     const auto at = [&](int i, int j) -> const I32& {
                         return *reinterpret_cast<const I32*>(m + (i * 3 + j) * sum_bytes);
                     };

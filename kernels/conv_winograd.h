@@ -26,7 +26,7 @@ constexpr int winograd_fold(const ConvParams& p) {
 }
 
 // folds: whether the instruction set has load_folded().
-OCTET_INLINE const char* winograd_refuses(const ConvParams& p, const int8_t* weights, int lanes, bool folds) {
+OCTET_INLINE const char* winograd_refuses(const ConvParams& p, const std::int8_t* weights, int lanes, bool folds) {
     if (const char* why = conv_refuses(p, ConvInput::u8, false, false)) return why;
     if (p.stride_h != p.stride_w || p.stride_h > (folds ? 2 : 1)) return "strided";
     if (p.dilation_h != 1 || p.dilation_w != 1) return "dilated";
@@ -34,10 +34,10 @@ OCTET_INLINE const char* winograd_refuses(const ConvParams& p, const int8_t* wei
     if (p.kernel_h != 3 * fold || p.kernel_w != 3 * fold) return "the kernel is not 3x3, nor 6x6 with stride 2";
     if (fold == 2 && p.cin > 4) return "more than 4 channels with stride 2";
     if ((fold == 1 && p.cin < 2 * lanes) || p.cout < lanes) return "too few channels to pay for the transforms";
-    const int64_t taps = int64_t{p.kernel_h} * p.kernel_w * p.cin;
+    const std::int64_t taps = std::int64_t{p.kernel_h} * p.kernel_w * p.cin;
     for (int o = 0; o < p.cout; ++o) {
-        int64_t positive = 0, negative = 0;
-        for (int64_t i = o * taps; i < (o + 1) * taps; ++i) {
+        std::int64_t positive = 0, negative = 0;
+        for (std::int64_t i = o * taps; i < (o + 1) * taps; ++i) {
             (weights[i] > 0 ? positive : negative) += weights[i];
         }
         if (255 * positive >= 1 << 25 || 255 * negative <= -(1 << 25)) return "sums of a channel can reach 2^25";
@@ -73,13 +73,13 @@ struct Winograd {
 
     static constexpr int channels(const ConvParams& p) { return p.cin * winograd_fold(p) * winograd_fold(p); }
 
-    static int8_t weight(const ConvParams& p, const int8_t* filter, int y, int x, int i) {
+    static std::int8_t weight(const ConvParams& p, const std::int8_t* filter, int y, int x, int i) {
         const int fold = winograd_fold(p), dy = i / p.cin / fold, dx = i / p.cin % fold;
         return filter[((fold * y + dy) * p.kernel_w + fold * x + dx) * p.cin + i % p.cin];
     }
 
     template <typename Filter>
-    static void filter(Filter g, int16_t* u) {
+    static void filter(Filter g, std::int16_t* u) {
         constexpr int factors[6][3] = {{6, 0, 0}, {1, 1, 1}, {1, -1, 1}, {1, 2, 4}, {1, -2, 4}, {0, 0, 6}};
         for (int i = 0; i < 6; ++i) {
             for (int j = 0; j < 6; ++j) {
@@ -87,7 +87,7 @@ struct Winograd {
                 for (int y = 0; y < 3; ++y) {
                     for (int x = 0; x < 3; ++x) sum += factors[i][y] * factors[j][x] * g(y, x);
                 }
-                u[i * 6 + j] = static_cast<int16_t>(sum);
+                u[i * 6 + j] = static_cast<std::int16_t>(sum);
             }
         }
     }
@@ -110,8 +110,8 @@ struct Winograd {
             const int y = (first + t) / plan.tiles_x * 4 * fold - call.params.pad_top;
             const int x = (first + t) % plan.tiles_x * 4 * fold - call.params.pad_left;
             // A last tile may hang over the halo; what it reads there only changes outputs that do not exist.
-            const uint8_t* rows[reach];
-            int64_t columns_at[reach];
+            const std::uint8_t* rows[reach];
+            std::int64_t columns_at[reach];
             for (int i = 0; i < reach; ++i) {
                 rows[i] = call.in.pixel(y + i < bottom ? y + i : bottom, 0);
                 columns_at[i] = (x + i < right ? x + i : right) * call.in.pixel_stride;
@@ -128,7 +128,7 @@ struct Winograd {
                     };
                     winograd_input_line<I16>(load(0), load(1), load(2), load(3), load(4), load(5), columns[j]);
                 }
-                std::byte* out = scratch + (int64_t{t} * plan.padded_cin + c) * 2;
+                std::byte* out = scratch + (std::int64_t{t} * plan.padded_cin + c) * 2;
                 for (int i = 0; i < 6; ++i) {
                     I16 v[6];
                     winograd_input_line<I16>(columns[0][i], columns[1][i], columns[2][i], columns[3][i], columns[4][i],
@@ -141,7 +141,7 @@ struct Winograd {
 
     // Y of one tile plus the bias: y[row][column][vector].
     template <typename Arch, int vectors, typename Bias>
-    static OCTET_INLINE void tile_of(const std::byte* sums, int64_t sum_bytes, const Bias (&bias)[vectors],
+    static OCTET_INLINE void tile_of(const std::byte* sums, std::int64_t sum_bytes, const Bias (&bias)[vectors],
                                      typename Arch::I32 (&y)[4][4][vectors]) {
         using I32 = typename Arch::I32;
         for (int v = 0; v < vectors; ++v) {
@@ -165,8 +165,8 @@ struct Winograd {
 
     template <typename Arch, int vectors, typename Epilogue>
     static void output(ConvRow& row, const TransformedPlan& plan, const Epilogue& epilogue, int first, int count,
-                       const std::byte* sums, int64_t sum_bytes) {
-        constexpr int64_t tile_sums = int64_t{vectors} * Arch::lanes * 4;
+                       const std::byte* sums, std::int64_t sum_bytes) {
+        constexpr std::int64_t tile_sums = std::int64_t{vectors} * Arch::lanes * 4;
         const ConvCall& call = *row.call;
         for (int t = first; t < first + count; ++t, sums += tile_sums) {
             typename Arch::I32 y[4][4][vectors];

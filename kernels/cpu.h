@@ -15,7 +15,7 @@
 namespace octet::kernels {
 
 struct CpuFeatures {
-    uint32_t bits = 0;
+    std::uint32_t bits = 0;
 
     constexpr bool contains(CpuFeatures needed) const { return (bits & needed.bits) == needed.bits; }
     friend constexpr bool operator==(CpuFeatures, CpuFeatures) = default;

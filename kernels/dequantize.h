@@ -9,7 +9,7 @@ namespace octet::kernels {
 
 struct DequantizeCall {
     ConstU8View in_u8{};  // one of the three is set
-    TensorView<const uint16_t> in_u16{};
+    TensorView<const std::uint16_t> in_u16{};
     ConstS16View in_s16{};
     float scale = 1;
     int zero_point = 0;

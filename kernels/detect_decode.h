@@ -25,8 +25,8 @@ struct DetectDecodeCall {
     int stride = 8;
     int anchors = 3;
     int classes = 1;
-    int32_t anchor_w[max_detect_anchors] = {}, anchor_h[max_detect_anchors] = {};  // 1/1024 pixel, below 2^20
-    int32_t* out = nullptr;  // [anchors * h * w][5 + classes], this level's first row
+    std::int32_t anchor_w[max_detect_anchors] = {}, anchor_h[max_detect_anchors] = {};  // 1/1024 pixel, below 2^20
+    std::int32_t* out = nullptr;  // [anchors * h * w][5 + classes], this level's first row
 };
 
 using DetectDecodeFunction = void(const DetectDecodeCall& call, int row_begin, int row_end) noexcept;
@@ -34,6 +34,6 @@ using DetectDecodeFunction = void(const DetectDecodeCall& call, int row_begin, i
 KernelList<DetectDecodeFunction> detect_decode_kernels();
 
 // The border to float: pixels and probabilities, rows x (5 + classes).
-void detections_to_float(const int32_t* rows, int64_t count, int classes, float* out);
+void detections_to_float(const std::int32_t* rows, std::int64_t count, int classes, float* out);
 
 }  // namespace octet::kernels

@@ -12,16 +12,16 @@ namespace octet::kernels {
 struct GemmF32Call {
     int m = 0, n = 0, k = 0;
     const float* a = nullptr;
-    ptrdiff_t lda = 0;
+    std::ptrdiff_t lda = 0;
     const float* b = nullptr;
-    ptrdiff_t ldb = 0;
+    std::ptrdiff_t ldb = 0;
     float* c = nullptr;
-    ptrdiff_t ldc = 0;
+    std::ptrdiff_t ldc = 0;
     bool accumulate = false;
 };
 
 // Floats of scratch that a run needs, whatever its size; aligned to 64 bytes.
-inline constexpr size_t gemm_f32_scratch_floats = 240 * 256 + 256 * (2048 + 32);
+inline constexpr std::size_t gemm_f32_scratch_floats = 240 * 256 + 256 * (2048 + 32);
 
 using GemmF32Function = void(const GemmF32Call& call, float* scratch) noexcept;
 

@@ -26,7 +26,7 @@ OCTET_INLINE int gemm_min(int a, int b) {
 }
 
 template <int nr>
-void gemm_pack_b(const float* b, ptrdiff_t ldb, int k, int n, float* packed) {
+void gemm_pack_b(const float* b, std::ptrdiff_t ldb, int k, int n, float* packed) {
     for (int j = 0; j < n; j += nr) {
         const int width = gemm_min(nr, n - j);
         for (int p = 0; p < k; ++p, packed += nr) {
@@ -34,25 +34,26 @@ void gemm_pack_b(const float* b, ptrdiff_t ldb, int k, int n, float* packed) {
             if (width == nr) {
                 for (int i = 0; i < nr; ++i) packed[i] = row[i];
             } else {
-                for (int i = 0; i < nr; ++i) packed[i] = i < width ? row[i] : 0.0f;
+                for (int i = 0; i < nr; ++i) packed[i] = i < width ? row[i] : 0.0F;
             }
         }
     }
 }
 
 template <int mr>
-void gemm_pack_a(const float* a, ptrdiff_t lda, int m, int k, float* packed) {
-    for (int i = 0; i < m; i += mr, packed += ptrdiff_t{mr} * k) {
+void gemm_pack_a(const float* a, std::ptrdiff_t lda, int m, int k, float* packed) {
+    for (int i = 0; i < m; i += mr, packed += std::ptrdiff_t{mr} * k) {
         const int height = gemm_min(mr, m - i);
         for (int r = 0; r < mr; ++r) {
             const float* row = a + (i + r) * lda;
-            for (int p = 0; p < k; ++p) packed[ptrdiff_t{p} * mr + r] = r < height ? row[p] : 0.0f;
+            for (int p = 0; p < k; ++p) packed[std::ptrdiff_t{p} * mr + r] = r < height ? row[p] : 0.0F;
         }
     }
 }
 
 template <typename Micro>
-void gemm_edge(int k, const float* a, const float* b, float* c, ptrdiff_t ldc, int height, int width, bool accumulate) {
+void gemm_edge(int k, const float* a, const float* b, float* c, std::ptrdiff_t ldc, int height, int width,
+               bool accumulate) {
     alignas(64) float tile[Micro::mr * Micro::nr];
     Micro::run(k, a, b, tile, Micro::nr, false);
     for (int i = 0; i < height; ++i) {
@@ -79,8 +80,8 @@ void gemm_blocked(const GemmF32Call& call, float* scratch) {
                 gemm_pack_a<mr>(call.a + i * call.lda + p, call.lda, m, k, packed_a);
                 for (int jj = 0; jj < n; jj += nr) {
                     for (int ii = 0; ii < m; ii += mr) {
-                        const float* a = packed_a + ptrdiff_t{ii} * k;
-                        const float* b = packed_b + ptrdiff_t{jj} * k;
+                        const float* a = packed_a + std::ptrdiff_t{ii} * k;
+                        const float* b = packed_b + std::ptrdiff_t{jj} * k;
                         float* c = call.c + (i + ii) * call.ldc + j + jj;
                         const int height = gemm_min(mr, m - ii), width = gemm_min(nr, n - jj);
                         if (height == mr && width == nr) {

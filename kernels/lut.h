@@ -8,7 +8,7 @@
 namespace octet::kernels {
 
 struct LutCall {
-    const uint8_t* table = nullptr;  // [256]
+    const std::uint8_t* table = nullptr;  // [256]
     ConstU8View in{};
     U8View out{};  // may be the input
 };

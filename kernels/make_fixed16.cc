@@ -93,12 +93,12 @@ constexpr int v_bits = 16;
 // subtracted from the bias makes up for it: an integer for each channel, the sum of which follows the sum of the means.
 class Centring {
   public:
-    int64_t next(int16_t mult, int shift) {
+    std::int64_t next(std::int16_t mult, int shift) {
         if (mult == 0) return 0;
-        const int zeros = std::countr_zero(static_cast<uint16_t>(mult));
+        const int zeros = std::countr_zero(static_cast<std::uint16_t>(mult));
         const double p_step = std::ldexp(1.0, 15 + shift) / mult;  // in accumulator steps
         wanted_ += (shift > 0 ? 0.5 : 0.0) + std::ldexp(p_step, zeros - 16);
-        const auto given = static_cast<int64_t>(std::floor(wanted_ + 0.5));
+        const auto given = static_cast<std::int64_t>(std::floor(wanted_ + 0.5));
         wanted_ -= static_cast<double>(given);
         return given;
     }
@@ -107,8 +107,8 @@ class Centring {
     double wanted_ = 0;
 };
 
-int16_t q15(double x) {
-    return static_cast<int16_t>(std::clamp(std::round(x * 32768), 0.0, 32767.0));
+std::int16_t q15(double x) {
+    return static_cast<std::int16_t>(std::clamp(std::round(x * 32768), 0.0, 32767.0));
 }
 
 }  // namespace
@@ -130,7 +130,7 @@ Fixed16 Fixed16Storage::view() const {
 tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) {
     const auto channels = static_cast<int>(spec.acc_scale.size());
     if (channels == 0) return fail("no channels");
-    for (const size_t size : {spec.bias.size(), spec.weight_sum.size(), spec.weight_abs_sum.size()}) {
+    for (const std::size_t size : {spec.bias.size(), spec.weight_sum.size(), spec.weight_abs_sum.size()}) {
         if (size != 0 && size != spec.acc_scale.size()) return fail("arrays of different lengths");
     }
     double largest_scale = 0;
@@ -192,41 +192,42 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
         int k = 1;
         while (k < 7 && fits(ratio, out_bits + k + 1) && fits(residual_ratio, v_bits + k + 1)) ++k;
         params.out_shift = k;
-        params.out_mult = static_cast<int16_t>(std::round(ratio * std::ldexp(1.0, out_bits + k)));
-        params.offset = static_cast<int16_t>((spec.out_zero_point << k) + (1 << (k - 1)));
-        params.out_min = static_cast<uint8_t>(spec.out_min);
-        params.out_max = static_cast<uint8_t>(spec.out_max);
+        params.out_mult = static_cast<std::int16_t>(std::round(ratio * std::ldexp(1.0, out_bits + k)));
+        params.offset = static_cast<std::int16_t>((spec.out_zero_point << k) + (1 << (k - 1)));
+        params.out_min = static_cast<std::uint8_t>(spec.out_min);
+        params.out_max = static_cast<std::uint8_t>(spec.out_max);
         if (spec.residual) {
-            params.residual_mult = static_cast<int16_t>(std::round(residual_ratio * std::ldexp(1.0, v_bits + k)));
-            params.residual_zero_point = static_cast<uint8_t>(unsigned_zero_point(*spec.residual));
+            params.residual_mult = static_cast<std::int16_t>(std::round(residual_ratio * std::ldexp(1.0, v_bits + k)));
+            params.residual_zero_point = static_cast<std::uint8_t>(unsigned_zero_point(*spec.residual));
         }
         // What out_mult loses to rounding, mult makes good.
         step = params.out_mult * std::ldexp(spec.out_scale, -out_bits - k) / post;
     }
 
-    const auto padded = (static_cast<size_t>(channels) + fixed16_padding - 1) / fixed16_padding * fixed16_padding;
+    const auto padded = (static_cast<std::size_t>(channels) + fixed16_padding - 1) / fixed16_padding * fixed16_padding;
     storage.bias_.assign(padded, 0);
     storage.shift_.assign(padded, 0);
     storage.mult_.assign(padded, 0);
     Centring centring;
     for (int c = 0; c < channels; ++c) {
         int shift = 0;
-        int64_t centre = 0;
+        std::int64_t centre = 0;
         if (spec.output != OutputKind::s32) {
             const double ratio = spec.acc_scale[c] / step;
             const auto mult = [&](int s) { return std::round(ratio * std::ldexp(1.0, 15 + s)); };
             while (shift < 31 && mult(shift + 1) <= 32767) ++shift;
-            storage.mult_[c] = static_cast<int16_t>(std::min(mult(shift), 32767.0));
+            storage.mult_[c] = static_cast<std::int16_t>(std::min(mult(shift), 32767.0));
             centre = centring.next(storage.mult_[c], shift);
         }
-        const int64_t bias = (spec.bias.empty() ? int64_t{0} : int64_t{spec.bias[c]}) -
-                             int64_t{spec.in_zero_point} * (spec.weight_sum.empty() ? 0 : spec.weight_sum[c]) +
-                             (shift > 0 ? int64_t{1} << (shift - 1) : 0) - centre;
-        const int64_t reach = spec.weight_abs_sum.empty() ? 0 : spec.weight_abs_sum[c] * spec.in_max;
-        if (std::abs(bias) + reach > std::numeric_limits<int32_t>::max()) {
+        const std::int64_t bias =
+            (spec.bias.empty() ? std::int64_t{0} : std::int64_t{spec.bias[c]}) -
+            std::int64_t{spec.in_zero_point} * (spec.weight_sum.empty() ? 0 : spec.weight_sum[c]) +
+            (shift > 0 ? std::int64_t{1} << (shift - 1) : 0) - centre;
+        const std::int64_t reach = spec.weight_abs_sum.empty() ? 0 : spec.weight_abs_sum[c] * spec.in_max;
+        if (std::abs(bias) + reach > std::numeric_limits<std::int32_t>::max()) {
             return fail("accumulator of channel " + std::to_string(c) + " can exceed 32 bits");
         }
-        storage.bias_[c] = static_cast<int32_t>(bias);
+        storage.bias_[c] = static_cast<std::int32_t>(bias);
         storage.shift_[c] = shift;
     }
     if (spec.activation == Activation::leaky) {
@@ -244,8 +245,8 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
         }
     }
     if (spec.activation == Activation::clip) {
-        params.clip_lo = static_cast<int16_t>(std::clamp(std::round(spec.clip_lo / step), -32768.0, 32767.0));
-        params.clip_hi = static_cast<int16_t>(std::clamp(std::round(spec.clip_hi / step), -32768.0, 32767.0));
+        params.clip_lo = static_cast<std::int16_t>(std::clamp(std::round(spec.clip_lo / step), -32768.0, 32767.0));
+        params.clip_hi = static_cast<std::int16_t>(std::clamp(std::round(spec.clip_hi / step), -32768.0, 32767.0));
     }
     storage.s16_scale_ = post * step;
     if (spec.output == OutputKind::s16 && spec.activation == Activation::hardswish) {

@@ -17,9 +17,11 @@ namespace octet::kernels {
 struct Fixed16Spec {
     // Per output channel; acc_scale = x_scale * w_scale_c.
     std::span<const double> acc_scale{};
-    std::span<const int32_t> bias{};        // in units of acc_scale; empty: none
-    std::span<const int32_t> weight_sum{};  // sum of the channel's weights, for the input's zero point; empty: zeros
-    std::span<const int64_t> weight_abs_sum{};  // sum of |w|: proves that 32 bits hold every sum; empty: not proved
+    std::span<const std::int32_t> bias{};  // in units of acc_scale; empty: none
+    std::span<const std::int32_t>
+        weight_sum{};  // sum of the channel's weights, for the input's zero point; empty: zeros
+    std::span<const std::int64_t>
+        weight_abs_sum{};  // sum of |w|: proves that 32 bits hold every sum; empty: not proved
     int in_zero_point = 0;
     int in_max = 255;  // largest input value (batchnorm and convolutions over u8: 255)
 
@@ -53,8 +55,8 @@ class Fixed16Storage {
   private:
     friend tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec);
     Fixed16 params_;
-    std::vector<int32_t> bias_, shift_;
-    std::vector<int16_t> mult_, prelu_alpha_;
+    std::vector<std::int32_t> bias_, shift_;
+    std::vector<std::int16_t> mult_, prelu_alpha_;
     double s16_scale_ = 0;
 };
 

@@ -17,8 +17,8 @@ namespace octet::kernels {
 struct ArgmaxCall {
     const float* background = nullptr;  // [count]
     const float* foreground = nullptr;
-    uint8_t* mask = nullptr;
-    int64_t count = 0;
+    std::uint8_t* mask = nullptr;
+    std::int64_t count = 0;
 };
 
 using ArgmaxFunction = void(const ArgmaxCall& call) noexcept;
@@ -33,7 +33,7 @@ struct BlendMarginCall {
     Row first{}, second{};
     float t = 0;
     float* out = nullptr;
-    int64_t count = 0;
+    std::int64_t count = 0;
 };
 
 using BlendMarginFunction = void(const BlendMarginCall& call) noexcept;

@@ -13,22 +13,23 @@ namespace {
 
 // From element `begin` on, as many whole vectors as there are; returns where they end.
 template <typename Vector>
-OCTET_INLINE int64_t argmax_vectors(const ArgmaxCall& call, int64_t begin) {
+OCTET_INLINE std::int64_t argmax_vectors(const ArgmaxCall& call, std::int64_t begin) {
     using Lanes = FloatLanes<Vector>;
     const Vector one = Lanes::broadcast(1), zero = Lanes::broadcast(0);
     for (; begin + Lanes::count <= call.count; begin += Lanes::count) {
         const auto greater = Lanes::load(call.foreground + begin) > Lanes::load(call.background + begin);
         alignas(64) float flags[Lanes::count];
         Lanes::store(flags, Lanes::select(greater, one, zero));
-        for (int lane = 0; lane < Lanes::count; ++lane) call.mask[begin + lane] = static_cast<uint8_t>(flags[lane]);
+        for (int lane = 0; lane < Lanes::count; ++lane)
+            call.mask[begin + lane] = static_cast<std::uint8_t>(flags[lane]);
     }
     return begin;
 }
 
 template <typename Vector>
-OCTET_INLINE int64_t blend_margin_vectors(const BlendMarginCall& call, int64_t begin) {
+OCTET_INLINE std::int64_t blend_margin_vectors(const BlendMarginCall& call, std::int64_t begin) {
     using Lanes = FloatLanes<Vector>;
-    const Vector first_weight = Lanes::broadcast(1.0f - call.t), second_weight = Lanes::broadcast(call.t);
+    const Vector first_weight = Lanes::broadcast(1.0F - call.t), second_weight = Lanes::broadcast(call.t);
     for (; begin + Lanes::count <= call.count; begin += Lanes::count) {
         const auto margin = [&](const BlendMarginCall::Row& row) {
             return Lanes::load(row.foreground + begin) - Lanes::load(row.background + begin);

@@ -18,10 +18,10 @@ inline constexpr int normalize_entries = 256;
 void make_normalize_table(float mean, float deviation, float* table);
 
 struct NormalizeCall {
-    const uint8_t* in = nullptr;    // [count][channels]
-    const float* tables = nullptr;  // [channels][normalize_entries]
-    float* out = nullptr;           // [channels][count]
-    int64_t count = 0;              // pixels
+    const std::uint8_t* in = nullptr;  // [count][channels]
+    const float* tables = nullptr;     // [channels][normalize_entries]
+    float* out = nullptr;              // [channels][count]
+    std::int64_t count = 0;            // pixels
     int channels = 3;
 };
 

@@ -19,8 +19,8 @@ struct QuantizeCall {
 };
 
 struct PixelsCall {
-    const uint8_t* in = nullptr;  // [h][w][c]
-    int64_t in_row_stride = 0;    // bytes
+    const std::uint8_t* in = nullptr;  // [h][w][c]
+    std::int64_t in_row_stride = 0;    // bytes
     U8View out{};
 };
 

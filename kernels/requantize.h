@@ -18,7 +18,7 @@ namespace octet::kernels {
 
 // QuantizeLinear: clamp(RNE(x / scale) + zp, qmin, qmax), a division, never a multiplication by the reciprocal. NaN
 // gives zp.
-int32_t quantize_linear(float x, float scale, int32_t zero_point, int32_t qmin, int32_t qmax);
+std::int32_t quantize_linear(float x, float scale, std::int32_t zero_point, std::int32_t qmin, std::int32_t qmax);
 
 // fixed16. acc = sum x*w over the raw u8 input. For output channel c:
 //
@@ -51,7 +51,7 @@ int32_t quantize_linear(float x, float scale, int32_t zero_point, int32_t qmin, 
 // the error is 0, but for ties where scales are powers of two. The s16 output is off by 3 of its steps and 2^-14 of its
 // value at most.
 
-enum class Activation : uint8_t {
+enum class Activation : std::uint8_t {
     none,       // p
     relu,       // max(p, 0)
     leaky,      // max(p, mulhrs(p, alpha)), alpha in Q15
@@ -70,7 +70,7 @@ inline constexpr Activation all_activations[] = {
     Activation::hardswish,
 };
 
-enum class OutputKind : uint8_t {
+enum class OutputKind : std::uint8_t {
     u8,   // y
     s16,  // u on the grid 2^-f, for logits and 16-bit tensors; behind hardswish v = mulhrs(u, out_mult) with
           // out_mult = 2/3, on the grid 2^-(f-1)
@@ -81,94 +81,94 @@ enum class OutputKind : uint8_t {
 inline constexpr int fixed16_padding = 64;
 
 struct Fixed16 {
-    const int32_t* bias = nullptr;
-    const int32_t* shift = nullptr;  // 0..31
-    const int16_t* mult = nullptr;   // 0..32767
-    const int16_t* prelu_alpha = nullptr;
+    const std::int32_t* bias = nullptr;
+    const std::int32_t* shift = nullptr;  // 0..31
+    const std::int16_t* mult = nullptr;   // 0..32767
+    const std::int16_t* prelu_alpha = nullptr;
     int channels = 0;
     OutputKind output = OutputKind::u8;
     Activation activation = Activation::none;
     int f = 0;
-    int16_t alpha = 0;
-    int16_t clip_lo = 0, clip_hi = 0;
-    int doublings = 0;     // 0..2, u8 only
-    int16_t out_mult = 0;  // 0..32767
-    int16_t offset = 0;    // (zp << out_shift) + (1 << (out_shift - 1))
-    int out_shift = 0;     // 1..7 with the u8 output
-    uint8_t out_min = 0, out_max = 255;
-    int16_t residual_mult = 0;
-    uint8_t residual_zero_point = 0;
+    std::int16_t alpha = 0;
+    std::int16_t clip_lo = 0, clip_hi = 0;
+    int doublings = 0;          // 0..2, u8 only
+    std::int16_t out_mult = 0;  // 0..32767
+    std::int16_t offset = 0;    // (zp << out_shift) + (1 << (out_shift - 1))
+    int out_shift = 0;          // 1..7 with the u8 output
+    std::uint8_t out_min = 0, out_max = 255;
+    std::int16_t residual_mult = 0;
+    std::uint8_t residual_zero_point = 0;
 };
 
-OCTET_INLINE int16_t sat16(int32_t x) {
-    return static_cast<int16_t>(x < -32768 ? -32768 : x > 32767 ? 32767 : x);
+OCTET_INLINE std::int16_t sat16(std::int32_t x) {
+    return static_cast<std::int16_t>(x < -32768 ? -32768 : x > 32767 ? 32767 : x);
 }
-OCTET_INLINE int16_t sat_add16(int16_t a, int16_t b) {
-    return sat16(int32_t{a} + b);
+OCTET_INLINE std::int16_t sat_add16(std::int16_t a, std::int16_t b) {
+    return sat16(std::int32_t{a} + b);
 }
 // a = b = -32768 does not occur: multipliers are never negative.
-OCTET_INLINE int16_t mulhrs16(int16_t a, int16_t b) {
-    return static_cast<int16_t>((int32_t{a} * b + (1 << 14)) >> 15);
+OCTET_INLINE std::int16_t mulhrs16(std::int16_t a, std::int16_t b) {
+    return static_cast<std::int16_t>((std::int32_t{a} * b + (1 << 14)) >> 15);
 }
 
-OCTET_INLINE int32_t fixed16_s32(int32_t acc, int c, const Fixed16& e) {
-    return static_cast<int32_t>(static_cast<uint32_t>(acc) + static_cast<uint32_t>(e.bias[c]));
+OCTET_INLINE std::int32_t fixed16_s32(std::int32_t acc, int c, const Fixed16& e) {
+    return static_cast<std::int32_t>(static_cast<std::uint32_t>(acc) + static_cast<std::uint32_t>(e.bias[c]));
 }
 
-OCTET_INLINE int16_t fixed16_activate(int16_t p, int c, const Fixed16& e) {
+OCTET_INLINE std::int16_t fixed16_activate(std::int16_t p, int c, const Fixed16& e) {
     switch (e.activation) {
         case Activation::none:
             return p;
         case Activation::relu:
-            return p > 0 ? p : int16_t{0};
+            return p > 0 ? p : std::int16_t{0};
         case Activation::leaky:
         case Activation::prelu: {
-            const int16_t q = mulhrs16(p, e.activation == Activation::prelu ? e.prelu_alpha[c] : e.alpha);
+            const std::int16_t q = mulhrs16(p, e.activation == Activation::prelu ? e.prelu_alpha[c] : e.alpha);
             return p > q ? p : q;
         }
         case Activation::clip: {
-            const int16_t raised = p < e.clip_lo ? e.clip_lo : p;
+            const std::int16_t raised = p < e.clip_lo ? e.clip_lo : p;
             return raised > e.clip_hi ? e.clip_hi : raised;
         }
         case Activation::hardswish: {
-            const int16_t three = static_cast<int16_t>(3 << e.f);
-            const int16_t six = static_cast<int16_t>(6 << e.f);
-            const int16_t shifted = sat_add16(p, three);
-            const int16_t gate = shifted < 0 ? int16_t{0} : shifted > six ? six : shifted;
-            return mulhrs16(p, static_cast<int16_t>(gate << (12 - e.f)));
+            const std::int16_t three = static_cast<std::int16_t>(3 << e.f);
+            const std::int16_t six = static_cast<std::int16_t>(6 << e.f);
+            const std::int16_t shifted = sat_add16(p, three);
+            const std::int16_t gate = shifted < 0 ? std::int16_t{0} : shifted > six ? six : shifted;
+            return mulhrs16(p, static_cast<std::int16_t>(gate << (12 - e.f)));
         }
     }
     return p;
 }
 
 // u
-OCTET_INLINE int16_t fixed16_activated(int32_t acc, int c, const Fixed16& e) {
-    const int16_t t = sat16(fixed16_s32(acc, c, e) >> e.shift[c]);
+OCTET_INLINE std::int16_t fixed16_activated(std::int32_t acc, int c, const Fixed16& e) {
+    const std::int16_t t = sat16(fixed16_s32(acc, c, e) >> e.shift[c]);
     return fixed16_activate(mulhrs16(t, e.mult[c]), c, e);
 }
 
 // v; `residual` is r
-OCTET_INLINE int16_t fixed16_scaled(int16_t u, int32_t residual, const Fixed16& e) {
+OCTET_INLINE std::int16_t fixed16_scaled(std::int16_t u, std::int32_t residual, const Fixed16& e) {
     for (int i = 0; i < e.doublings; ++i) u = sat_add16(u, u);
-    return static_cast<int16_t>((int32_t{u} * e.out_mult + residual) >> 16);
+    return static_cast<std::int16_t>((std::int32_t{u} * e.out_mult + residual) >> 16);
 }
 
-OCTET_INLINE int16_t fixed16_s16(int32_t acc, int c, const Fixed16& e) {
-    const int16_t u = fixed16_activated(acc, c, e);
+OCTET_INLINE std::int16_t fixed16_s16(std::int32_t acc, int c, const Fixed16& e) {
+    const std::int16_t u = fixed16_activated(acc, c, e);
     return e.activation == Activation::hardswish ? mulhrs16(u, e.out_mult) : u;
 }
 
-OCTET_INLINE uint8_t fixed16_round(int16_t v, const Fixed16& e) {
+OCTET_INLINE std::uint8_t fixed16_round(std::int16_t v, const Fixed16& e) {
     const int y = sat_add16(v, e.offset) >> e.out_shift;
-    return static_cast<uint8_t>(y < e.out_min ? e.out_min : y > e.out_max ? e.out_max : y);
+    return static_cast<std::uint8_t>(y < e.out_min ? e.out_min : y > e.out_max ? e.out_max : y);
 }
 
-OCTET_INLINE uint8_t fixed16_u8(int32_t acc, int c, const Fixed16& e) {
+OCTET_INLINE std::uint8_t fixed16_u8(std::int32_t acc, int c, const Fixed16& e) {
     return fixed16_round(fixed16_scaled(fixed16_activated(acc, c, e), 0, e), e);
 }
 
-OCTET_INLINE uint8_t fixed16_u8(int32_t acc, int c, const Fixed16& e, uint8_t residual) {
-    const int32_t r = (residual - e.residual_zero_point) * 128 * e.residual_mult;
+OCTET_INLINE std::uint8_t fixed16_u8(std::int32_t acc, int c, const Fixed16& e, std::uint8_t residual) {
+    const std::int32_t r = (residual - e.residual_zero_point) * 128 * e.residual_mult;
     return fixed16_round(fixed16_scaled(fixed16_activated(acc, c, e), r, e), e);
 }
 

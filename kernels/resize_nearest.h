@@ -9,8 +9,8 @@
 namespace octet::kernels {
 
 struct ResizeNearestCall {
-    const int32_t* source_y = nullptr;  // [out.h], each in [0, in.h)
-    const int32_t* source_x = nullptr;  // [out.w], each in [0, in.w)
+    const std::int32_t* source_y = nullptr;  // [out.h], each in [0, in.h)
+    const std::int32_t* source_x = nullptr;  // [out.w], each in [0, in.w)
     ConstU8View in{};
     U8View out{};
 };

@@ -21,8 +21,8 @@ namespace octet::kernels {
 inline constexpr int sigmoid_entries = 514;  // 512 intervals; the last entry is read with weight 0
 
 // Evaluated by the compiler: the same integers everywhere.
-constexpr std::array<int32_t, sigmoid_entries> make_sigmoid_table() {
-    std::array<int32_t, sigmoid_entries> table{};
+constexpr std::array<std::int32_t, sigmoid_entries> make_sigmoid_table() {
+    std::array<std::int32_t, sigmoid_entries> table{};
     // exp(1/32) by its series, then powers of it.
     double step = 1, term = 1;
     for (int n = 1; n < 20; ++n) {
@@ -31,21 +31,21 @@ constexpr std::array<int32_t, sigmoid_entries> make_sigmoid_table() {
     }
     double power = 1;
     for (int i = 0; i < sigmoid_entries; ++i, power *= step) {
-        table[static_cast<size_t>(i)] = static_cast<int32_t>(4194304.0 / (1.0 + power) + 0.5);
+        table[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(4194304.0 / (1.0 + power) + 0.5);
     }
     return table;
 }
-inline constexpr std::array<int32_t, sigmoid_entries> sigmoid_table_array = make_sigmoid_table();
-extern const int32_t* const sigmoid_table;
+inline constexpr std::array<std::int32_t, sigmoid_entries> sigmoid_table_array = make_sigmoid_table();
+extern const std::int32_t* const sigmoid_table;
 
-OCTET_INLINE uint16_t sigmoid_q16(int16_t x, int f, const int32_t* table) {
-    const int32_t magnitude = x < 0 ? -int32_t{x} : int32_t{x};
-    int32_t a = magnitude << (12 - f);
+OCTET_INLINE std::uint16_t sigmoid_q16(std::int16_t x, int f, const std::int32_t* table) {
+    const std::int32_t magnitude = x < 0 ? -std::int32_t{x} : std::int32_t{x};
+    std::int32_t a = magnitude << (12 - f);
     a = a > 65535 ? 65535 : a;
-    const int32_t i = a >> 7, r = a & 127;
-    const int32_t s = (table[i] * 128 - (table[i] - table[i + 1]) * r + (1 << 12)) >> 13;
-    const int32_t y = x < 0 ? s : 65536 - s;
-    return static_cast<uint16_t>(y > 65535 ? 65535 : y);
+    const std::int32_t i = a >> 7, r = a & 127;
+    const std::int32_t s = (table[i] * 128 - (table[i] - table[i + 1]) * r + (1 << 12)) >> 13;
+    const std::int32_t y = x < 0 ? s : 65536 - s;
+    return static_cast<std::uint16_t>(y > 65535 ? 65535 : y);
 }
 
 // Every result of sigmoid_q16 as the float y / 65536, exact; entry uint16(x). Probabilities of one network lie close

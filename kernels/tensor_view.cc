@@ -9,12 +9,12 @@ PlaneLayout plane_layout(int h, int w, int c, int halo, int element_bytes) {
     assert(h > 0 && w > 0 && c > 0 && halo >= 0);
     PlaneLayout layout{.h = h, .w = w, .c = c, .halo = halo};
     const int granule = c <= 16 ? 4 : 16;
-    layout.pixel_stride = (int64_t{c} + granule - 1) / granule * granule;
-    layout.row_stride = (int64_t{w} + 2 * halo) * layout.pixel_stride;
+    layout.pixel_stride = (std::int64_t{c} + granule - 1) / granule * granule;
+    layout.row_stride = (std::int64_t{w} + 2 * halo) * layout.pixel_stride;
     // The origin is aligned as well where the halo allows it: pixel strides of 16 and more keep 16-byte alignment.
     layout.origin = halo * layout.row_stride + halo * layout.pixel_stride;
-    const int64_t overread = (max_overread_bytes + element_bytes - 1) / element_bytes;
-    layout.elements = (int64_t{h} + 2 * halo) * layout.row_stride + overread;
+    const std::int64_t overread = (max_overread_bytes + element_bytes - 1) / element_bytes;
+    layout.elements = (std::int64_t{h} + 2 * halo) * layout.row_stride + overread;
     return layout;
 }
 
@@ -34,14 +34,14 @@ void for_each_halo_pixel(const U8View& view, PixelFill fill) {
 
 }  // namespace
 
-void fill_halo(const U8View& view, uint8_t value) {
-    const auto count = static_cast<size_t>(view.c);
-    for_each_halo_pixel(view, [&](uint8_t* pixel) { std::memset(pixel, value, count); });
+void fill_halo(const U8View& view, std::uint8_t value) {
+    const auto count = static_cast<std::size_t>(view.c);
+    for_each_halo_pixel(view, [&](std::uint8_t* pixel) { std::memset(pixel, value, count); });
 }
 
-void fill_halo_per_channel(const U8View& view, const uint8_t* values) {
-    const auto count = static_cast<size_t>(view.c);
-    for_each_halo_pixel(view, [&](uint8_t* pixel) { std::memcpy(pixel, values, count); });
+void fill_halo_per_channel(const U8View& view, const std::uint8_t* values) {
+    const auto count = static_cast<std::size_t>(view.c);
+    for_each_halo_pixel(view, [&](std::uint8_t* pixel) { std::memcpy(pixel, values, count); });
 }
 
 }  // namespace octet::kernels

@@ -28,20 +28,20 @@ template <typename T>
 struct TensorView {
     T* data = nullptr;
     int h = 0, w = 0, c = 0;
-    int64_t row_stride = 0;    // elements between (y, x) and (y + 1, x)
-    int64_t pixel_stride = 0;  // elements between (y, x) and (y, x + 1)
-    int halo = 0;              // pixels around the plane that are allocated and readable
+    std::int64_t row_stride = 0;    // elements between (y, x) and (y + 1, x)
+    std::int64_t pixel_stride = 0;  // elements between (y, x) and (y, x + 1)
+    int halo = 0;                   // pixels around the plane that are allocated and readable
 
-    OCTET_INLINE T* pixel(int64_t y, int64_t x) const { return data + y * row_stride + x * pixel_stride; }
+    OCTET_INLINE T* pixel(std::int64_t y, std::int64_t x) const { return data + y * row_stride + x * pixel_stride; }
     OCTET_INLINE TensorView<const T> as_const() const { return {data, h, w, c, row_stride, pixel_stride, halo}; }
 };
 
-using U8View = TensorView<uint8_t>;
-using ConstU8View = TensorView<const uint8_t>;
-using S16View = TensorView<int16_t>;
-using ConstS16View = TensorView<const int16_t>;
-using S32View = TensorView<int32_t>;
-using ConstS32View = TensorView<const int32_t>;
+using U8View = TensorView<std::uint8_t>;
+using ConstU8View = TensorView<const std::uint8_t>;
+using S16View = TensorView<std::int16_t>;
+using ConstS16View = TensorView<const std::int16_t>;
+using S32View = TensorView<std::int32_t>;
+using ConstS32View = TensorView<const std::int32_t>;
 
 // The bytes of a plane of wider elements.
 template <typename Byte, typename T>
@@ -54,9 +54,9 @@ OCTET_INLINE TensorView<Byte> bytes_of(const TensorView<T>& view) {
 // How a plane lies in a buffer whose start is aligned to buffer_alignment; all numbers in elements.
 struct PlaneLayout {
     int h = 0, w = 0, c = 0, halo = 0;
-    int64_t pixel_stride = 0, row_stride = 0;
-    int64_t origin = 0;    // of pixel (0, 0)
-    int64_t elements = 0;  // to allocate: with the halo, the rounding and the over-read
+    std::int64_t pixel_stride = 0, row_stride = 0;
+    std::int64_t origin = 0;    // of pixel (0, 0)
+    std::int64_t elements = 0;  // to allocate: with the halo, the rounding and the over-read
 };
 
 // Channels are rounded up to a multiple of 4, above 16 to a multiple of 16.
@@ -79,8 +79,8 @@ TensorView<T> view_of(T* buffer, const PlaneLayout& layout) {
 }
 
 // Writes `halo` pixels around the plane (at most view.halo), channels [0, c).
-void fill_halo(const U8View& view, uint8_t value);
+void fill_halo(const U8View& view, std::uint8_t value);
 // values[c]: a pixel value per channel (the network's input pads with its mean colour).
-void fill_halo_per_channel(const U8View& view, const uint8_t* values);
+void fill_halo_per_channel(const U8View& view, const std::uint8_t* values);
 
 }  // namespace octet::kernels

@@ -26,8 +26,8 @@ constexpr std::size_t largest_model = std::size_t{1} << 31;
 constexpr std::size_t largest_cache = std::size_t{1} << 28;
 
 // The recipe's defaults for display thresholds; octet-eval uses its own.
-constexpr float demo_confidence = 0.25f;
-constexpr float demo_iou = 0.45f;
+constexpr float demo_confidence = 0.25F;
+constexpr float demo_iou = 0.45F;
 
 std::string preprocessing_text(const vision::Preprocessing& preprocessing) {
     return fmt::format("mean {} std {} letterbox {}", fmt::join(preprocessing.normalization.mean, ","),

@@ -12,7 +12,7 @@ const std::string_view report_style = R"css(
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #15181b; --panel: #1d2125; --ink: #e4e7ea; --soft: #9ca5ae; --rule: #343a40; --shade: #262b30;
-    --accent: #7db4ee; --bad: #ff7b72; --bad-shade: #43201f; --fill: #44617f;
+    --accent: #7db4ee; --bad: #ff7b72; --bad-shade: #43201F; --fill: #44617F;
     --minmax: #a2aab2; --percentile: #37c2b1; --entropy: #f59a4a; --mse: #b18cff;
   }
 }

@@ -26,7 +26,7 @@ Result<void> infer_batch_normalization(InferContext& ctx) {
 Result<void> evaluate_batch_normalization(EvalContext& ctx) {
     const Tensor& x = *ctx.inputs[0];
     Tensor& y = ctx.make_output();
-    const double epsilon = ctx.node.attributes.real("epsilon", 1e-5f);
+    const double epsilon = ctx.node.attributes.real("epsilon", 1e-5F);
     const std::int64_t channels = x.rank() > 1 ? x.shape()[1] : 1;
     const std::int64_t rows = x.rank() > 1 ? x.shape()[0] * channels : 1;
     const std::int64_t plane = rows == 0 ? 0 : x.size() / rows;

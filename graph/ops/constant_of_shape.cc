@@ -8,7 +8,7 @@ namespace octet::ops {
 namespace {
 
 Tensor fill_value(const Node& node) {
-    return node.attributes.get<Tensor>("value", Tensor::scalar(0.0f));
+    return node.attributes.get<Tensor>("value", Tensor::scalar(0.0F));
 }
 
 Result<void> infer_constant_of_shape(InferContext& ctx) {

@@ -75,7 +75,7 @@ void gather_row(const Window& w, const float* channel, const Extent& tap, std::i
         float* to = row + (p - begin);
         p += length;
         if (id < 0 || id >= w.in[0] || ih < 0 || ih >= w.in[1]) {
-            std::fill_n(to, length, 0.0f);
+            std::fill_n(to, length, 0.0F);
             continue;
         }
         const float* from = channel + (id * w.in[1] + ih) * w.in[2];
@@ -84,14 +84,14 @@ void gather_row(const Window& w, const float* channel, const Extent& tap, std::i
             std::clamp((std::max<std::int64_t>(0, -shift) + stride - 1) / stride - ow, std::int64_t{0}, length);
         const std::int64_t past = w.in[2] - shift;  // smallest ow * stride that lies behind the input
         const std::int64_t last = past <= 0 ? first : std::clamp((past + stride - 1) / stride - ow, first, length);
-        std::fill_n(to, first, 0.0f);
+        std::fill_n(to, first, 0.0F);
         const float* source = from + (ow * stride + shift);
         if (stride == 1) {
             std::copy(source + first, source + last, to + first);
         } else {
             for (std::int64_t i = first; i < last; ++i) to[i] = source[i * stride];
         }
-        std::fill_n(to + last, length - last, 0.0f);
+        std::fill_n(to + last, length - last, 0.0F);
     }
 }
 
@@ -132,7 +132,7 @@ void run_conv(const EvalContext& ctx, const Window& window, const Tensor& x, con
         const float* input = in + image_group * channels * window.in_size();
         float* output = out + image_group * filters * positions + begin;
         for (std::int64_t m = 0; m < filters; ++m) {
-            std::fill_n(output + m * positions, count, bias ? bias->data<float>()[group * filters + m] : 0.0f);
+            std::fill_n(output + m * positions, count, bias ? bias->data<float>()[group * filters + m] : 0.0F);
         }
         thread_local std::vector<float> buffer;
         const float* columns = input + begin;

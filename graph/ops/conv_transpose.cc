@@ -160,7 +160,7 @@ Result<void> evaluate_conv_transpose(EvalContext& ctx) {
                           ctx.features);
         for (std::int64_t m = 0; m < count; ++m) {
             float* plane = out + (i / blocks * filters + first + m) * window.in_size();
-            const float bias = ctx.input(2) ? ctx.input(2)->data<float>()[group * filters + first + m] : 0.0f;
+            const float bias = ctx.input(2) ? ctx.input(2)->data<float>()[group * filters + first + m] : 0.0F;
             std::fill_n(plane, window.in_size(), bias);
             scatter_columns(window, columns.data() + m * taps * positions, plane);
         }

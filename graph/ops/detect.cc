@@ -61,7 +61,7 @@ Result<void> infer_detect(InferContext& ctx) {
 }
 
 float sigmoid(float x) {
-    return 1.0f / (1.0f + std::exp(-x));
+    return 1.0F / (1.0F + std::exp(-x));
 }
 
 // One anchor of one level of one image; `in` holds a plane a column.
@@ -69,8 +69,8 @@ void decode_anchor(const Head& head, const float* in, float stride, const float*
     for (std::int64_t row = 0; row < head.height; ++row) {
         for (std::int64_t column = 0; column < head.width; ++column, ++in, out += head.columns) {
             for (std::int64_t k = 0; k < head.columns; ++k) out[k] = sigmoid(in[k * head.cells()]);
-            out[0] = (2 * out[0] - 0.5f + static_cast<float>(column)) * stride * box_scale;
-            out[1] = (2 * out[1] - 0.5f + static_cast<float>(row)) * stride * box_scale;
+            out[0] = (2 * out[0] - 0.5F + static_cast<float>(column)) * stride * box_scale;
+            out[1] = (2 * out[1] - 0.5F + static_cast<float>(row)) * stride * box_scale;
             out[2] = 4 * out[2] * out[2] * anchor[0] * box_scale;
             out[3] = 4 * out[3] * out[3] * anchor[1] * box_scale;
         }
@@ -81,7 +81,7 @@ Result<void> evaluate_detect(EvalContext& ctx) {
     OCTET_ASSIGN(const std::int64_t count, anchors_per_level(ctx.node, ctx.inputs.size()));
     const std::vector<float> strides = ctx.node.attributes.reals("strides");
     const std::vector<float> anchors = ctx.node.attributes.reals("anchors");
-    const float box_scale = ctx.node.attributes.real("box_scale", 1.0f);
+    const float box_scale = ctx.node.attributes.real("box_scale", 1.0F);
     float* out = ctx.make_output().mutable_data<float>().data();
     for (std::int64_t n = 0; n < ctx.types[0].shape[0]; ++n) {
         for (std::size_t level = 0; level < ctx.inputs.size(); ++level) {

@@ -61,14 +61,14 @@ Result<void> evaluate_gemm(EvalContext& ctx) {
     const Tensor& b = *ctx.inputs[1];
     const Attributes& attributes = ctx.node.attributes;
     OCTET_ASSIGN(const GemmShape s, gemm_shape(ctx.node, a.shape(), b.shape()));
-    const std::vector<float> left = prepared(a, attributes.integer("transA", 0) != 0, attributes.real("alpha", 1.0f));
-    const std::vector<float> right = prepared(b, attributes.integer("transB", 0) != 0, 1.0f);
+    const std::vector<float> left = prepared(a, attributes.integer("transA", 0) != 0, attributes.real("alpha", 1.0F));
+    const std::vector<float> right = prepared(b, attributes.integer("transB", 0) != 0, 1.0F);
     Tensor& y = ctx.make_output();
     if (y.size() == 0) return {};
     if (ctx.input(2)) {
         // The zeros of y broadcast the bias to the output's shape.
         const Tensor zeros = y;
-        const float beta = attributes.real("beta", 1.0f);
+        const float beta = attributes.real("beta", 1.0F);
         broadcast_binary<float, float, float>(ctx.parallel_for, *ctx.input(2), zeros, y,
                                               [beta](float c, float) { return beta * c; });
     }

@@ -59,7 +59,7 @@ void normalize_groups(EvalContext& ctx, std::int64_t groups) {
     const Tensor& x = *ctx.inputs[0];
     Tensor& y = ctx.make_output();
     if (x.size() == 0) return;
-    const double epsilon = ctx.node.attributes.real("epsilon", 1e-5f);
+    const double epsilon = ctx.node.attributes.real("epsilon", 1e-5F);
     const std::int64_t channels = x.shape()[1];
     const std::int64_t plane = product(x.shape(), 2, x.shape().size());
     const std::int64_t size = channels / groups * plane;
@@ -117,7 +117,7 @@ Result<void> infer_layer_normalization(InferContext& ctx) {
 Result<void> evaluate_layer_normalization(EvalContext& ctx) {
     const Tensor& x = *ctx.inputs[0];
     OCTET_ASSIGN(const std::int64_t axis, layer_axis(ctx.node, x.shape()));
-    const double epsilon = ctx.node.attributes.real("epsilon", 1e-5f);
+    const double epsilon = ctx.node.attributes.real("epsilon", 1e-5F);
     const std::int64_t size = product(x.shape(), static_cast<std::size_t>(axis), x.shape().size());
     const std::int64_t rows = size == 0 ? 0 : x.size() / size;
     Tensor& y = ctx.make_output();
@@ -159,8 +159,8 @@ Result<void> evaluate_lrn(EvalContext& ctx) {
     const Tensor& x = *ctx.inputs[0];
     const Attributes& attributes = ctx.node.attributes;
     const std::int64_t size = attributes.integer("size", 1);
-    const double alpha = attributes.real("alpha", 1e-4f), beta = attributes.real("beta", 0.75f),
-                 bias = attributes.real("bias", 1.0f);
+    const double alpha = attributes.real("alpha", 1e-4F), beta = attributes.real("beta", 0.75F),
+                 bias = attributes.real("bias", 1.0F);
     const std::int64_t channels = x.shape()[1];
     const std::int64_t plane = product(x.shape(), 2, x.shape().size());
     Tensor& y = ctx.make_output();

@@ -132,7 +132,7 @@ Q quantized(float x, float scale, Q zero_point) {
     constexpr auto least = std::numeric_limits<Q>::min();
     constexpr auto most = std::numeric_limits<Q>::max();
     float value = x / scale;
-    value = value == value ? value : 0.0f;
+    value = value == value ? value : 0.0F;
     if constexpr (sizeof(Q) <= 2) {
         // Far outside of 16 bits every value saturates. What remains is rounded to even by a sum whose unit in the last
         // place is 1; unlike nearbyint() it becomes vector code.
@@ -202,7 +202,7 @@ Result<void> evaluate_dynamic_quantize(EvalContext& ctx) {
         least = std::min(least, value);
         most = std::max(most, value);
     }
-    const float scale = least == most ? 1.0f : (most - least) / 255.0f;
+    const float scale = least == most ? 1.0F : (most - least) / 255.0F;
     const auto zero_point = quantized<std::uint8_t>(-least, scale, 0);
     std::uint8_t* out = ctx.make_output().mutable_data<std::uint8_t>().data();
     parallel_ranges(ctx.parallel_for, x.size(), elementwise_grain, [&](std::int64_t begin, std::int64_t end) {

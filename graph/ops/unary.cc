@@ -75,7 +75,7 @@ struct Sigmoid {
 
 struct LeakyRelu {
     float alpha;
-    explicit LeakyRelu(const Attributes& a) : alpha(a.real("alpha", 0.01f)) {}
+    explicit LeakyRelu(const Attributes& a) : alpha(a.real("alpha", 0.01F)) {}
     template <typename T>
     T operator()(T x) const {
         return x < T(0) ? T(alpha) * x : x;
@@ -84,7 +84,7 @@ struct LeakyRelu {
 
 struct HardSigmoid {
     float alpha, beta;
-    explicit HardSigmoid(const Attributes& a) : alpha(a.real("alpha", 0.2f)), beta(a.real("beta", 0.5f)) {}
+    explicit HardSigmoid(const Attributes& a) : alpha(a.real("alpha", 0.2F)), beta(a.real("beta", 0.5F)) {}
     template <typename T>
     T operator()(T x) const {
         return std::max(T(0), std::min(T(1), T(alpha) * x + T(beta)));
@@ -108,7 +108,7 @@ struct Relu {
 
 struct Elu {
     float alpha;
-    explicit Elu(const Attributes& a) : alpha(a.real("alpha", 1.0f)) {}
+    explicit Elu(const Attributes& a) : alpha(a.real("alpha", 1.0F)) {}
     template <typename T>
     T operator()(T x) const {
         return x < T(0) ? T(alpha) * std::expm1(x) : x;
@@ -117,7 +117,7 @@ struct Elu {
 
 struct Celu {
     float alpha;
-    explicit Celu(const Attributes& a) : alpha(a.real("alpha", 1.0f)) {}
+    explicit Celu(const Attributes& a) : alpha(a.real("alpha", 1.0F)) {}
     template <typename T>
     T operator()(T x) const {
         return x < T(0) ? T(alpha) * std::expm1(x / T(alpha)) : x;
@@ -127,7 +127,7 @@ struct Celu {
 struct Selu {
     float alpha, gamma;
     explicit Selu(const Attributes& a)
-        : alpha(a.real("alpha", 1.67326319217681884765625f)), gamma(a.real("gamma", 1.05070102214813232421875f)) {}
+        : alpha(a.real("alpha", 1.67326319217681884765625F)), gamma(a.real("gamma", 1.05070102214813232421875F)) {}
     template <typename T>
     T operator()(T x) const {
         return T(gamma) * (x < T(0) ? T(alpha) * std::expm1(x) : x);
@@ -136,7 +136,7 @@ struct Selu {
 
 struct ThresholdedRelu {
     float alpha;
-    explicit ThresholdedRelu(const Attributes& a) : alpha(a.real("alpha", 1.0f)) {}
+    explicit ThresholdedRelu(const Attributes& a) : alpha(a.real("alpha", 1.0F)) {}
     template <typename T>
     T operator()(T x) const {
         return x > T(alpha) ? x : T(0);
@@ -145,7 +145,7 @@ struct ThresholdedRelu {
 
 struct Shrink {
     float lambda, bias;
-    explicit Shrink(const Attributes& a) : lambda(a.real("lambd", 0.5f)), bias(a.real("bias", 0.0f)) {}
+    explicit Shrink(const Attributes& a) : lambda(a.real("lambd", 0.5F)), bias(a.real("bias", 0.0F)) {}
     template <typename T>
     T operator()(T x) const {
         return x < T(-lambda) ? x + T(bias) : x > T(lambda) ? x - T(bias) : T(0);

@@ -44,14 +44,14 @@ Range reach(const Grid& grid) {
 }
 
 Grid asymmetric_grid(Range range, DType dtype) {
-    const float lo = std::min(range.lo, 0.0f);
-    const float hi = std::max(range.hi, 0.0f);
+    const float lo = std::min(range.lo, 0.0F);
+    const float hi = std::max(range.hi, 0.0F);
     const std::int32_t qmin = grid_min(dtype);
     const std::int32_t qmax = grid_max(dtype);
     const auto steps = static_cast<float>(qmax - qmin);
     const float span = hi - lo;
     const float scale = std::isfinite(span) ? span / steps : hi / steps - lo / steps;
-    if (!is_usable(scale)) return {dtype, 1.0f, std::clamp(0, qmin, qmax)};
+    if (!is_usable(scale)) return {dtype, 1.0F, std::clamp(0, qmin, qmax)};
     const auto zero_point = static_cast<std::int32_t>(std::nearbyint(static_cast<float>(qmin) - lo / scale));
     return {dtype, scale, std::clamp(zero_point, qmin, qmax)};
 }
@@ -62,7 +62,7 @@ Grid symmetric_grid(Range range, DType dtype) {
     const std::int32_t zero_point = is_signed ? 0 : (grid_max(dtype) + 1) / 2;
     const auto steps = static_cast<float>(grid_max(dtype) - zero_point);
     const float scale = magnitude / steps;
-    return {dtype, is_usable(scale) ? scale : 1.0f, zero_point};
+    return {dtype, is_usable(scale) ? scale : 1.0F, zero_point};
 }
 
 Grid power_of_two_grid(Range range, DType dtype, float headroom) {
@@ -70,7 +70,7 @@ Grid power_of_two_grid(Range range, DType dtype, float headroom) {
     const auto steps = static_cast<float>(grid_max(dtype));
     int f = 24;
     while (f > -8 && std::ldexp(magnitude, f) > steps) --f;
-    return {dtype, std::ldexp(1.0f, -f), 0};
+    return {dtype, std::ldexp(1.0F, -f), 0};
 }
 
 std::int32_t quantize(float real, const Grid& grid) {
@@ -89,7 +89,7 @@ Tensor quantize(const Tensor& real, const Grid& grid) {
     const auto hi = static_cast<float>(grid_max(grid.dtype) - grid.zero_point);
     // Adding and subtracting 1.5·2^23 rounds to the nearest integer, ties to even, for magnitudes below 2^22, and
     // unlike nearbyint() it vectorizes; the clamp before it keeps the sum in that range.
-    constexpr float magic = 12582912.0f;
+    constexpr float magic = 12582912.0F;
     dispatch(grid.dtype, [&]<typename T>() {
         if constexpr (!std::is_same_v<T, bool>) {
             auto out = integers.mutable_data<T>();

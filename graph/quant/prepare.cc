@@ -72,9 +72,9 @@ std::optional<PixelInput> fold_normalization(Graph& graph, const Normalization& 
     Tensor offset(DType::float32, {1, 3, 1, 1});
     Tensor centre(DType::float32, {1, 3, 1, 1});
     for (std::size_t c = 0; c < 3; ++c) {
-        pixel.zero_points[c] = std::clamp(static_cast<int>(std::lround(255.0f * normalization.mean[c])), 0, 255);
-        scale.mutable_data<float>()[c] = 255.0f * normalization.std[c];
-        offset.mutable_data<float>()[c] = 255.0f * normalization.mean[c];
+        pixel.zero_points[c] = std::clamp(static_cast<int>(std::lround(255.0F * normalization.mean[c])), 0, 255);
+        scale.mutable_data<float>()[c] = 255.0F * normalization.std[c];
+        offset.mutable_data<float>()[c] = 255.0F * normalization.mean[c];
         centre.mutable_data<float>()[c] = static_cast<float>(pixel.zero_points[c]);
     }
 

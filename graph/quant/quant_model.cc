@@ -12,7 +12,7 @@ FloatLayer float_batchnorm(const Graph& graph, const Node& node) {
     const auto beta = parameter(2);
     const auto mean = parameter(3);
     const auto variance = parameter(4);
-    const float epsilon = node.attributes.real("epsilon", 1e-5f);
+    const float epsilon = node.attributes.real("epsilon", 1e-5F);
     const Shape shape{static_cast<std::int64_t>(gamma.size())};
     FloatLayer layer{Tensor(DType::float32, shape), Tensor(DType::float32, shape)};
     auto weights = layer.weights.mutable_data<float>();

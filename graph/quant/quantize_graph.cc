@@ -13,10 +13,10 @@ namespace {
 
 // Twice the range that calibration saw: logits of unseen images must not saturate. Between layers less matters.
 constexpr float head_headroom = 2;
-constexpr float wide_headroom = 1.0f;
+constexpr float wide_headroom = 1.0F;
 // The kernels' 16-bit output grid is at most 2^-12 (hardswish 2^-11), so that logits on it suit their fixed-point
 // sigmoid.
-constexpr float finest_wide_scale = 1.0f / 4096;
+constexpr float finest_wide_scale = 1.0F / 4096;
 
 Result<void> refuse_quantized(const Graph& graph) {
     for (const NodeId id : graph.topological_order()) {
@@ -51,7 +51,7 @@ Result<void> check_weights(const QuantModel& model) {
 void scale_boxes(Graph& graph, float scale) {
     for (const NodeId id : graph.topological_order()) {
         Node& node = graph.node(id);
-        if (node.op == "Detect") node.attributes.set("box_scale", scale * node.attributes.real("box_scale", 1.0f));
+        if (node.op == "Detect") node.attributes.set("box_scale", scale * node.attributes.real("box_scale", 1.0F));
     }
 }
 
@@ -65,7 +65,7 @@ Grid wide_grid(const Graph& graph, const GridGroup& group, const Calibration& ca
         const Node& node = graph.node(graph.producer(source));
         const Extent& extent = calibration.values[static_cast<std::size_t>(source)].extent;
         float lo = std::fabs(extent.lo);
-        if (node.op == "LeakyRelu") lo /= std::max(node.attributes.real("alpha", 0.01f), 1e-3f);
+        if (node.op == "LeakyRelu") lo /= std::max(node.attributes.real("alpha", 0.01F), 1e-3F);
         const bool hardswish = node.op == "HardSwish";
         magnitude = std::max(magnitude, std::max(lo, extent.hi) * (hardswish ? 4 : 2));
         if (hardswish) finest = 2 * finest_wide_scale;
@@ -77,7 +77,7 @@ Grid wide_grid(const Graph& graph, const GridGroup& group, const Calibration& ca
 
 Grid grid_of_group(const Graph& graph, const GridGroup& group, const Calibration& calibration,
                    const QuantizeOptions& options) {
-    if (group.kind == GridKind::pixels) return {DType::uint8, 1.0f, 0};
+    if (group.kind == GridKind::pixels) return {DType::uint8, 1.0F, 0};
     if (group.kind == GridKind::head) return wide_grid(graph, group, calibration, head_headroom);
     if (group.kind == GridKind::wide) return wide_grid(graph, group, calibration, wide_headroom);
     std::vector<Member> members;

@@ -41,7 +41,7 @@ struct QuantizeOptions {
     std::function<void(std::string_view stage, std::int64_t done, std::int64_t total)> progress = {};
 };
 
-inline constexpr float reference_box_scale = 1.0f / 640;
+inline constexpr float reference_box_scale = 1.0F / 640;
 
 // The float network whose outputs the quantized one has approximately: `graph` optimized, with the recipe's box
 // normalization. Fails on a model that is quantized already.

@@ -50,7 +50,7 @@ Extent joint_extent(std::span<const Member> members) {
 }
 
 Range holding_zero(Range range) {
-    return {std::min(range.lo, 0.0f), std::max(range.hi, 0.0f)};
+    return {std::min(range.lo, 0.0F), std::max(range.hi, 0.0F)};
 }
 
 Range clip(Range range, float threshold) {
@@ -125,7 +125,7 @@ Range mse_range(std::span<const Member> members, Range full, const RangeOptions&
             }
         }
     }
-    for (float step = 0.05f; step > 0.004f; step /= 2) {
+    for (float step = 0.05F; step > 0.004F; step /= 2) {
         for (const float factor : {1 - step, 1 + step}) {
             consider(Range{best.lo, std::min(best.hi * factor, full.hi)});
             consider(Range{std::max(best.lo * factor, full.lo), best.hi});

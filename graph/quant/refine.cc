@@ -112,7 +112,7 @@ class Refiner {
             Tensor ones = zeros;
             for (float& one : ones.mutable_data<float>()) one = 1;
             Node plain = node;
-            plain.attributes.set("epsilon", 0.0f);
+            plain.attributes.set("epsilon", 0.0F);
             return evaluate_node(plain,
                                  std::vector<const Tensor*>{inputs[0], &layer->weights, &layer->bias, &zeros, &ones});
         }

@@ -53,7 +53,7 @@ class Emitter {
             for (const ValueId input : node.inputs) inputs.push_back(read(input));
         } else {
             inputs = layer_inputs(node, layer->second);
-            if (node.op == "BatchNormalization") attributes.set("epsilon", 0.0f);
+            if (node.op == "BatchNormalization") attributes.set("epsilon", 0.0F);
         }
         std::vector<std::string> names;
         for (const ValueId output : node.outputs) names.push_back(raw_name(output));
@@ -135,8 +135,8 @@ class Emitter {
         const ValueId bias = dequantized_constant(node.name + "_bias", layer.bias, bias_scales);
         std::vector<ValueId> inputs{read(node.inputs[0]), weights, bias};
         if (node.op == "BatchNormalization") {
-            const std::vector<float> zeros(static_cast<std::size_t>(layer.bias.size()), 0.0f);
-            const std::vector<float> ones(zeros.size(), 1.0f);
+            const std::vector<float> zeros(static_cast<std::size_t>(layer.bias.size()), 0.0F);
+            const std::vector<float> ones(zeros.size(), 1.0F);
             inputs.push_back(constant(node.name + "_mean", Tensor::from<float>(layer.bias.shape(), zeros)));
             inputs.push_back(constant(node.name + "_variance", Tensor::from<float>(layer.bias.shape(), ones)));
         }

@@ -38,7 +38,7 @@ float scale_of(std::span<const float> values, WeightScale rule) {
     float best = full;
     double best_error = rounding_error(values, full);
     for (int i = 0; i < candidates; ++i) {
-        const float scale = full * (0.5f + 0.5f * static_cast<float>(i) / candidates);
+        const float scale = full * (0.5F + 0.5F * static_cast<float>(i) / candidates);
         const double error = rounding_error(values, scale);
         if (error < best_error) {
             best_error = error;
@@ -68,7 +68,7 @@ class LayerQuantizer {
           length_(bias_.empty() ? 0 : values_.size() / bias_.size()),
           shared_(per_channel ? 1 : bias_.size()),
           reach_(input_reach(input)),
-          least_scale_(std::numeric_limits<float>::min() / std::min(input.scale, 1.0f)) {
+          least_scale_(std::numeric_limits<float>::min() / std::min(input.scale, 1.0F)) {
         result_.weights.integers = Tensor(DType::int8, layer.weights.shape());
         result_.bias = Tensor(DType::int32, layer.bias.shape());
         result_.input_scale = input.scale;
@@ -98,7 +98,7 @@ class LayerQuantizer {
             scales.push_back(scale);
         }
         for (float& scale : scales) {
-            if (scale == 0) scale = smallest > 0 ? smallest : 1.0f;
+            if (scale == 0) scale = smallest > 0 ? smallest : 1.0F;
             scale = std::max(scale, least_scale_);
         }
     }

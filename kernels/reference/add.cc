@@ -5,9 +5,9 @@ namespace octet::kernels {
 void add_u8_reference(const AddCall& call, int row_begin, int row_end) noexcept {
     for (int y = row_begin; y < row_end; ++y) {
         for (int x = 0; x < call.out.w; ++x) {
-            const uint8_t* a = call.a.pixel(y, x);
-            const uint8_t* b = call.b.pixel(y, x);
-            uint8_t* out = call.out.pixel(y, x);
+            const std::uint8_t* a = call.a.pixel(y, x);
+            const std::uint8_t* b = call.b.pixel(y, x);
+            std::uint8_t* out = call.out.pixel(y, x);
             for (int c = 0; c < call.out.c; ++c) out[c] = add_u8(a[c], b[c], call.params);
         }
     }

@@ -6,12 +6,12 @@ namespace {
 
 template <typename T>
 void dequantize(const TensorView<const T>& in, float scale, int zero_point, float* out, int row_begin, int row_end) {
-    const int64_t plane = int64_t{in.h} * in.w;
+    const std::int64_t plane = std::int64_t{in.h} * in.w;
     for (int y = row_begin; y < row_end; ++y) {
         for (int x = 0; x < in.w; ++x) {
             const T* pixel = in.pixel(y, x);
             for (int c = 0; c < in.c; ++c) {
-                out[c * plane + int64_t{y} * in.w + x] = static_cast<float>(pixel[c] - zero_point) * scale;
+                out[c * plane + std::int64_t{y} * in.w + x] = static_cast<float>(pixel[c] - zero_point) * scale;
             }
         }
     }

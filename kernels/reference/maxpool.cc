@@ -11,9 +11,9 @@ void maxpool_u8_reference(const MaxPoolCall& call, int row_begin, int row_end) n
         for (int x = 0; x < call.out.w; ++x) {
             const int left = x * call.stride_w - call.pad_left;
             const int x_begin = std::max(left, 0), x_end = std::min(left + call.kernel_w, call.in.w);
-            uint8_t* out = call.out.pixel(y, x);
+            std::uint8_t* out = call.out.pixel(y, x);
             for (int c = 0; c < call.out.c; ++c) {
-                uint8_t largest = 0;
+                std::uint8_t largest = 0;
                 for (int iy = y_begin; iy < y_end; ++iy) {
                     for (int ix = x_begin; ix < x_end; ++ix) largest = std::max(largest, call.in.pixel(iy, ix)[c]);
                 }

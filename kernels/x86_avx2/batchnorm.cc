@@ -8,7 +8,7 @@ namespace octet::kernels {
 namespace {
 
 // 16 values in the order of _mm256_unpacklo/hi_epi16: [0-3, 8-11], [4-7, 12-15].
-OCTET_INLINE __m256i load_unpacked(const int32_t* values, int half) {
+OCTET_INLINE __m256i load_unpacked(const std::int32_t* values, int half) {
     const auto* quads = reinterpret_cast<const __m128i*>(values);
     return _mm256_set_m128i(_mm_loadu_si128(quads + half + 2), _mm_loadu_si128(quads + half));
 }

@@ -16,10 +16,10 @@ void concat_u8_avx2(const ConcatCall& call, int row_begin, int row_end) noexcept
     const int c = call.out.c;
     const bool dense = is_dense(call.in, c) && is_dense(call.out, c);
     for (int y = row_begin; y < row_end; ++y) {
-        for_each_run(call.out.w, c, dense, [&](int x, int64_t count) {
-            const uint8_t* in = call.in.pixel(y, x);
-            uint8_t* out = call.out.pixel(y, x);
-            for (int64_t i = 0; i < count; i += 16) {
+        for_each_run(call.out.w, c, dense, [&](int x, std::int64_t count) {
+            const std::uint8_t* in = call.in.pixel(y, x);
+            std::uint8_t* out = call.out.pixel(y, x);
+            for (std::int64_t i = 0; i < count; i += 16) {
                 const int n = count - i < 16 ? static_cast<int>(count - i) : 16;
                 const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + i));
                 if (p.plain) {

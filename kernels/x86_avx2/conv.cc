@@ -19,17 +19,17 @@ namespace octet::kernels {
 namespace {
 
 struct alignas(32) VectorIndex {
-    int32_t constant[step_lanes];     // of the vector's centred steps; in its first segment
-    int64_t weights;                  // byte offset in the packed buffer
-    int32_t groups[step_list_count];  // in each list
-    int32_t padding;
+    std::int32_t constant[step_lanes];     // of the vector's centred steps; in its first segment
+    std::int64_t weights;                  // byte offset in the packed buffer
+    std::int32_t groups[step_list_count];  // in each list
+    std::int32_t padding;
 };
 
 // What a tile needs to know of its block.
 struct BlockSteps {
     const std::byte* packed;
     const VectorIndex* index;  // of the block's first vector
-    const int32_t* offsets;
+    const std::int32_t* offsets;
     int segments, steps;
 };
 
@@ -37,8 +37,8 @@ struct Avx2 {
     static constexpr int lanes = step_lanes;
     static constexpr int max_pixels = 8;  // accumulators; 2 vectors of weights, 2 masks, ones, 3 for what is under way
 
-    static OCTET_INLINE __m256i broadcast4(const uint8_t* x) {
-        int32_t word;
+    static OCTET_INLINE __m256i broadcast4(const std::uint8_t* x) {
+        std::int32_t word;
         __builtin_memcpy(&word, x, 4);
         return _mm256_set1_epi32(word);
     }
@@ -46,12 +46,12 @@ struct Avx2 {
     // Distances of a tile's pixels: x86 addresses with 1, 2, 4 and 8 times a register. GCC would compute the odd ones
     // anew for each step.
     struct Stride {
-        int64_t s1, s3, s5, s7;
-        explicit OCTET_INLINE Stride(int64_t s) : s1(s), s3(3 * s), s5(5 * s), s7(7 * s) {
+        std::int64_t s1, s3, s5, s7;
+        explicit OCTET_INLINE Stride(std::int64_t s) : s1(s), s3(3 * s), s5(5 * s), s7(7 * s) {
             asm("" : "+r"(s3), "+r"(s5), "+r"(s7));
         }
     };
-    static OCTET_INLINE const uint8_t* pixel(const uint8_t* in, int p, const Stride& s) {
+    static OCTET_INLINE const std::uint8_t* pixel(const std::uint8_t* in, int p, const Stride& s) {
         return p == 3 ? in + s.s3 : p == 5 ? in + s.s5 : p == 6 ? in + 2 * s.s3 : p == 7 ? in + s.s7 : in + p * s.s1;
     }
 
@@ -63,12 +63,12 @@ struct Avx2 {
 
     // All groups of one list. offsets and weights move on.
     template <int list, int pixels>
-    static OCTET_INLINE void add_list(__m256i (&acc)[pixels], const uint8_t* in, const Stride& stride, __m256i ones,
-                                      int groups, const int32_t*& offsets, const __m256i*& weights) {
+    static OCTET_INLINE void add_list(__m256i (&acc)[pixels], const std::uint8_t* in, const Stride& stride,
+                                      __m256i ones, int groups, const std::int32_t*& offsets, const __m256i*& weights) {
         constexpr bool centred = step_lists[list].centred;
         constexpr int group = step_lists[list].group;
         for (; groups > 0; --groups, offsets += group, weights += centred ? 2 * group : group) {
-            const uint8_t* x[group];
+            const std::uint8_t* x[group];
             __m256i w[group], mask[group];
 #pragma GCC unroll 3
             for (int k = 0; k < group; ++k) {
@@ -94,8 +94,8 @@ struct Avx2 {
     // Sums over one vector's channels: of `tiles` tiles of `pixels` neighbours. sums: the first pixel's, with
     // sums_stride vectors between pixels.
     template <int pixels, bool one_tile>
-    __attribute__((noinline)) static void vector_sums(const BlockSteps& block, int vector, const uint8_t* in,
-                                                      int64_t pixel_bytes, __m256i bias, int tiles, __m256i* sums,
+    __attribute__((noinline)) static void vector_sums(const BlockSteps& block, int vector, const std::uint8_t* in,
+                                                      std::int64_t pixel_bytes, __m256i bias, int tiles, __m256i* sums,
                                                       int sums_stride) {
         const Stride stride(pixel_bytes);
         const VectorIndex* const first = block.index + vector * block.segments;
@@ -106,7 +106,7 @@ struct Avx2 {
             __m256i acc[pixels];
 #pragma GCC unroll 8
             for (int p = 0; p < pixels; ++p) acc[p] = start;
-            const int32_t* offsets = block.offsets + int64_t{vector} * block.steps;
+            const std::int32_t* offsets = block.offsets + std::int64_t{vector} * block.steps;
             const VectorIndex* index = first;
             for (int segment = 0; segment < block.segments; ++segment, ++index) {
                 const auto* weights = reinterpret_cast<const __m256i*>(block.packed + index->weights);
@@ -123,8 +123,8 @@ struct Avx2 {
 
     // As vector_sums(), for a number of pixels that is known only here.
     template <int pixels = max_pixels>
-    static void sums_of(int count, const BlockSteps& block, int vector, const uint8_t* in, int64_t pixel_bytes,
-                        __m256i bias, int tiles, __m256i* to, int sums_stride) {
+    static void sums_of(int count, const BlockSteps& block, int vector, const std::uint8_t* in,
+                        std::int64_t pixel_bytes, __m256i bias, int tiles, __m256i* to, int sums_stride) {
         if constexpr (pixels > 1) {
             if (count < pixels) {
                 return sums_of<pixels - 1>(count, block, vector, in, pixel_bytes, bias, tiles, to, sums_stride);
@@ -138,7 +138,7 @@ struct Avx2 {
     static OCTET_INLINE void sums(const ConvRow& row, const StretchEpilogue<vectors>& epilogue, int x, int pixels,
                                   int tiles, __m256i* acc) {
         const auto& block = *reinterpret_cast<const BlockSteps*>(row.block);
-        const int64_t pixel_bytes = row.window.pixel_bytes;
+        const std::int64_t pixel_bytes = row.window.pixel_bytes;
         for (int v = 0; v < vectors; ++v) {
             sums_of(pixels, block, v, row.in + x * pixel_bytes, pixel_bytes, epilogue.bias[v], tiles, acc + v, vectors);
         }
@@ -155,49 +155,51 @@ struct Avx2 {
     }
 };
 
-const char* refuses(const ConvParams& p, const int8_t*) {
+const char* refuses(const ConvParams& p, const std::int8_t*) {
     return conv_refuses(p, ConvInput::u8, conv_grouping(p, step_lanes).pixels == 1, false);
 }
 
 struct PackedLayout {
-    int64_t raw, steps, weights;  // byte offsets
+    std::int64_t raw, steps, weights;  // byte offsets
 };
 
 PackedLayout packed_layout(const StepShape& shape) {
     PackedLayout layout = {};
-    layout.raw = int64_t{shape.vectors} * shape.segments * static_cast<int64_t>(sizeof(VectorIndex));
+    layout.raw = std::int64_t{shape.vectors} * shape.segments * static_cast<std::int64_t>(sizeof(VectorIndex));
     layout.steps = conv_round_up(layout.raw + conv_raw_bytes(shape.layer, step_lanes), buffer_alignment);
     layout.weights = conv_round_up(
-        layout.steps + int64_t{shape.vectors} * shape.steps * static_cast<int64_t>(sizeof(uint16_t)), buffer_alignment);
+        layout.steps + std::int64_t{shape.vectors} * shape.steps * static_cast<std::int64_t>(sizeof(std::uint16_t)),
+        buffer_alignment);
     return layout;
 }
 
-size_t packed_bytes(const ConvParams& p, const int8_t* weights) {
+std::size_t packed_bytes(const ConvParams& p, const std::int8_t* weights) {
     const StepShape shape(p);
-    int64_t vectors = int64_t{shape.vectors} * shape.steps;
+    std::int64_t vectors = std::int64_t{shape.vectors} * shape.steps;
     for (int v = 0; v < shape.vectors; ++v) {
         for (int s = 0; s < shape.steps; ++s) vectors += StepLoad(step_weights(shape, weights, v, s)).is_centred;
     }
-    return static_cast<size_t>(packed_layout(shape).weights + vectors * static_cast<int64_t>(sizeof(__m256i)));
+    return static_cast<std::size_t>(packed_layout(shape).weights +
+                                    vectors * static_cast<std::int64_t>(sizeof(__m256i)));
 }
 
 // Adds w * (w < 0 ? 127 : 128) of the 4 channels of each lane.
-void add_constant(int32_t* constant, __m256i w) {
-    alignas(32) int8_t values[32];
+void add_constant(std::int32_t* constant, __m256i w) {
+    alignas(32) std::int8_t values[32];
     _mm256_store_si256(reinterpret_cast<__m256i*>(values), w);
     for (int i = 0; i < 32; ++i) constant[i / 4] += values[i] * (values[i] < 0 ? 127 : 128);
 }
 
-void pack(const ConvParams& p, const int8_t* weights, std::byte* packed) {
+void pack(const ConvParams& p, const std::int8_t* weights, std::byte* packed) {
     const StepShape shape(p);
     const PackedLayout layout = packed_layout(shape);
-    __builtin_memcpy(packed + layout.raw, weights, static_cast<size_t>(conv_raw_bytes(p, step_lanes)));
+    __builtin_memcpy(packed + layout.raw, weights, static_cast<std::size_t>(conv_raw_bytes(p, step_lanes)));
     auto* index = reinterpret_cast<VectorIndex*>(packed);
-    auto* steps = reinterpret_cast<uint16_t*>(packed + layout.steps);
+    auto* steps = reinterpret_cast<std::uint16_t*>(packed + layout.steps);
     auto* out = reinterpret_cast<__m256i*>(packed + layout.weights);
     StepGroups groups;
     for (int vector = 0; vector < shape.vectors; ++vector) {
-        int32_t* constant = index->constant;
+        std::int32_t* constant = index->constant;
         for (int segment = 0; segment < shape.segments; ++segment, ++index) {
             groups.fill(shape, weights, vector, segment);
             groups.write(steps);
@@ -225,10 +227,10 @@ bool offsets_of_all_blocks(const StepShape& shape) {
     return conv_block_bytes(shape.p, 2, step_lanes) * conv_blocks(shape.p, step_lanes) <= conv_resident_weights;
 }
 
-size_t scratch_bytes(const ConvCall& call) {
+std::size_t scratch_bytes(const ConvCall& call) {
     const StepShape shape(call.params);
-    return static_cast<size_t>(offsets_of_all_blocks(shape) ? shape.vectors : 2) * static_cast<size_t>(shape.steps) *
-           sizeof(int32_t);
+    return static_cast<std::size_t>(offsets_of_all_blocks(shape) ? shape.vectors : 2) *
+           static_cast<std::size_t>(shape.steps) * sizeof(std::int32_t);
 }
 
 int units(const ConvCall& call) {
@@ -236,20 +238,20 @@ int units(const ConvCall& call) {
 }
 
 // offsets[vector][n]: of the vector's n-th step number.
-void fill_offsets(const ConvCall& call, const StepShape& shape, int first_vector, int vectors, int32_t* offsets) {
-    const auto* steps = reinterpret_cast<const uint16_t*>(call.packed + packed_layout(shape).steps) +
-                        int64_t{first_vector} * shape.steps;
+void fill_offsets(const ConvCall& call, const StepShape& shape, int first_vector, int vectors, std::int32_t* offsets) {
+    const auto* steps = reinterpret_cast<const std::uint16_t*>(call.packed + packed_layout(shape).steps) +
+                        std::int64_t{first_vector} * shape.steps;
     for (int segment = 0; segment < shape.segments; ++segment) {
         const int first = segment * segment_steps, size = shape.segment_size(segment);
-        int32_t offset_of[segment_steps];
+        std::int32_t offset_of[segment_steps];
         for (int s = 0; s < size; ++s) {
             const int tap = (first + s) / shape.steps_per_tap, step = (first + s) % shape.steps_per_tap;
             offset_of[s] =
-                static_cast<int32_t>(tap / shape.taps_w * shape.p.dilation_h * call.in.row_stride +
-                                     tap % shape.taps_w * shape.p.dilation_w * call.in.pixel_stride + step * 4);
+                static_cast<std::int32_t>(tap / shape.taps_w * shape.p.dilation_h * call.in.row_stride +
+                                          tap % shape.taps_w * shape.p.dilation_w * call.in.pixel_stride + step * 4);
         }
         for (int v = 0; v < vectors; ++v) {
-            const int64_t at = int64_t{v} * shape.steps + first;
+            const std::int64_t at = std::int64_t{v} * shape.steps + first;
             for (int s = 0; s < size; ++s) offsets[at + s] = offset_of[steps[at + s]];
         }
     }
@@ -258,21 +260,21 @@ void fill_offsets(const ConvCall& call, const StepShape& shape, int first_vector
 void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) noexcept {
     if (unit_begin == unit_end) return;
     const StepShape shape(call.params);
-    auto* offsets = reinterpret_cast<int32_t*>(scratch);
+    auto* offsets = reinterpret_cast<std::int32_t*>(scratch);
     const bool all = offsets_of_all_blocks(shape);
     if (all) fill_offsets(call, shape, 0, shape.vectors, offsets);
     BlockSteps steps = {call.packed, nullptr, offsets, shape.segments, shape.steps};
     int filled = -1;
     const auto block_of = [&](int b) {
-        steps.index = reinterpret_cast<const VectorIndex*>(call.packed) + int64_t{b} * 2 * shape.segments;
-        if (all) steps.offsets = offsets + int64_t{b} * 2 * shape.steps;
+        steps.index = reinterpret_cast<const VectorIndex*>(call.packed) + std::int64_t{b} * 2 * shape.segments;
+        if (all) steps.offsets = offsets + std::int64_t{b} * 2 * shape.steps;
         if (!all && filled != b) {
             fill_offsets(call, shape, b * 2, shape.vectors - b * 2 < 2 ? shape.vectors - b * 2 : 2, offsets);
             filled = b;
         }
         return reinterpret_cast<const std::byte*>(&steps);
     };
-    const auto* raw_weights = reinterpret_cast<const int8_t*>(call.packed + packed_layout(shape).raw);
+    const auto* raw_weights = reinterpret_cast<const std::int8_t*>(call.packed + packed_layout(shape).raw);
     conv_direct_run<Avx2>(call, unit_begin, unit_end, raw_weights, block_of);
 }
 

@@ -19,8 +19,8 @@ struct Direct256 {
     static constexpr int lanes = 8;
     static constexpr int max_pixels = Products::max_pixels;
 
-    static OCTET_INLINE __m256i broadcast4(const uint8_t* x) {
-        int32_t word;
+    static OCTET_INLINE __m256i broadcast4(const std::uint8_t* x) {
+        std::int32_t word;
         __builtin_memcpy(&word, x, 4);
         return _mm256_set1_epi32(word);
     }
@@ -31,8 +31,8 @@ struct Direct256 {
                                                      Finish finish) {
         const ConvWindow& window = row.window;
         // x86 addresses a tile's pixels with 0, 1, 2 and 4 times a register.
-        const int64_t stride = window.pixel_bytes, stride3 = 3 * stride, stride5 = 5 * stride;
-        const uint8_t* first = row.in + x * stride;
+        const std::int64_t stride = window.pixel_bytes, stride3 = 3 * stride, stride5 = 5 * stride;
+        const std::uint8_t* first = row.in + x * stride;
         for (int tile = 0; tile < tiles; ++tile, first += pixels * stride, x += pixels) {
             __m256i acc[pixels][vectors];
 #pragma GCC unroll 8
@@ -46,7 +46,7 @@ struct Direct256 {
             const auto* weights = reinterpret_cast<const __m256i*>(row.block);
             for (int r = 0; r < window.rows; ++r) {
                 for (int run = 0; run < window.runs; ++run) {
-                    const uint8_t* in = first + r * window.row_bytes + run * window.run_bytes;
+                    const std::uint8_t* in = first + r * window.row_bytes + run * window.run_bytes;
                     for (int step = 0; step < window.steps; ++step, in += 4, weights += vectors) {
                         __m256i w[vectors];
 #pragma GCC unroll 2
@@ -148,18 +148,18 @@ template <typename Products>
 struct DirectKernel256 {
     static constexpr int lanes = 8;
 
-    static const char* refuses(const ConvParams& p, const int8_t*) {
+    static const char* refuses(const ConvParams& p, const std::int8_t*) {
         return conv_refuses(p, Products::input, conv_grouping(p, lanes).pixels == 1, false);
     }
-    static size_t packed_bytes(const ConvParams& p, const int8_t*) { return conv_packed_bytes(p, lanes); }
-    static void pack(const ConvParams& p, const int8_t* weights, std::byte* packed) {
+    static std::size_t packed_bytes(const ConvParams& p, const std::int8_t*) { return conv_packed_bytes(p, lanes); }
+    static void pack(const ConvParams& p, const std::int8_t* weights, std::byte* packed) {
         if constexpr (Products::input == ConvInput::s16) {
-            conv_pack<int16_t>(p, weights, lanes, packed);
+            conv_pack<std::int16_t>(p, weights, lanes, packed);
         } else {
-            conv_pack<int8_t>(p, weights, lanes, packed);
+            conv_pack<std::int8_t>(p, weights, lanes, packed);
         }
     }
-    static size_t scratch_bytes(const ConvCall&) { return 0; }
+    static std::size_t scratch_bytes(const ConvCall&) { return 0; }
     static int units(const ConvCall& call) { return conv_direct_units(call, lanes); }
     static void run(const ConvCall& call, int unit_begin, int unit_end, std::byte*) noexcept {
         conv_direct_run<Direct256<Products>>(call, unit_begin, unit_end);

@@ -22,14 +22,14 @@ struct PairEpilogue {
         pixels = row.grouping.pixels;
         lanes_per_pixel = row.grouping.lanes_per_pixel;
         channels = row.call->params.cout - first < lanes_per_pixel ? row.call->params.cout - first : lanes_per_pixel;
-        alignas(32) int32_t lane_bias[8], lane_shift[8];
-        alignas(32) int16_t lane_mult[16], lane_alpha[16];
+        alignas(32) std::int32_t lane_bias[8], lane_shift[8];
+        alignas(32) std::int16_t lane_mult[16], lane_alpha[16];
         for (int lane = 0; lane < 16; ++lane) {
             const int o = lane % lanes_per_pixel;
             if (lane < 8) lane_bias[lane] = e.bias[first + o];
             if (lane < 8) lane_shift[lane] = e.shift[first + o];
             lane_mult[lane] = e.mult[first + o];
-            lane_alpha[lane] = e.prelu_alpha ? e.prelu_alpha[first + o] : int16_t{0};
+            lane_alpha[lane] = e.prelu_alpha ? e.prelu_alpha[first + o] : std::int16_t{0};
         }
         bias[0] = _mm256_load_si256(reinterpret_cast<const __m256i*>(lane_bias));
         shift = _mm256_load_si256(reinterpret_cast<const __m256i*>(lane_shift));
@@ -59,8 +59,8 @@ struct PairEpilogue {
             return packed.scale(
                 packed.activate(_mm256_packs_epi32(_mm256_srav_epi32(a, shift), _mm256_srav_epi32(b, shift))));
         };
-        const int64_t stride = call.out_u8.pixel_stride;
-        uint8_t* out = call.out_u8.pixel(row.y, x * pixels) + channel;
+        const std::int64_t stride = call.out_u8.pixel_stride;
+        std::uint8_t* out = call.out_u8.pixel(row.y, x * pixels) + channel;
         for (int i = 0; i < count; i += 4, out += 4 * pixels * stride) {
             const int left = count - i < 4 ? count - i : 4;
             const __m256i a = narrow(sums[i], sums[left > 1 ? i + 1 : i]);
@@ -71,7 +71,7 @@ struct PairEpilogue {
                 _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), y);
                 continue;
             }
-            alignas(32) uint8_t bytes[32];
+            alignas(32) std::uint8_t bytes[32];
             _mm256_store_si256(reinterpret_cast<__m256i*>(bytes), y);
             scatter(bytes, out, stride, left * pixels);
         }
@@ -82,7 +82,7 @@ struct PairEpilogue {
         const ConvCall& call = *row.call;
         const int first_pixel = x * pixels, count = second ? 2 * pixels : pixels;
         if (call.epilogue.output == OutputKind::s32) {
-            alignas(32) int32_t sums[16];
+            alignas(32) std::int32_t sums[16];
             _mm256_store_si256(reinterpret_cast<__m256i*>(sums), a);
             _mm256_store_si256(reinterpret_cast<__m256i*>(sums) + 1, b);
             scatter(sums, call.out_s32.pixel(row.y, first_pixel) + channel, call.out_s32.pixel_stride, count);
@@ -92,13 +92,13 @@ struct PairEpilogue {
         const __m256i packed = _mm256_packs_epi32(_mm256_srav_epi32(a, shift), _mm256_srav_epi32(b, shift));
         const __m256i u = fixed16.activate(_mm256_permute4x64_epi64(packed, _MM_SHUFFLE(3, 1, 2, 0)));
         if (call.epilogue.output == OutputKind::s16) {
-            int16_t* out = call.out_s16.pixel(row.y, first_pixel) + channel;
-            const int64_t stride = call.out_s16.pixel_stride;
+            std::int16_t* out = call.out_s16.pixel(row.y, first_pixel) + channel;
+            const std::int64_t stride = call.out_s16.pixel_stride;
             if (stride == lanes_per_pixel && channels == lanes_per_pixel && second) {
                 _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), fixed16.s16(u));
                 return;
             }
-            alignas(32) int16_t values[16];
+            alignas(32) std::int16_t values[16];
             _mm256_store_si256(reinterpret_cast<__m256i*>(values), fixed16.s16(u));
             scatter(values, out, stride, count);
             return;
@@ -107,20 +107,20 @@ struct PairEpilogue {
                               ? fixed16.scale_and_add(u, load_residual(call.residual, row.y, first_pixel, count))
                               : fixed16.scale(u);
         const __m128i y = fixed16.round(v);
-        uint8_t* out = call.out_u8.pixel(row.y, first_pixel) + channel;
-        const int64_t stride = call.out_u8.pixel_stride;
+        std::uint8_t* out = call.out_u8.pixel(row.y, first_pixel) + channel;
+        const std::int64_t stride = call.out_u8.pixel_stride;
         if (stride == lanes_per_pixel && channels == lanes_per_pixel && second) {
             _mm_storeu_si128(reinterpret_cast<__m128i*>(out), y);
             return;
         }
-        alignas(16) uint8_t bytes[16];
+        alignas(16) std::uint8_t bytes[16];
         _mm_store_si128(reinterpret_cast<__m128i*>(bytes), y);
         scatter(bytes, out, stride, count);
     }
 
     // values: lanes of T, written to `count` pixels.
     template <typename T>
-    OCTET_INLINE void scatter(const T* values, T* out, int64_t stride, int count) const {
+    OCTET_INLINE void scatter(const T* values, T* out, std::int64_t stride, int count) const {
         switch (channels) {
             case 2:
                 return scatter_channels<2>(values, out, stride, count);
@@ -136,15 +136,15 @@ struct PairEpilogue {
     }
 
     template <int fixed_channels, typename T>
-    OCTET_INLINE void scatter_channels(const T* values, T* out, int64_t stride, int count) const {
+    OCTET_INLINE void scatter_channels(const T* values, T* out, std::int64_t stride, int count) const {
         for (int j = 0; j < count; ++j, out += stride, values += lanes_per_pixel) {
             __builtin_memcpy(out, values, fixed_channels * sizeof(T));
         }
     }
 
     OCTET_INLINE __m128i load_residual(const ConstU8View& residual, int y, int x, int count) const {
-        const uint8_t* in = residual.pixel(y, x) + channel;
-        alignas(16) uint8_t bytes[16] = {};
+        const std::uint8_t* in = residual.pixel(y, x) + channel;
+        alignas(16) std::uint8_t bytes[16] = {};
         for (int j = 0; j < count; ++j) {
             for (int o = 0; o < channels; ++o) bytes[j * lanes_per_pixel + o] = in[j * residual.pixel_stride + o];
         }
@@ -167,7 +167,7 @@ struct BlockEpilogue {
         }
     }
 
-    static OCTET_INLINE __m256i load_lanes(const int32_t* values, int vector) {
+    static OCTET_INLINE __m256i load_lanes(const std::int32_t* values, int vector) {
         const auto* quads = reinterpret_cast<const __m128i*>(values);
         return _mm256_set_m128i(_mm_loadu_si128(quads + vector + 2), _mm_loadu_si128(quads + vector));
     }
@@ -184,8 +184,8 @@ struct BlockEpilogue {
     // To u8 over its whole range, from accumulators that fill the registers: every use loads its constant.
     template <Activation activation, int pixels>
     OCTET_INLINE void store_fused(const ConvRow& row, const __m256i (&acc)[pixels][2], int x) const {
-        const int64_t stride = row.call->out_u8.pixel_stride;
-        uint8_t* out = row.call->out_u8.pixel(row.y, x) + channel;
+        const std::int64_t stride = row.call->out_u8.pixel_stride;
+        std::uint8_t* out = row.call->out_u8.pixel(row.y, x) + channel;
 #pragma GCC unroll 4
         for (int p = 0; p < pixels; p += 2, out += 2 * stride) {
             const int q = p + 1 < pixels ? p + 1 : p;
@@ -245,11 +245,11 @@ struct BlockEpilogue {
         Fixed16x16 fixed16 = epilogue.fixed16;
         if (activation != all_others) fixed16.activation = activation;
         const ConvCall& call = *row.call;
-        const int64_t out_stride = call.out_u8.pixel_stride, residual_stride = call.residual.pixel_stride;
+        const std::int64_t out_stride = call.out_u8.pixel_stride, residual_stride = call.residual.pixel_stride;
         for (int r = 0; r < rows; ++r, all_sums += pitch) {
             const __m256i* sums = all_sums;
-            uint8_t* out = call.out_u8.pixel(row.y + r, x) + epilogue.channel;
-            const uint8_t* residual =
+            std::uint8_t* out = call.out_u8.pixel(row.y + r, x) + epilogue.channel;
+            const std::uint8_t* residual =
                 call.residual.data ? call.residual.pixel(row.y + r, x) + epilogue.channel : nullptr;
             for (int i = 0; i < count; i += 2, sums += 4, out += 2 * out_stride) {
                 const bool second = i + 1 < count;
@@ -280,7 +280,7 @@ struct BlockEpilogue {
         }
     }
 
-    OCTET_INLINE void store_s32(int32_t* out, __m256i a, __m256i b) const {
+    OCTET_INLINE void store_s32(std::int32_t* out, __m256i a, __m256i b) const {
         store_bytes(out, _mm256_permute2x128_si256(a, b, 0x20), channels * 4);
         if (channels > 8) store_bytes(out + 8, _mm256_permute2x128_si256(a, b, 0x31), (channels - 8) * 4);
     }

@@ -69,19 +69,19 @@ struct StepShape {
 };
 
 // The 32 weights of a step, zero where cin or cout is padded. Vectors 2b and 2b + 1 are the vectors of block b.
-inline __m256i step_weights(const StepShape& shape, const int8_t* weights, int vector, int step) {
+inline __m256i step_weights(const StepShape& shape, const std::int8_t* weights, int vector, int step) {
     const ConvParams& p = shape.p;
     const int first = vector / 2 * 2 * step_lanes;
     const int channels = p.cout - first < 2 * step_lanes ? p.cout - first : 2 * step_lanes;
     const int vectors = conv_block_vectors(channels, step_lanes);
     const int tap = step / shape.steps_per_tap, i = step % shape.steps_per_tap * 4;
     const bool contiguous = conv_grouping(shape.layer, step_lanes).pixels == 1 && i + 4 <= p.cin;
-    alignas(32) int8_t w[32] = {};
+    alignas(32) std::int8_t w[32] = {};
     for (int lane = 0; lane < step_lanes; ++lane) {
         const int o = conv_lane_channel(vectors, vector % 2, lane);
         if (o >= channels) continue;
         if (contiguous) {
-            const int64_t taps = int64_t{p.kernel_h} * p.kernel_w;
+            const std::int64_t taps = std::int64_t{p.kernel_h} * p.kernel_w;
             __builtin_memcpy(w + lane * 4, weights + ((first + o) * taps + tap) * p.cin + i, 4);
             continue;
         }
@@ -123,27 +123,27 @@ struct StepLoad {
 // The steps of one vector and segment, group after group.
 struct StepGroups {
     struct Group {
-        uint16_t steps[3];
-        uint16_t count;
+        std::uint16_t steps[3];
+        std::uint16_t count;
     };
     Group groups[segment_steps];
     int counts[step_list_count];
     int total;
 
     // Numbers steps from the segment's first one.
-    void fill(const StepShape& shape, const int8_t* weights, int vector, int segment) {
+    void fill(const StepShape& shape, const std::int8_t* weights, int vector, int segment) {
         const int size = shape.segment_size(segment), first = segment * segment_steps;
         // Counting sort by the sum of |w|, the largest first.
         constexpr int buckets = 32 * 128 / 16 + 1;
-        uint16_t bucket_of[segment_steps], order[segment_steps];
+        std::uint16_t bucket_of[segment_steps], order[segment_steps];
         int begin[buckets + 1] = {};
         for (int s = 0; s < size; ++s) {
             const StepLoad load(step_weights(shape, weights, vector, first + s));
-            bucket_of[s] = static_cast<uint16_t>(buckets - 1 - load.total / 16);
+            bucket_of[s] = static_cast<std::uint16_t>(buckets - 1 - load.total / 16);
             ++begin[bucket_of[s] + 1];
         }
         for (int b = 1; b <= buckets; ++b) begin[b] += begin[b - 1];
-        for (int s = 0; s < size; ++s) order[begin[bucket_of[s]]++] = static_cast<uint16_t>(s);
+        for (int s = 0; s < size; ++s) order[begin[bucket_of[s]]++] = static_cast<std::uint16_t>(s);
 
         total = 0;
         for (int& count : counts) count = 0;
@@ -157,7 +157,7 @@ struct StepGroups {
     }
 
     // Writes the step numbers list by list.
-    void write(uint16_t* out) const {
+    void write(std::uint16_t* out) const {
         for (int list = 0; list < step_list_count; ++list) {
             for (int g = 0; g < total; ++g) {
                 if (list_of_[g] != list) continue;
@@ -167,12 +167,12 @@ struct StepGroups {
     }
 
   private:
-    uint8_t list_of_[segment_steps];
+    std::uint8_t list_of_[segment_steps];
 
     void add(const Group& group, bool centred) {
         for (int list = 0; list < step_list_count; ++list) {
             if (step_lists[list].centred != centred || step_lists[list].group != group.count) continue;
-            list_of_[total] = static_cast<uint8_t>(list);
+            list_of_[total] = static_cast<std::uint8_t>(list);
             ++counts[list];
         }
         groups[total++] = group;
@@ -188,7 +188,7 @@ struct StepGroups {
 
         explicit Open(bool centred_form) : centred(centred_form) {}
 
-        void put(StepGroups& to, uint16_t step, const StepLoad& load) {
+        void put(StepGroups& to, std::uint16_t step, const StepLoad& load) {
             int g = 0;
             while (g < count && !StepLoad::fits(load.of(centred), room[g])) ++g;
             if (g == limit) {

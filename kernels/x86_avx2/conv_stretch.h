@@ -26,7 +26,7 @@ template <int vectors>
 OCTET_INLINE void conv_add_partial(const ConvRow& row, int channel, __m256i* acc, int count, int x) {
 #pragma GCC unroll 8
     for (int i = 0; i < count; ++i, acc += vectors) {
-        const int32_t* partial = row.call->partial.pixel(row.y / 2, (x + i) / 2) + channel;
+        const std::int32_t* partial = row.call->partial.pixel(row.y / 2, (x + i) / 2) + channel;
         if constexpr (vectors == 1) {
             acc[0] = _mm256_add_epi32(acc[0], _mm256_loadu_si256(reinterpret_cast<const __m256i*>(partial)));
         } else {

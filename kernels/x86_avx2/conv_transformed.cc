@@ -9,7 +9,7 @@ struct ProductsAvx2 {
     using Vector = __m256i;
     static constexpr int max_tiles = 6;
 
-    static OCTET_INLINE Vector broadcast(int32_t pair) { return _mm256_set1_epi32(pair); }
+    static OCTET_INLINE Vector broadcast(std::int32_t pair) { return _mm256_set1_epi32(pair); }
     static OCTET_INLINE void multiply_add(Vector& acc, Vector input, Vector weights) {
         acc = _mm256_add_epi32(acc, _mm256_madd_epi16(input, weights));
     }
@@ -17,11 +17,11 @@ struct ProductsAvx2 {
 
 using Arch = Transformed256<ProductsAvx2>;
 
-const char* refuses_winograd(const ConvParams& p, const int8_t* weights) {
+const char* refuses_winograd(const ConvParams& p, const std::int8_t* weights) {
     return winograd_refuses(p, weights, Arch::lanes, Arch::folds);
 }
 
-const char* refuses_upsampled(const ConvParams& p, const int8_t*) {
+const char* refuses_upsampled(const ConvParams& p, const std::int8_t*) {
     return upsampled_refuses(p, Arch::lanes);
 }
 

@@ -22,21 +22,21 @@ struct Transformed256 {
     using Products = ProductsOfLevel;
     static constexpr int lanes = 8;
 
-    using I16 __attribute__((vector_size(32), may_alias)) = int16_t;
-    using I32 __attribute__((vector_size(32), may_alias)) = uint32_t;  // unsigned: sums wrap
+    using I16 __attribute__((vector_size(32), may_alias)) = std::int16_t;
+    using I32 __attribute__((vector_size(32), may_alias)) = std::uint32_t;  // unsigned: sums wrap
 
     template <int vectors>
     using Epilogue = ConvEpilogue<vectors, PairEpilogue, BlockEpilogue>;
 
-    static OCTET_INLINE I16 load_u8(const uint8_t* x) {
+    static OCTET_INLINE I16 load_u8(const std::uint8_t* x) {
         return reinterpret_cast<I16>(_mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x))));
     }
 
     // The 4 * cin channels of a block of 2x2 pixels: rows[dy] + columns[dx]. A pixel is readable up to its 4th channel.
     static constexpr bool folds = true;
-    static OCTET_INLINE I16 load_folded(int cin, const uint8_t* const* rows, const int64_t* columns) {
+    static OCTET_INLINE I16 load_folded(int cin, const std::uint8_t* const* rows, const std::int64_t* columns) {
         const auto pixel = [&](int i) {
-            int32_t word;
+            std::int32_t word;
             __builtin_memcpy(&word, rows[i / 2] + columns[i % 2], 4);
             return word;
         };
@@ -45,7 +45,7 @@ struct Transformed256 {
         return reinterpret_cast<I16>(_mm256_cvtepu8_epi16(_mm_shuffle_epi8(pixels, order)));
     }
     // Closes the gaps between pixels of less than 4 channels; -1: nothing.
-    static constexpr int8_t folded_order[4][16] = {
+    static constexpr std::int8_t folded_order[4][16] = {
         {0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
         {0, 1, 4, 5, 8, 9, 12, 13, -1, -1, -1, -1, -1, -1, -1, -1},
         {0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1},

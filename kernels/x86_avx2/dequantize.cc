@@ -7,13 +7,13 @@
 namespace octet::kernels {
 namespace {
 
-OCTET_INLINE __m256i low_part(__m256i words, uint8_t) {
+OCTET_INLINE __m256i low_part(__m256i words, std::uint8_t) {
     return _mm256_and_si256(words, _mm256_set1_epi32(0xFF));
 }
-OCTET_INLINE __m256i low_part(__m256i words, uint16_t) {
+OCTET_INLINE __m256i low_part(__m256i words, std::uint16_t) {
     return _mm256_and_si256(words, _mm256_set1_epi32(0xFFFF));
 }
-OCTET_INLINE __m256i low_part(__m256i words, int16_t) {
+OCTET_INLINE __m256i low_part(__m256i words, std::int16_t) {
     return _mm256_srai_epi32(_mm256_slli_epi32(words, 16), 16);
 }
 
@@ -25,13 +25,13 @@ void dequantize(const TensorView<const T>& in, const DequantizeCall& call, int r
     const __m256i index = _mm256_mullo_epi32(lane, _mm256_set1_epi32(static_cast<int>(in.pixel_stride)));
     const __m256 scale = _mm256_set1_ps(call.scale);
     const __m256i zero_point = _mm256_set1_epi32(call.zero_point);
-    const int64_t plane = int64_t{in.h} * in.w;
+    const std::int64_t plane = std::int64_t{in.h} * in.w;
     for (int y = row_begin; y < row_end; ++y) {
         for (int x = 0; x < in.w; x += 8) {
             const int count = in.w - x < 8 ? in.w - x : 8;
             const __m256i mask = _mm256_cmpgt_epi32(_mm256_set1_epi32(count), lane);
             const T* pixel = in.pixel(y, x);
-            float* out = call.out + int64_t{y} * in.w + x;
+            float* out = call.out + std::int64_t{y} * in.w + x;
             for (int c = 0; c < in.c; ++c, ++pixel, out += plane) {
                 const __m256i words =
                     _mm256_mask_i32gather_epi32(_mm256_setzero_si256(), reinterpret_cast<const int*>(pixel), index,

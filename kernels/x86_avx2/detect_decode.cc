@@ -15,8 +15,9 @@ struct Box {
     __m256i factor;
 
     OCTET_INLINE Box(const DetectDecodeCall& call, int anchor)
-        : factor(_mm256_setr_epi64x(2 * int64_t{call.stride}, 2 * int64_t{call.stride},
-                                    4 * int64_t{call.anchor_w[anchor]}, 4 * int64_t{call.anchor_h[anchor]})) {}
+        : factor(_mm256_setr_epi64x(2 * std::int64_t{call.stride}, 2 * std::int64_t{call.stride},
+                                    4 * std::int64_t{call.anchor_w[anchor]}, 4 * std::int64_t{call.anchor_h[anchor]})) {
+    }
 
     OCTET_INLINE __m128i operator()(__m128i sigmas, __m256i addend) const {
         const __m256i s = _mm256_cvtepu32_epi64(sigmas);
@@ -34,14 +35,14 @@ void detect_decode_s16_avx2(const DetectDecodeCall& call, int row_begin, int row
     const Sigmoid8 sigmoid(call.f);
     const int fields = 5 + call.classes;
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    const auto center = [&](int64_t cell) { return ((cell << 16) - 32768) * call.stride + 32; };
-    const __m256i next_cell = _mm256_setr_epi64x(65536 * int64_t{call.stride}, 0, 0, 0);
+    const auto center = [&](std::int64_t cell) { return ((cell << 16) - 32768) * call.stride + 32; };
+    const __m256i next_cell = _mm256_setr_epi64x(65536 * std::int64_t{call.stride}, 0, 0, 0);
     for (int a = 0; a < call.anchors; ++a) {
         const Box box(call, a);
         for (int y = row_begin; y < row_end; ++y) {
-            const int16_t* logits = in.pixel(y, 0) + a * fields;
-            int32_t* row = call.out + (int64_t{a} * in.h + y) * in.w * fields;
-            __m256i addend = _mm256_setr_epi64x(center(0), center(y), int64_t{1} << 31, int64_t{1} << 31);
+            const std::int16_t* logits = in.pixel(y, 0) + a * fields;
+            std::int32_t* row = call.out + (std::int64_t{a} * in.h + y) * in.w * fields;
+            __m256i addend = _mm256_setr_epi64x(center(0), center(y), std::int64_t{1} << 31, std::int64_t{1} << 31);
             for (int x = 0; x < in.w; ++x, logits += in.pixel_stride, row += fields) {
                 for (int k = 0; k < fields; k += 8) {
                     const __m128i words = _mm_loadu_si128(reinterpret_cast<const __m128i*>(logits + k));

@@ -27,8 +27,8 @@ struct Fixed16x16 {
         clip_lo = _mm256_set1_epi16(e.clip_lo);
         clip_hi = _mm256_set1_epi16(e.clip_hi);
         const int f = e.activation == Activation::hardswish ? e.f : 0;
-        three = _mm256_set1_epi16(static_cast<int16_t>(3 << f));
-        six = _mm256_set1_epi16(static_cast<int16_t>(6 << f));
+        three = _mm256_set1_epi16(static_cast<std::int16_t>(3 << f));
+        six = _mm256_set1_epi16(static_cast<std::int16_t>(6 << f));
         gate_shift = _mm_cvtsi32_si128(12 - f);
         doublings = e.doublings;
         out_mult = _mm256_set1_epi16(e.out_mult);

@@ -10,7 +10,7 @@ namespace {
 struct Micro {
     static constexpr int mr = 6, nr = 16;
 
-    static void run(int k, const float* a, const float* b, float* c, ptrdiff_t ldc, bool accumulate) {
+    static void run(int k, const float* a, const float* b, float* c, std::ptrdiff_t ldc, bool accumulate) {
         __m256 acc[mr][2];
 #pragma GCC unroll 6
         for (int i = 0; i < mr; ++i) acc[i][0] = acc[i][1] = _mm256_setzero_ps();

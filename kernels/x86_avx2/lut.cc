@@ -18,10 +18,10 @@ void lut_u8_avx2(const LutCall& call, int row_begin, int row_end) noexcept {
     const int c = call.out.c;
     const bool dense = is_dense(call.in, c) && is_dense(call.out, c);
     for (int y = row_begin; y < row_end; ++y) {
-        for_each_run(call.out.w, c, dense, [&](int x, int64_t count) {
-            const uint8_t* in = call.in.pixel(y, x);
-            uint8_t* out = call.out.pixel(y, x);
-            for (int64_t i = 0; i < count; i += 32) {
+        for_each_run(call.out.w, c, dense, [&](int x, std::int64_t count) {
+            const std::uint8_t* in = call.in.pixel(y, x);
+            std::uint8_t* out = call.out.pixel(y, x);
+            for (std::int64_t i = 0; i < count; i += 32) {
                 __m256i index = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(in + i));
                 __m256i result = _mm256_setzero_si256();
 #pragma GCC unroll 16

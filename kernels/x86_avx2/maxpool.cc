@@ -15,11 +15,11 @@ void maxpool_u8_avx2(const MaxPoolCall& call, int row_begin, int row_end) noexce
             const int left = x * call.stride_w - call.pad_left;
             const int x_begin = left > 0 ? left : 0;
             const int x_end = left + call.kernel_w < call.in.w ? left + call.kernel_w : call.in.w;
-            uint8_t* out = call.out.pixel(y, x);
+            std::uint8_t* out = call.out.pixel(y, x);
             for (int c = 0; c < call.out.c; c += 32) {
                 __m256i largest = _mm256_setzero_si256();
                 for (int iy = y_begin; iy < y_end; ++iy) {
-                    const uint8_t* in = call.in.pixel(iy, x_begin) + c;
+                    const std::uint8_t* in = call.in.pixel(iy, x_begin) + c;
                     for (int ix = x_begin; ix < x_end; ++ix, in += call.in.pixel_stride) {
                         largest = _mm256_max_epu8(largest, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(in)));
                     }

@@ -30,15 +30,15 @@ struct Quantizer {
 
 // One row of three channels in pixels of four bytes, whose fourth stays. Returns how many pixels it did.
 int quantize_rgb_row(const QuantizeCall& call, const Quantizer& quantizer, int y) {
-    const int64_t plane = int64_t{call.out.h} * call.out.w;
+    const std::int64_t plane = std::int64_t{call.out.h} * call.out.w;
     const bool affine = call.gain != nullptr;
     __m256 gain[3], offset[3];
     for (int c = 0; c < 3; ++c) {
         gain[c] = _mm256_set1_ps(affine ? call.gain[c] : 1);
         offset[c] = _mm256_set1_ps(affine ? call.offset[c] : 0);
     }
-    const float* in = call.in + int64_t{y} * call.out.w;
-    const __m256i fourth = _mm256_set1_epi32(static_cast<int>(0xFF000000u));
+    const float* in = call.in + std::int64_t{y} * call.out.w;
+    const __m256i fourth = _mm256_set1_epi32(static_cast<int>(0xFF000000U));
     int x = 0;
     for (; x + 8 <= call.out.w; x += 8) {
         const __m256i r = quantizer(_mm256_loadu_ps(in + x), gain[0], offset[0], affine);
@@ -54,7 +54,7 @@ int quantize_rgb_row(const QuantizeCall& call, const Quantizer& quantizer, int y
 }  // namespace
 
 void quantize_f32_u8_avx2(const QuantizeCall& call, int row_begin, int row_end) noexcept {
-    const int64_t plane = int64_t{call.out.h} * call.out.w;
+    const std::int64_t plane = std::int64_t{call.out.h} * call.out.w;
     const Quantizer quantizer(call);
     const bool affine = call.gain != nullptr;
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
@@ -62,16 +62,16 @@ void quantize_f32_u8_avx2(const QuantizeCall& call, int row_begin, int row_end) 
         const bool rgb = call.out.c == 3 && call.out.pixel_stride == 4;
         const int done = rgb ? quantize_rgb_row(call, quantizer, y) : 0;
         for (int c = 0; c < call.out.c; ++c) {
-            const float* in = call.in + c * plane + int64_t{y} * call.out.w;
+            const float* in = call.in + c * plane + std::int64_t{y} * call.out.w;
             const __m256 gain = _mm256_set1_ps(affine ? call.gain[c] : 1);
             const __m256 offset = _mm256_set1_ps(affine ? call.offset[c] : 0);
             for (int x = done; x < call.out.w; x += 8) {
                 const int count = call.out.w - x < 8 ? call.out.w - x : 8;
                 const __m256i mask = _mm256_cmpgt_epi32(_mm256_set1_epi32(count), lane);
-                alignas(32) int32_t rounded[8];
+                alignas(32) std::int32_t rounded[8];
                 _mm256_store_si256(reinterpret_cast<__m256i*>(rounded),
                                    quantizer(_mm256_maskload_ps(in + x, mask), gain, offset, affine));
-                for (int i = 0; i < count; ++i) call.out.pixel(y, x + i)[c] = static_cast<uint8_t>(rounded[i]);
+                for (int i = 0; i < count; ++i) call.out.pixel(y, x + i)[c] = static_cast<std::uint8_t>(rounded[i]);
             }
         }
     }
@@ -82,7 +82,7 @@ void pixels_u8_avx2(const PixelsCall& call, int row_begin, int row_end) noexcept
     const bool rgb = c == 3 && call.out.pixel_stride == 4;
     const __m128i spread = _mm_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1);
     for (int y = row_begin; y < row_end; ++y) {
-        const uint8_t* in = call.in + y * call.in_row_stride;
+        const std::uint8_t* in = call.in + y * call.in_row_stride;
         int x = 0;
         // Four pixels from 12 bytes of a 16-byte load; what lies in the fourth channel of the view's buffer stays.
         for (; rgb && x + 6 <= call.out.w; x += 4) {
@@ -90,10 +90,10 @@ void pixels_u8_avx2(const PixelsCall& call, int row_begin, int row_end) noexcept
             const __m128i pixels =
                 _mm_shuffle_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(in + 3 * x)), spread);
             _mm_storeu_si128(
-                out, _mm_blendv_epi8(pixels, _mm_loadu_si128(out), _mm_set1_epi32(static_cast<int>(0xFF000000u))));
+                out, _mm_blendv_epi8(pixels, _mm_loadu_si128(out), _mm_set1_epi32(static_cast<int>(0xFF000000U))));
         }
         for (; x < call.out.w; ++x) {
-            for (int i = 0; i < c; ++i) call.out.pixel(y, x)[i] = in[int64_t{x} * c + i];
+            for (int i = 0; i < c; ++i) call.out.pixel(y, x)[i] = in[std::int64_t{x} * c + i];
         }
     }
 }

@@ -6,36 +6,36 @@ namespace octet::kernels {
 namespace {
 
 template <typename Vector>
-OCTET_INLINE void copy(uint8_t* out, const uint8_t* in) {
+OCTET_INLINE void copy(std::uint8_t* out, const std::uint8_t* in) {
     Vector value;
     __builtin_memcpy(&value, in, sizeof value);
     __builtin_memcpy(out, &value, sizeof value);
 }
 
 // `count` bytes and not one more. The last vector overlaps the one before it.
-OCTET_INLINE void copy_bytes(uint8_t* out, const uint8_t* in, int64_t count) {
+OCTET_INLINE void copy_bytes(std::uint8_t* out, const std::uint8_t* in, std::int64_t count) {
     if (count >= 32) {
-        for (int64_t i = 0; i < count - 32; i += 32) copy<__m256i>(out + i, in + i);
+        for (std::int64_t i = 0; i < count - 32; i += 32) copy<__m256i>(out + i, in + i);
         copy<__m256i>(out + count - 32, in + count - 32);
     } else if (count >= 16) {
         copy<__m128i>(out, in);
         copy<__m128i>(out + count - 16, in + count - 16);
     } else if (count >= 8) {
-        copy<uint64_t>(out, in);
-        copy<uint64_t>(out + count - 8, in + count - 8);
+        copy<std::uint64_t>(out, in);
+        copy<std::uint64_t>(out + count - 8, in + count - 8);
     } else if (count >= 4) {
-        copy<uint32_t>(out, in);
-        copy<uint32_t>(out + count - 4, in + count - 4);
+        copy<std::uint32_t>(out, in);
+        copy<std::uint32_t>(out + count - 4, in + count - 4);
     } else {
-        for (int64_t i = 0; i < count; ++i) out[i] = in[i];
+        for (std::int64_t i = 0; i < count; ++i) out[i] = in[i];
     }
 }
 
 // Every source pixel twice, pixels of 4, 8 or 16 bytes that follow each other without a gap: 32 bytes become 64.
 template <int pixel_bytes>
-OCTET_INLINE void double_pixels(uint8_t* out, const uint8_t* in, int source_pixels) {
-    const int64_t bytes = int64_t{source_pixels} * pixel_bytes;
-    int64_t i = 0;
+OCTET_INLINE void double_pixels(std::uint8_t* out, const std::uint8_t* in, int source_pixels) {
+    const std::int64_t bytes = std::int64_t{source_pixels} * pixel_bytes;
+    std::int64_t i = 0;
     for (; i + 32 <= bytes; i += 32) {
         const __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(in + i));
         // The unpack works in each half: the middle quarters change places before it.
@@ -71,8 +71,8 @@ struct Rows {
     }
 
     void gather(int y) const {
-        const uint8_t* in = call.in.pixel(call.source_y[y], 0);
-        uint8_t* out = call.out.pixel(y, 0);
+        const std::uint8_t* in = call.in.pixel(call.source_y[y], 0);
+        std::uint8_t* out = call.out.pixel(y, 0);
         const int c = call.out.c, w = call.out.w;
         if (doubling && dense_in && dense_out) {
             if (c == 4) return double_pixels<4>(out, in, w / 2);
@@ -86,10 +86,10 @@ struct Rows {
 
     // The row above again: it is in the first-level cache.
     void repeat(int y) const {
-        const uint8_t* in = call.out.pixel(y - 1, 0);
-        uint8_t* out = call.out.pixel(y, 0);
+        const std::uint8_t* in = call.out.pixel(y - 1, 0);
+        std::uint8_t* out = call.out.pixel(y, 0);
         const int c = call.out.c, w = call.out.w;
-        if (dense_out) return copy_bytes(out, in, int64_t{w} * c);
+        if (dense_out) return copy_bytes(out, in, std::int64_t{w} * c);
         for (int x = 0; x < w; ++x, in += call.out.pixel_stride, out += call.out.pixel_stride) copy_bytes(out, in, c);
     }
 };

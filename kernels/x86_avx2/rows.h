@@ -12,9 +12,9 @@ namespace {
 template <typename Visit>
 OCTET_INLINE void for_each_run(int w, int c, bool dense, Visit visit) {
     if (dense) {
-        visit(0, static_cast<int64_t>(w) * c);
+        visit(0, static_cast<std::int64_t>(w) * c);
     } else {
-        for (int x = 0; x < w; ++x) visit(x, int64_t{c});
+        for (int x = 0; x < w; ++x) visit(x, std::int64_t{c});
     }
 }
 

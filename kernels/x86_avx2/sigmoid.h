@@ -11,7 +11,7 @@ namespace {
 
 struct Sigmoid8 {
     __m128i shift;
-    const int32_t* table;
+    const std::int32_t* table;
 
     OCTET_INLINE explicit Sigmoid8(int f) : shift(_mm_cvtsi32_si128(12 - f)), table(sigmoid_table) {}
 

@@ -8,7 +8,7 @@ namespace octet::kernels {
 namespace {
 
 // 32 values in the order of _mm512_unpacklo/hi_epi16: quads 0, 2, 4, 6 and 1, 3, 5, 7.
-OCTET_INLINE __m512i load_unpacked(const int32_t* values, int half) {
+OCTET_INLINE __m512i load_unpacked(const std::int32_t* values, int half) {
     const __m512i low = _mm512_setr_epi32(0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
     const __m512i index = _mm512_add_epi32(low, _mm512_set1_epi32(4 * half));
     return _mm512_permutex2var_epi32(_mm512_loadu_si512(values), index, _mm512_loadu_si512(values + 16));
@@ -20,7 +20,7 @@ void batchnorm_u8_avx512vnni(const BatchNormCall& call, int row_begin, int row_e
     const Fixed16& e = call.epilogue;
     for (int c = 0; c < call.out.c; c += 32) {
         const int count = call.out.c - c < 32 ? call.out.c - c : 32;
-        const auto mask = static_cast<__mmask32>((uint64_t{1} << count) - 1);
+        const auto mask = static_cast<__mmask32>((std::uint64_t{1} << count) - 1);
         const Fixed16x32 fixed16(e, c);
         const __m512i weights = _mm512_loadu_si512(call.weights + c);
         const __m512i bias0 = load_unpacked(e.bias + c, 0), bias1 = load_unpacked(e.bias + c, 1);

@@ -16,8 +16,8 @@ constexpr int lanes = 16;
 template <int vectors>
 using TileEpilogue = ConvEpilogue<vectors, PairEpilogue, BlockEpilogue>;
 
-OCTET_INLINE __m512i broadcast4(const uint8_t* x) {
-    int32_t word;
+OCTET_INLINE __m512i broadcast4(const std::uint8_t* x) {
+    std::int32_t word;
     __builtin_memcpy(&word, x, 4);
     return _mm512_set1_epi32(word);
 }
@@ -44,7 +44,7 @@ __attribute__((noinline)) void conv_tile(const ConvRow& row, const TileEpilogue<
     if (row.call->partial.data) {
 #pragma GCC unroll 16
         for (int p = 0; p < pixels; ++p) {
-            const int32_t* partial = row.call->partial.pixel(row.y / 2, (x + p) / 2) + epilogue.channel;
+            const std::int32_t* partial = row.call->partial.pixel(row.y / 2, (x + p) / 2) + epilogue.channel;
             if constexpr (vectors == 1) {
                 acc[p][0] = _mm512_add_epi32(acc[p][0], _mm512_loadu_si512(partial));
             } else {
@@ -56,13 +56,13 @@ __attribute__((noinline)) void conv_tile(const ConvRow& row, const TileEpilogue<
         }
     }
     const ConvWindow& window = row.window;
-    const int64_t stride = window.pixel_bytes, stride3 = 3 * stride;
+    const std::int64_t stride = window.pixel_bytes, stride3 = 3 * stride;
     const auto* weights = reinterpret_cast<const __m512i*>(row.block);
     for (int r = 0; r < window.rows; ++r) {
         for (int run = 0; run < window.runs; ++run) {
-            const uint8_t* in = row.in + x * stride + r * window.row_bytes + run * window.run_bytes;
+            const std::uint8_t* in = row.in + x * stride + r * window.row_bytes + run * window.run_bytes;
             // One pointer for four pixels: x86 addresses the others with stride, 2 * stride and 3 * stride.
-            const uint8_t* quad[(pixels + 3) / 4];
+            const std::uint8_t* quad[(pixels + 3) / 4];
 #pragma GCC unroll 4
             for (int q = 0; q < (pixels + 3) / 4; ++q) quad[q] = in + 4 * q * stride;
             for (int step = 0; step < window.steps; ++step, weights += vectors) {
@@ -71,7 +71,7 @@ __attribute__((noinline)) void conv_tile(const ConvRow& row, const TileEpilogue<
                 for (int v = 0; v < vectors; ++v) w[v] = _mm512_load_si512(weights + v);
 #pragma GCC unroll 16
                 for (int p = 0; p < pixels; ++p) {
-                    const uint8_t* base = quad[p / 4];
+                    const std::uint8_t* base = quad[p / 4];
                     const __m512i bytes = broadcast4(p % 4 == 3 ? base + stride3 : base + p % 4 * stride);
 #pragma GCC unroll 2
                     for (int v = 0; v < vectors; ++v) multiply_add<input>(acc[p][v], bytes, w[v]);
@@ -99,20 +99,20 @@ struct Avx512Vnni {
 };
 
 template <ConvInput input>
-const char* refuses(const ConvParams& p, const int8_t*) {
+const char* refuses(const ConvParams& p, const std::int8_t*) {
     return conv_refuses(p, input, conv_grouping(p, lanes).pixels == 1, false);
 }
 
-size_t packed_bytes(const ConvParams& p, const int8_t*) {
+std::size_t packed_bytes(const ConvParams& p, const std::int8_t*) {
     return conv_packed_bytes(p, lanes);
 }
 
 template <typename Weight>
-void pack(const ConvParams& p, const int8_t* weights, std::byte* packed) {
+void pack(const ConvParams& p, const std::int8_t* weights, std::byte* packed) {
     conv_pack<Weight>(p, weights, lanes, packed);
 }
 
-size_t scratch_bytes(const ConvCall&) {
+std::size_t scratch_bytes(const ConvCall&) {
     return 0;
 }
 
@@ -135,7 +135,7 @@ extern constinit const ConvKernel conv_u8s8_14x32_avx512vnni = {
     ConvInput::u8,
     refuses<ConvInput::u8>,
     packed_bytes,
-    pack<int8_t>,
+    pack<std::int8_t>,
     scratch_bytes,
     units,
     run<ConvInput::u8>,
@@ -146,7 +146,7 @@ extern constinit const ConvKernel conv_s16s8_14x32_avx512vnni = {
     ConvInput::s16,
     refuses<ConvInput::s16>,
     packed_bytes,
-    pack<int16_t>,
+    pack<std::int16_t>,
     scratch_bytes,
     units,
     run<ConvInput::s16>,

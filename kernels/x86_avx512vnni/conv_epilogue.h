@@ -15,7 +15,7 @@ namespace {
 // while a tile's first pixels are stored, accumulators fill the registers and every use loads its constant; then all
 // constants fit beside the rest. A template argument of everything around: a branch between the last product and the
 // first store makes the compiler spill all accumulators.
-enum class FusedKind : uint8_t { no, none, leaky, hardswish };
+enum class FusedKind : std::uint8_t { no, none, leaky, hardswish };
 
 template <FusedKind kind>
 struct FusedKindOf {
@@ -101,15 +101,15 @@ struct PairEpilogue {
         pixels = row.grouping.pixels;
         lanes_per_pixel = row.grouping.lanes_per_pixel;
         channels = row.call->params.cout - first < lanes_per_pixel ? row.call->params.cout - first : lanes_per_pixel;
-        alignas(64) int32_t lane_bias[16], lane_shift[16];
-        alignas(64) int16_t lane_mult[32], lane_alpha[32];
+        alignas(64) std::int32_t lane_bias[16], lane_shift[16];
+        alignas(64) std::int16_t lane_mult[32], lane_alpha[32];
         mask = 0;
         for (int lane = 0; lane < 32; ++lane) {
             const int o = lane % lanes_per_pixel;
             if (lane < 16) lane_bias[lane] = e.bias[first + o];
             if (lane < 16) lane_shift[lane] = e.shift[first + o];
             lane_mult[lane] = e.mult[first + o];
-            lane_alpha[lane] = e.prelu_alpha ? e.prelu_alpha[first + o] : int16_t{0};
+            lane_alpha[lane] = e.prelu_alpha ? e.prelu_alpha[first + o] : std::int16_t{0};
             mask |= static_cast<__mmask32>(o < channels) << lane;
         }
         bias[0] = _mm512_load_si512(lane_bias);
@@ -180,19 +180,19 @@ struct PairEpilogue {
         // Each 128-bit quarter of the pack holds four lanes of all four vectors.
         const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
         const __m512i bytes = _mm512_permutexvar_epi32(order, _mm512_packus_epi16(low, high));
-        uint8_t* out = call.out_u8.pixel(y, x) + channel;
-        const int64_t stride = call.out_u8.pixel_stride;
+        std::uint8_t* out = call.out_u8.pixel(y, x) + channel;
+        const std::int64_t stride = call.out_u8.pixel_stride;
         if (stride == lanes_per_pixel) {
-            const uint64_t channels_of_all = uint64_t{mask} << 32 | mask;
-            _mm512_mask_storeu_epi8(out, channels_of_all & ~uint64_t{0} >> (64 - 16 * count), bytes);
+            const std::uint64_t channels_of_all = std::uint64_t{mask} << 32 | mask;
+            _mm512_mask_storeu_epi8(out, channels_of_all & ~std::uint64_t{0} >> (64 - 16 * count), bytes);
             return;
         }
-        alignas(64) uint8_t lanes[64];
+        alignas(64) std::uint8_t lanes[64];
         _mm512_store_si512(lanes, bytes);
         store_lanes(out, stride, lanes, count * pixels);
     }
 
-    OCTET_INLINE void store_lanes(uint8_t* out, int64_t stride, const uint8_t* lanes, int count) const {
+    OCTET_INLINE void store_lanes(std::uint8_t* out, std::int64_t stride, const std::uint8_t* lanes, int count) const {
         if (channels == 4) {
             for (int j = 0; j < count; ++j, out += stride) __builtin_memcpy(out, lanes + j * lanes_per_pixel, 4);
         } else if (channels == 8) {
@@ -213,21 +213,21 @@ struct PairEpilogue {
     }
 
     OCTET_INLINE void store_s32(const ConvCall& call, __m512i acc, int y, int x) const {
-        alignas(64) int32_t sums[16];
+        alignas(64) std::int32_t sums[16];
         _mm512_store_si512(sums, acc);
         for (int j = 0; j < pixels; ++j) {
-            int32_t* out = call.out_s32.pixel(y, x + j) + channel;
+            std::int32_t* out = call.out_s32.pixel(y, x + j) + channel;
             for (int o = 0; o < channels; ++o) out[o] = sums[j * lanes_per_pixel + o];
         }
     }
 
     OCTET_INLINE void store_s16(const ConvCall& call, __m512i u, int count, int y, int x) const {
-        int16_t* out = call.out_s16.pixel(y, x) + channel;
+        std::int16_t* out = call.out_s16.pixel(y, x) + channel;
         if (call.out_s16.pixel_stride == lanes_per_pixel) {
             _mm512_mask_storeu_epi16(out, mask_of(count), u);
             return;
         }
-        alignas(64) int16_t values[32];
+        alignas(64) std::int16_t values[32];
         _mm512_store_si512(values, u);
         for (int j = 0; j < count; ++j, out += call.out_s16.pixel_stride) {
             for (int o = 0; o < channels; ++o) out[o] = values[j * lanes_per_pixel + o];
@@ -235,20 +235,20 @@ struct PairEpilogue {
     }
 
     OCTET_INLINE void store_u8(const ConvCall& call, __m256i y8, int count, int y, int x) const {
-        uint8_t* out = call.out_u8.pixel(y, x) + channel;
-        const int64_t stride = call.out_u8.pixel_stride;
+        std::uint8_t* out = call.out_u8.pixel(y, x) + channel;
+        const std::int64_t stride = call.out_u8.pixel_stride;
         if (stride == lanes_per_pixel) {
             _mm256_mask_storeu_epi8(out, mask_of(count), y8);
             return;
         }
-        alignas(32) uint8_t bytes[32];
+        alignas(32) std::uint8_t bytes[32];
         _mm256_store_si256(reinterpret_cast<__m256i*>(bytes), y8);
         store_lanes(out, stride, bytes, count);
     }
 
     OCTET_INLINE __m256i load_residual(const ConstU8View& residual, int y, int x, int count) const {
-        const uint8_t* in = residual.pixel(y, x) + channel;
-        alignas(32) uint8_t bytes[32] = {};
+        const std::uint8_t* in = residual.pixel(y, x) + channel;
+        alignas(32) std::uint8_t bytes[32] = {};
         for (int j = 0; j < count; ++j) {
             for (int o = 0; o < channels; ++o) bytes[j * lanes_per_pixel + o] = in[j * residual.pixel_stride + o];
         }
@@ -269,7 +269,7 @@ struct BlockEpilogue {
         const ConvCall& call = *row.call;
         const Fixed16& e = call.epilogue;
         const int channels = call.params.cout - first < 32 ? call.params.cout - first : 32;
-        mask = static_cast<__mmask32>((uint64_t{1} << channels) - 1);
+        mask = static_cast<__mmask32>((std::uint64_t{1} << channels) - 1);
         for (int v = 0; v < 2; ++v) {
             bias[v] = load_lanes(e.bias + first, v);
             shift[v] = load_lanes(e.shift + first, v);
@@ -278,7 +278,7 @@ struct BlockEpilogue {
         fused.shift1 = shift[1];
     }
 
-    static OCTET_INLINE __m512i load_lanes(const int32_t* values, int vector) {
+    static OCTET_INLINE __m512i load_lanes(const std::int32_t* values, int vector) {
         const __m512i a = _mm512_loadu_si512(values), b = _mm512_loadu_si512(values + 16);
         const __m512i first = _mm512_setr_epi32(0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
         return _mm512_permutex2var_epi32(a, _mm512_add_epi32(first, _mm512_set1_epi32(4 * vector)), b);
@@ -299,8 +299,8 @@ struct BlockEpilogue {
     template <FusedKind kind, int pixels>
     OCTET_INLINE void store_fused(const ConvCall& call, const __m512i (&acc)[pixels][2], int y, int x) const {
         constexpr int reloading = 2;  // pixels
-        const int64_t stride = call.out_u8.pixel_stride;
-        uint8_t* out = call.out_u8.pixel(y, x) + channel;
+        const std::int64_t stride = call.out_u8.pixel_stride;
+        std::uint8_t* out = call.out_u8.pixel(y, x) + channel;
         FusedU8 kept = fused;
 #pragma GCC unroll 16
         for (int p = 0; p < pixels; p += 2, out += 2 * stride) {
@@ -342,7 +342,7 @@ struct BlockEpilogue {
             };
             if (call.epilogue.output == OutputKind::s16) {
                 for (int p = 0; p < count; ++p) {
-                    int16_t* out = call.out_s16.pixel(y, x + p) + channel;
+                    std::int16_t* out = call.out_s16.pixel(y, x + p) + channel;
                     _mm512_mask_storeu_epi16(out, mask, constants.s16(activated(p)));
                 }
             } else if (call.residual.data) {
@@ -360,7 +360,7 @@ struct BlockEpilogue {
         });
     }
 
-    OCTET_INLINE void store_s32(int32_t* out, __m512i a, __m512i b) const {
+    OCTET_INLINE void store_s32(std::int32_t* out, __m512i a, __m512i b) const {
         const __m512i low = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
         const __m512i high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
         _mm512_mask_storeu_epi32(out, static_cast<__mmask16>(mask), _mm512_permutex2var_epi32(a, low, b));

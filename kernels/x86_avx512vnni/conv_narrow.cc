@@ -16,7 +16,7 @@ struct NarrowAvx512Vnni {
     template <int outputs>
     static constexpr int groups = 4;
 
-    static OCTET_INLINE Vector load(const uint8_t* x) { return _mm512_loadu_si512(x); }
+    static OCTET_INLINE Vector load(const std::uint8_t* x) { return _mm512_loadu_si512(x); }
     static OCTET_INLINE Vector add(Vector a, Vector b) { return _mm512_add_epi32(a, b); }
     // As in conv.cc: an operand that is tied to its register stays there.
     static OCTET_INLINE void multiply_add(Vector& acc, Vector input, Vector weights) {

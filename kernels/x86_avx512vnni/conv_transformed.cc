@@ -17,7 +17,7 @@ struct ProductsAvx512Vnni {
     using Vector = __m512i;
     static constexpr int max_tiles = 14;
 
-    static OCTET_INLINE Vector broadcast(int32_t pair) { return _mm512_set1_epi32(pair); }
+    static OCTET_INLINE Vector broadcast(std::int32_t pair) { return _mm512_set1_epi32(pair); }
     // As in conv.cc: an operand that is tied to its register stays there.
     static OCTET_INLINE void multiply_add(Vector& acc, Vector input, Vector weights) {
         asm("vpdpwssd %2, %1, %0" : "+v"(acc) : "v"(input), "v"(weights));
@@ -30,13 +30,13 @@ struct TransformedAvx512Vnni {
     static constexpr int lanes = vector_lanes;
     static constexpr bool folds = false;  // 12 of 32 lanes would be in use
 
-    using I16 __attribute__((vector_size(64), may_alias)) = int16_t;
-    using I32 __attribute__((vector_size(64), may_alias)) = uint32_t;  // unsigned: sums wrap
+    using I16 __attribute__((vector_size(64), may_alias)) = std::int16_t;
+    using I32 __attribute__((vector_size(64), may_alias)) = std::uint32_t;  // unsigned: sums wrap
 
     template <int vectors>
     using Epilogue = ConvEpilogue<vectors, PairEpilogue, BlockEpilogue>;
 
-    static OCTET_INLINE I16 load_u8(const uint8_t* x) {
+    static OCTET_INLINE I16 load_u8(const std::uint8_t* x) {
         return reinterpret_cast<I16>(_mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x))));
     }
 
@@ -69,11 +69,11 @@ struct TransformedAvx512Vnni {
     }
 };
 
-const char* refuses_winograd(const ConvParams& p, const int8_t* weights) {
+const char* refuses_winograd(const ConvParams& p, const std::int8_t* weights) {
     return winograd_refuses(p, weights, vector_lanes, false);
 }
 
-const char* refuses_upsampled(const ConvParams& p, const int8_t*) {
+const char* refuses_upsampled(const ConvParams& p, const std::int8_t*) {
     return upsampled_refuses(p, vector_lanes);
 }
 

@@ -50,13 +50,13 @@ struct Fixed16x32 {
         clip_lo = _mm512_set1_epi16(e.clip_lo);
         clip_hi = _mm512_set1_epi16(e.clip_hi);
         const int f = e.activation == Activation::hardswish ? e.f : 0;
-        three = _mm512_set1_epi16(static_cast<int16_t>(3 << f));
-        six = _mm512_set1_epi16(static_cast<int16_t>(6 << f));
-        gate_shift = _mm512_set1_epi16(static_cast<int16_t>(12 - f));
+        three = _mm512_set1_epi16(static_cast<std::int16_t>(3 << f));
+        six = _mm512_set1_epi16(static_cast<std::int16_t>(6 << f));
+        gate_shift = _mm512_set1_epi16(static_cast<std::int16_t>(12 - f));
         doublings = e.doublings;
         out_mult = _mm512_set1_epi16(e.out_mult);
         offset = _mm512_set1_epi16(e.offset);
-        out_shift = _mm512_set1_epi16(static_cast<int16_t>(e.out_shift));
+        out_shift = _mm512_set1_epi16(static_cast<std::int16_t>(e.out_shift));
         out_min = _mm512_set1_epi16(e.out_min);
         out_max = _mm512_set1_epi16(e.out_max);
         mults = _mm512_set1_epi32(e.residual_mult << 16 | e.out_mult);

@@ -10,7 +10,7 @@ namespace {
 struct Micro {
     static constexpr int mr = 12, nr = 32;
 
-    static void run(int k, const float* a, const float* b, float* c, ptrdiff_t ldc, bool accumulate) {
+    static void run(int k, const float* a, const float* b, float* c, std::ptrdiff_t ldc, bool accumulate) {
         __m512 acc[mr][2];
 #pragma GCC unroll 12
         for (int i = 0; i < mr; ++i) acc[i][0] = acc[i][1] = _mm512_setzero_ps();

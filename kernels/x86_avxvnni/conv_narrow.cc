@@ -14,7 +14,7 @@ struct NarrowAvxVnni : ProductsAvxVnni<ConvInput::u8> {
     template <int outputs>
     static constexpr int groups = 8 / outputs;  // 8 accumulators, as many vectors of weights as outputs, input
 
-    static OCTET_INLINE Vector load(const uint8_t* x) {
+    static OCTET_INLINE Vector load(const std::uint8_t* x) {
         return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x));
     }
     static OCTET_INLINE Vector add(Vector a, Vector b) { return _mm256_add_epi32(a, b); }

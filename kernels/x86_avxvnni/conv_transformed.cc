@@ -9,11 +9,11 @@ namespace {
 
 using Arch = Transformed256<ProductsAvxVnni<ConvInput::s16>>;
 
-const char* refuses_winograd(const ConvParams& p, const int8_t* weights) {
+const char* refuses_winograd(const ConvParams& p, const std::int8_t* weights) {
     return winograd_refuses(p, weights, Arch::lanes, Arch::folds);
 }
 
-const char* refuses_upsampled(const ConvParams& p, const int8_t*) {
+const char* refuses_upsampled(const ConvParams& p, const std::int8_t*) {
     return upsampled_refuses(p, Arch::lanes);
 }
 

@@ -30,7 +30,7 @@ struct ProductsAvxVnni {
     static constexpr ConvInput input = of;
     static constexpr int max_pixels = 6, max_tiles = 6;  // 12 accumulators, 2 vectors of weights, broadcast
 
-    static OCTET_INLINE Vector broadcast(int32_t step) { return _mm256_set1_epi32(step); }
+    static OCTET_INLINE Vector broadcast(std::int32_t step) { return _mm256_set1_epi32(step); }
     static OCTET_INLINE void multiply_add(Vector& acc, Vector x, Vector weights) {
         if constexpr (input == ConvInput::u8) {
             asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(acc) : "x"(x), "x"(weights));

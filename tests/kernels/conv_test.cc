@@ -46,27 +46,28 @@ struct Case {
     }
 };
 
-std::vector<int8_t> make_weights(const Case& c, Random& random) {
+std::vector<std::int8_t> make_weights(const Case& c, Random& random) {
     const ConvParams& p = c.params;
     const Data data = c.data;
-    std::vector<int8_t> weights(static_cast<size_t>(p.cout) * p.kernel_h * p.kernel_w * (p.cin / p.groups));
+    std::vector<std::int8_t> weights(static_cast<std::size_t>(p.cout) * p.kernel_h * p.kernel_w * (p.cin / p.groups));
     if (data == Data::pattern) {
         // Every third channel has the opposite signs, and every third opposite signs in each pair.
-        for (size_t i = 0; i < weights.size(); ++i) {
-            const size_t per_channel = weights.size() / static_cast<size_t>(p.cout), channel = i / per_channel;
+        for (std::size_t i = 0; i < weights.size(); ++i) {
+            const std::size_t per_channel = weights.size() / static_cast<std::size_t>(p.cout),
+                              channel = i / per_channel;
             const bool negative = channel % 3 == 1 || (channel % 3 == 2 && i % 2 == 1);
             const int w = c.pattern[i % per_channel % 8];
-            weights[i] = static_cast<int8_t>(negative && w > -128 ? -w : w);
+            weights[i] = static_cast<std::int8_t>(negative && w > -128 ? -w : w);
         }
         return weights;
     }
     std::normal_distribution<double> bell(0, 35);
-    for (int8_t& w : weights) {
+    for (std::int8_t& w : weights) {
         const int extremes[] = {-128, -127, 127, 127};
         const double x = data == Data::bell      ? bell(random)
                          : data == Data::extreme ? extremes[random_int(random, 0, 3)]
                                                  : random_int(random, -128, 127);
-        w = static_cast<int8_t>(std::clamp(std::round(x), -128.0, 127.0));
+        w = static_cast<std::int8_t>(std::clamp(std::round(x), -128.0, 127.0));
     }
     return weights;
 }
@@ -74,12 +75,12 @@ std::vector<int8_t> make_weights(const Case& c, Random& random) {
 struct Packed {
     std::vector<std::byte> memory;
     std::byte* data;
-    explicit Packed(size_t bytes) : memory(bytes + buffer_alignment) {
-        data = memory.data() + (buffer_alignment - reinterpret_cast<uintptr_t>(memory.data()) % buffer_alignment);
+    explicit Packed(std::size_t bytes) : memory(bytes + buffer_alignment) {
+        data = memory.data() + (buffer_alignment - reinterpret_cast<std::uintptr_t>(memory.data()) % buffer_alignment);
     }
 };
 
-void run_kernel(const ConvKernel& kernel, ConvCall call, const std::vector<int8_t>& weights, int split) {
+void run_kernel(const ConvKernel& kernel, ConvCall call, const std::vector<std::int8_t>& weights, int split) {
     const Packed packed(kernel.packed_bytes(call.params, weights.data()));
     kernel.pack(call.params, weights.data(), packed.data);
     call.packed = packed.data;
@@ -93,37 +94,38 @@ void run_kernel(const ConvKernel& kernel, ConvCall call, const std::vector<int8_
 void expect_equal_to_reference(const ConvKernel& kernel, const Case& c, Random& random, int& accepted) {
     ConvParams p = c.params;
     p.adds_partial = c.partial;
-    const std::vector<int8_t> weights = make_weights(c, random);
+    const std::vector<std::int8_t> weights = make_weights(c, random);
     if (kernel.refuses(p, weights.data()) != nullptr) return;
     const int h = c.out_h(), w = c.out_w();
     const int halo = conv_halo(p, c.in_h, c.in_w, h, w);
     const bool wide = p.input == ConvInput::s16;
-    Plane<uint8_t> in_u8(c.in_h, c.in_w, p.cin, halo, c.in_slice, random);
-    Plane<int16_t> in_s16(c.in_h, c.in_w, p.cin, halo, c.in_slice, random);
+    Plane<std::uint8_t> in_u8(c.in_h, c.in_w, p.cin, halo, c.in_slice, random);
+    Plane<std::int16_t> in_s16(c.in_h, c.in_w, p.cin, halo, c.in_slice, random);
     if (c.data == Data::extreme) in_u8.fill(255);
     if (c.data == Data::extreme) in_s16.fill(-32768);
-    if (c.fill >= 0) in_u8.fill(static_cast<uint8_t>(c.fill));
-    if (c.fill >= 0) in_s16.fill(static_cast<int16_t>(c.fill));
+    if (c.fill >= 0) in_u8.fill(static_cast<std::uint8_t>(c.fill));
+    if (c.fill >= 0) in_s16.fill(static_cast<std::int16_t>(c.fill));
     const int group_channels = p.cin / p.groups;
     const double terms = p.kernel_h * p.kernel_w * group_channels;
     if (wide && terms * 128 * 32768 >= 2147483648.0) return;  // beyond the bound of conv.h
     ++accepted;
     const double magnitude = (wide ? 32768.0 : 255.0) * 127 * (c.data == Data::extreme ? terms : std::sqrt(terms));
     const RandomFixed16 epilogue(p.cout, c.output, c.activation, magnitude, random);
-    Plane<uint8_t> out_u8(h, w, p.cout, 0, c.out_slice, random);
-    Plane<int16_t> out_s16(h, w, p.cout, 0, c.out_slice, random);
-    Plane<int32_t> out_s32(h, w, p.cout, 0, c.out_slice, random);
-    const Plane<uint8_t> residual(h, w, p.cout, 0, c.in_slice, random);
+    Plane<std::uint8_t> out_u8(h, w, p.cout, 0, c.out_slice, random);
+    Plane<std::int16_t> out_s16(h, w, p.cout, 0, c.out_slice, random);
+    Plane<std::int32_t> out_s32(h, w, p.cout, 0, c.out_slice, random);
+    const Plane<std::uint8_t> residual(h, w, p.cout, 0, c.in_slice, random);
 
-    ConvCall call{
-        .params = p, .in = wide ? bytes_of<const uint8_t>(in_s16.read()) : in_u8.read(), .epilogue = epilogue.params};
+    ConvCall call{.params = p,
+                  .in = wide ? bytes_of<const std::uint8_t>(in_s16.read()) : in_u8.read(),
+                  .epilogue = epilogue.params};
     if (c.output == OutputKind::u8) call.out_u8 = out_u8.view();
     if (c.output == OutputKind::s16) call.out_s16 = out_s16.view();
     if (c.output == OutputKind::s32) call.out_s32 = out_s32.view();
     if (c.residual) call.residual = residual.read();
-    Plane<int32_t> partial((h + 1) / 2, (w + 1) / 2, p.cout, 0, c.in_slice, random);
-    std::vector<int32_t> sums = partial.copy();
-    for (int32_t& sum : sums) sum /= 4096;  // about what a convolution comes to
+    Plane<std::int32_t> partial((h + 1) / 2, (w + 1) / 2, p.cout, 0, c.in_slice, random);
+    std::vector<std::int32_t> sums = partial.copy();
+    for (std::int32_t& sum : sums) sum /= 4096;  // about what a convolution comes to
     partial.restore(sums);
     if (c.partial) call.partial = partial.read();
 
@@ -449,7 +451,7 @@ INSTANTIATE_TEST_SUITE_P(kernels, Conv, testing::ValuesIn(conv_kernels().begin()
                          [](const auto& test) { return std::string(test.param->name); });
 
 TEST(ConvSelect, respects_level_and_refusal) {
-    const std::vector<int8_t> weights(9 * 16 * 16, 1);
+    const std::vector<std::int8_t> weights(9 * 16 * 16, 1);
     ConvParams params = square(3, 1, 1, 16, 16);
     for (const Level& level : levels()) {
         EXPECT_TRUE(level.features.contains(select_conv(level.features, params, weights.data()).needs)) << level.name;

@@ -61,7 +61,7 @@ TEST(Levels, none_that_stands_in_is_chosen_by_itself) {
         if (!level.features.contains(features::stand_in)) all = all | level.features;
     }
     EXPECT_STRNE(level_name(all), evex.name);
-    const std::vector<int8_t> weights(64 * 64, 1);
+    const std::vector<std::int8_t> weights(64 * 64, 1);
     EXPECT_FALSE(select_conv(all, {.cin = 64, .cout = 64}, weights.data()).needs.contains(features::stand_in));
 }
 
@@ -82,7 +82,7 @@ TEST(Levels, the_environment_names_the_default) {
 
 // The level that was asked for is the level that runs, wherever the family has one.
 TEST(Dispatch, the_forced_kernel_is_the_one_selected) {
-    const std::vector<int8_t> weights(64 * 64, 1);
+    const std::vector<std::int8_t> weights(64 * 64, 1);
     const ConvParams params{.cin = 64, .cout = 64};
     for (const Level& level : levels()) {
         if (!available(level)) continue;

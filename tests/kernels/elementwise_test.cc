@@ -65,10 +65,10 @@ TEST_P(BatchNorm, equals_reference) {
     for (const int c : channel_counts) {
         for (const Activation activation : all_activations) {
             const int h = integer(1, 3), w = integer(1, 9);
-            const Plane<uint8_t> in(h, w, c, 0, random_slice(random_), random_);
-            Plane<uint8_t> out(h, w, c, integer(0, 1), random_slice(random_), random_);
-            std::vector<int16_t> weights(static_cast<size_t>(c) + fixed16_padding);
-            for (auto& x : weights) x = static_cast<int16_t>(integer(0, 3) == 0 ? -32768 : integer(-32768, 32767));
+            const Plane<std::uint8_t> in(h, w, c, 0, random_slice(random_), random_);
+            Plane<std::uint8_t> out(h, w, c, integer(0, 1), random_slice(random_), random_);
+            std::vector<std::int16_t> weights(static_cast<std::size_t>(c) + fixed16_padding);
+            for (auto& x : weights) x = static_cast<std::int16_t>(integer(0, 3) == 0 ? -32768 : integer(-32768, 32767));
             const RandomFixed16 epilogue(c, OutputKind::u8, activation, 255.0 * 32767, random_);
             const BatchNormCall call{in.read(), weights.data(), epilogue.params, out.view()};
             ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels";
@@ -86,10 +86,10 @@ TEST_P(Add, equals_reference) {
     for (const int c : channel_counts) {
         for (int round = 0; round < 8; ++round) {
             const int h = integer(1, 3), w = integer(1, 9);
-            const Plane<uint8_t> a(h, w, c, 0, random_slice(random_), random_);
-            const Plane<uint8_t> b(h, w, c, 1, random_slice(random_), random_);
-            Plane<uint8_t> out(h, w, c, 0, random_slice(random_), random_);
-            const float low = round % 2 == 0 ? 0.01f : 0.5f;
+            const Plane<std::uint8_t> a(h, w, c, 0, random_slice(random_), random_);
+            const Plane<std::uint8_t> b(h, w, c, 1, random_slice(random_), random_);
+            Plane<std::uint8_t> out(h, w, c, 0, random_slice(random_), random_);
+            const float low = round % 2 == 0 ? 0.01F : 0.5F;
             const auto grid = [&] { return random_grid(random_, low, 1); };
             const Activation activations[] = {Activation::none, Activation::relu, Activation::leaky};
             const auto params = make_add(grid(), grid(), grid(), activations[integer(0, 2)], 0.1);
@@ -103,11 +103,11 @@ TEST_P(Add, equals_reference) {
 TEST(MakeAdd, is_within_its_error_bound) {
     Random random(5);
     for (int round = 0; round < 200; ++round) {
-        const Grid a = random_grid(random, 0.005f, 0.1f), b = random_grid(random, 0.005f, 0.1f);
-        const Grid y = random_grid(random, 0.005f, 0.1f);
+        const Grid a = random_grid(random, 0.005F, 0.1F), b = random_grid(random, 0.005F, 0.1F);
+        const Grid y = random_grid(random, 0.005F, 0.1F);
         const AddParams params = make_add(a, b, y).value();
         for (int i = 0; i < 500; ++i) {
-            const auto xa = static_cast<uint8_t>(random()), xb = static_cast<uint8_t>(random());
+            const auto xa = static_cast<std::uint8_t>(random()), xb = static_cast<std::uint8_t>(random());
             const double real_a = (xa - a.zero_point) * double{a.scale} / double{y.scale},
                          real_b = (xb - b.zero_point) * double{b.scale} / double{y.scale};
             const double exact = std::clamp(real_a + real_b + y.zero_point, 0.0, 255.0);
@@ -125,10 +125,10 @@ TEST_P(Concat, equals_reference) {
     for (const int c : channel_counts) {
         for (int round = 0; round < 4; ++round) {
             const int h = integer(1, 3), w = integer(1, 9);
-            const Plane<uint8_t> in(h, w, c, 0, random_slice(random_), random_);
-            Plane<uint8_t> out(h, w, c, 1, random_slice(random_), random_);
-            const Grid grid = random_grid(random_, 0.1f, 1);
-            const auto params = make_requantize_copy(round == 0 ? grid : random_grid(random_, 0.1f, 1), grid);
+            const Plane<std::uint8_t> in(h, w, c, 0, random_slice(random_), random_);
+            Plane<std::uint8_t> out(h, w, c, 1, random_slice(random_), random_);
+            const Grid grid = random_grid(random_, 0.1F, 1);
+            const auto params = make_requantize_copy(round == 0 ? grid : random_grid(random_, 0.1F, 1), grid);
             ASSERT_TRUE(params.has_value()) << params.error();
             EXPECT_EQ(params->plain, round == 0);
             const ConcatCall call{in.read(), *params, out.view()};
@@ -144,9 +144,9 @@ TEST_P(MaxPool, equals_reference) {
             for (const int stride : {1, 2}) {
                 const int pad = kernel / 2, h = integer(kernel, 9), w = integer(kernel, 9);
                 const int out_h = (h + 2 * pad - kernel) / stride + 1, out_w = (w + 2 * pad - kernel) / stride + 1;
-                Plane<uint8_t> in(h, w, c, 0, random_slice(random_), random_);
+                Plane<std::uint8_t> in(h, w, c, 0, random_slice(random_), random_);
                 if (stride == 1) in.fill(3);
-                Plane<uint8_t> out(out_h, out_w, c, 0, random_slice(random_), random_);
+                Plane<std::uint8_t> out(out_h, out_w, c, 0, random_slice(random_), random_);
                 const MaxPoolCall call{kernel, kernel, stride, stride, pad, pad, in.read(), out.view()};
                 ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels, kernel " << kernel;
             }
@@ -158,11 +158,11 @@ OCTET_FAMILY(ResizeNearest, ResizeNearestFunction, resize_nearest_kernels);
 TEST_P(ResizeNearest, equals_reference) {
     for (const int c : channel_counts) {
         const int h = integer(1, 5), w = integer(1, 5), out_h = integer(1, 11), out_w = integer(1, 11);
-        std::vector<int32_t> source_y(static_cast<size_t>(out_h)), source_x(static_cast<size_t>(out_w));
+        std::vector<std::int32_t> source_y(static_cast<std::size_t>(out_h)), source_x(static_cast<std::size_t>(out_w));
         for (int i = 0; i < out_h; ++i) source_y[i] = i * h / out_h;
         for (int i = 0; i < out_w; ++i) source_x[i] = i * w / out_w;
-        const Plane<uint8_t> in(h, w, c, 0, random_slice(random_), random_);
-        Plane<uint8_t> out(out_h, out_w, c, 1, random_slice(random_), random_);
+        const Plane<std::uint8_t> in(h, w, c, 0, random_slice(random_), random_);
+        Plane<std::uint8_t> out(out_h, out_w, c, 1, random_slice(random_), random_);
         const ResizeNearestCall call{source_y.data(), source_x.data(), in.read(), out.view()};
         ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels";
     }
@@ -173,12 +173,12 @@ TEST_P(ResizeNearest, equals_reference_where_every_pixel_is_doubled) {
     for (const int c : {3, 4, 8, 12, 16, 32, 40}) {
         for (int w = 1; w <= 18; ++w) {
             for (const Slice slice : {Slice{0, 0}, Slice{4, 0}}) {
-                std::vector<int32_t> source(40);
-                for (size_t i = 0; i < source.size(); ++i) source[i] = static_cast<int32_t>(i / 2);
+                std::vector<std::int32_t> source(40);
+                for (std::size_t i = 0; i < source.size(); ++i) source[i] = static_cast<std::int32_t>(i / 2);
                 // The last pixel once in one width of three.
                 const int h = integer(1, 3), out_w = 2 * w - (w % 3 == 0 ? 1 : 0);
-                const Plane<uint8_t> in(h, w, c, 0, Slice{0, integer(0, 1) * 4}, random_);
-                Plane<uint8_t> out(2 * h, out_w, c, 0, slice, random_);
+                const Plane<std::uint8_t> in(h, w, c, 0, Slice{0, integer(0, 1) * 4}, random_);
+                Plane<std::uint8_t> out(2 * h, out_w, c, 0, slice, random_);
                 const ResizeNearestCall call{source.data(), source.data(), in.read(), out.view()};
                 ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels, width " << w;
             }
@@ -191,20 +191,20 @@ TEST_P(Quantize, equals_reference) {
     for (const int c : {1, 2, 3, 4, 5, 16}) {
         for (int w = 1; w <= 17; ++w) {
             const int h = integer(1, 3);
-            std::vector<float> in(static_cast<size_t>(c) * h * w);
+            std::vector<float> in(static_cast<std::size_t>(c) * h * w);
             std::uniform_real_distribution<float> value(-40, 40);
             for (float& x : in) {
                 const float special[] = {std::numeric_limits<float>::infinity(),
                                          -std::numeric_limits<float>::infinity(),
-                                         std::numeric_limits<float>::quiet_NaN(), 0.0f, 1e30f};
+                                         std::numeric_limits<float>::quiet_NaN(), 0.0F, 1e30F};
                 x = integer(0, 9) == 0 ? special[integer(0, 4)] : value(random_);
-                if (integer(0, 3) == 0) x = std::round(x) + 0.5f;  // ties
+                if (integer(0, 3) == 0) x = std::round(x) + 0.5F;  // ties
             }
-            const float scales[] = {0.25f, 1.0f, 0.013f};
-            std::vector<float> gain(static_cast<size_t>(c)), offset(gain);
+            const float scales[] = {0.25F, 1.0F, 0.013F};
+            std::vector<float> gain(static_cast<std::size_t>(c)), offset(gain);
             for (float& g : gain) g = value(random_);
             for (float& o : offset) o = value(random_);
-            Plane<uint8_t> out(h, w, c, 1, random_slice(random_), random_);
+            Plane<std::uint8_t> out(h, w, c, 1, random_slice(random_), random_);
             QuantizeCall call{in.data(), scales[integer(0, 2)], integer(0, 255), out.view()};
             if (integer(0, 1)) {
                 call.gain = gain.data();
@@ -221,10 +221,10 @@ TEST_P(Pixels, equals_reference) {
         for (int w = 1; w <= 20; ++w) {
             for (const Slice slice : {Slice{0, 0}, Slice{0, 1}, Slice{1, 0}, Slice{3, 5}}) {
                 const int h = integer(1, 3), row = w * c + integer(0, 3);
-                const GuardedMemory memory(static_cast<size_t>(row * (h - 1) + w * c));
-                auto* in = static_cast<uint8_t*>(memory.data());
-                for (int i = 0; i < row * (h - 1) + w * c; ++i) in[i] = static_cast<uint8_t>(random_());
-                Plane<uint8_t> out(h, w, c, 2, slice, random_);
+                const GuardedMemory memory(static_cast<std::size_t>(row * (h - 1) + w * c));
+                auto* in = static_cast<std::uint8_t*>(memory.data());
+                for (int i = 0; i < row * (h - 1) + w * c; ++i) in[i] = static_cast<std::uint8_t>(random_());
+                Plane<std::uint8_t> out(h, w, c, 2, slice, random_);
                 const PixelsCall call{in, row, out.view()};
                 ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels, width " << w;
             }
@@ -237,17 +237,17 @@ TEST_P(Dequantize, equals_reference) {
     for (const int c : {1, 2, 3, 8, 18}) {
         for (int w = 1; w <= 17; ++w) {
             const int h = integer(1, 3);
-            const Plane<uint8_t> u8(h, w, c, 0, random_slice(random_), random_);
-            const Plane<uint16_t> u16(h, w, c, 0, random_slice(random_), random_);
-            const Plane<int16_t> s16(h, w, c, 0, random_slice(random_), random_);
+            const Plane<std::uint8_t> u8(h, w, c, 0, random_slice(random_), random_);
+            const Plane<std::uint16_t> u16(h, w, c, 0, random_slice(random_), random_);
+            const Plane<std::int16_t> s16(h, w, c, 0, random_slice(random_), random_);
             for (int kind = 0; kind < 3; ++kind) {
                 DequantizeCall call;
                 if (kind == 0) call.in_u8 = u8.read();
                 if (kind == 1) call.in_u16 = u16.read();
                 if (kind == 2) call.in_s16 = s16.read();
-                call.scale = 0.0123f;
+                call.scale = 0.0123F;
                 call.zero_point = integer(0, 255);
-                std::vector<float> expected(static_cast<size_t>(c) * h * w + 8, -1.0f), actual = expected;
+                std::vector<float> expected(static_cast<std::size_t>(c) * h * w + 8, -1.0F), actual = expected;
                 call.out = expected.data();
                 reference()(call, 0, h);
                 call.out = actual.data();
@@ -261,12 +261,12 @@ TEST_P(Dequantize, equals_reference) {
 
 OCTET_FAMILY(Lut, LutFunction, lut_kernels);
 TEST_P(Lut, equals_reference) {
-    uint8_t table[256];
-    for (uint8_t& entry : table) entry = static_cast<uint8_t>(random_());
+    std::uint8_t table[256];
+    for (std::uint8_t& entry : table) entry = static_cast<std::uint8_t>(random_());
     for (const int c : channel_counts) {
         const int h = integer(1, 3), w = integer(1, 40);
-        const Plane<uint8_t> in(h, w, c, 0, random_slice(random_), random_);
-        Plane<uint8_t> out(h, w, c, 1, random_slice(random_), random_);
+        const Plane<std::uint8_t> in(h, w, c, 0, random_slice(random_), random_);
+        Plane<std::uint8_t> out(h, w, c, 1, random_slice(random_), random_);
         const LutCall call{table, in.read(), out.view()};
         ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels";
     }
@@ -280,10 +280,10 @@ TEST_P(Sigmoid, equals_reference) {
         for (const auto& [c, block] :
              {std::pair{1, 1}, {2, 1}, {3, 1}, {7, 1}, {9, 1}, {18, 1}, {4, 2}, {8, 2}, {9, 3}}) {
             const int h = integer(1, 3), w = integer(1, 20);
-            const Plane<int16_t> in(h, w, c, 0, random_slice(random_), random_);
+            const Plane<std::int16_t> in(h, w, c, 0, random_slice(random_), random_);
             in.view().pixel(0, 0)[0] = -32768;
             in.view().pixel(h - 1, w - 1)[c - 1] = 32767;
-            std::vector<float> expected(static_cast<size_t>(c) * h * w + 8, -1.0f), actual = expected;
+            std::vector<float> expected(static_cast<std::size_t>(c) * h * w + 8, -1.0F), actual = expected;
             SigmoidCall call{in.read(), f, floats.data(), expected.data(), block};
             reference()(call, 0, h);
             call.out = actual.data();
@@ -298,7 +298,7 @@ TEST(SigmoidFormula, is_within_its_error_bound) {
     for (int f = 0; f <= 12; ++f) {
         int previous = -1;
         for (int x = -32768; x <= 32767; ++x) {
-            const int y = sigmoid_q16(static_cast<int16_t>(x), f, sigmoid_table);
+            const int y = sigmoid_q16(static_cast<std::int16_t>(x), f, sigmoid_table);
             ASSERT_NEAR(y / 65536.0, 1 / (1 + std::exp(-std::ldexp(x, -f))), 1.1 / 32768) << x << " at f " << f;
             ASSERT_GE(y, previous) << "not monotonic at " << x << ", f " << f;
             previous = y;
@@ -311,14 +311,14 @@ TEST_P(DetectDecode, equals_reference_and_float) {
     for (const int classes : {0, 1, 2, 20}) {
         for (const int anchors : {1, 3, 4}) {
             const int h = integer(1, 4), w = integer(1, 7), fields = 5 + classes;
-            const Plane<int16_t> logits(h, w, anchors * fields, 0, random_slice(random_), random_);
+            const Plane<std::int16_t> logits(h, w, anchors * fields, 0, random_slice(random_), random_);
             DetectDecodeCall call{
                 .logits = logits.read(), .f = 11, .stride = 16, .anchors = anchors, .classes = classes};
             for (int a = 0; a < anchors; ++a) {
                 call.anchor_w[a] = integer(3 * 1024, 600 * 1024);
                 call.anchor_h[a] = integer(3 * 1024, 600 * 1024);
             }
-            std::vector<int32_t> expected(static_cast<size_t>(anchors) * h * w * fields), actual = expected;
+            std::vector<std::int32_t> expected(static_cast<std::size_t>(anchors) * h * w * fields), actual = expected;
             call.out = expected.data();
             reference()(call, 0, h);
             call.out = actual.data();
@@ -327,9 +327,9 @@ TEST_P(DetectDecode, equals_reference_and_float) {
             ASSERT_EQ(actual, expected) << anchors << " anchors, " << classes << " classes";
 
             std::vector<float> rows(actual.size());
-            detections_to_float(actual.data(), int64_t{anchors} * h * w, classes, rows.data());
+            detections_to_float(actual.data(), std::int64_t{anchors} * h * w, classes, rows.data());
             const int y = h - 1, x = w - 1, a = anchors - 1;
-            const int16_t* pixel = logits.view().pixel(y, x) + a * fields;
+            const std::int16_t* pixel = logits.view().pixel(y, x) + a * fields;
             const auto sigma = [&](int k) { return 1 / (1 + std::exp(-pixel[k] / 2048.0)); };
             const float* row = rows.data() + ((a * h + y) * w + x) * fields;
             EXPECT_NEAR(row[0], (2 * sigma(0) - 0.5 + x) * 16, 16 * 2.2 / 32768 + 1.0 / 1024);
@@ -350,10 +350,10 @@ constexpr int float_counts[] = {0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 640,
 class Floats {
   public:
     Floats(int count, Random& random)
-        : memory_(static_cast<size_t>(count) * sizeof(float)), values_(static_cast<float*>(memory_.data())) {
+        : memory_(static_cast<std::size_t>(count) * sizeof(float)), values_(static_cast<float*>(memory_.data())) {
         constexpr float infinity = std::numeric_limits<float>::infinity();
-        const float special[] = {0.0f, -0.0f, 1.0f, infinity, -infinity, std::numeric_limits<float>::quiet_NaN(),
-                                 3e38f};
+        const float special[] = {0.0F, -0.0F, 1.0F, infinity, -infinity, std::numeric_limits<float>::quiet_NaN(),
+                                 3e38F};
         std::uniform_real_distribution<float> value(-9, 9);
         for (int i = 0; i < count; ++i) {
             values_[i] = random_int(random, 0, 3) == 0 ? special[random_int(random, 0, 6)] : value(random);
@@ -368,23 +368,23 @@ class Floats {
 
 OCTET_FAMILY(Normalize, NormalizeFunction, normalize_kernels);
 TEST_P(Normalize, equals_the_formula) {
-    const float mean[] = {0.485f, 0.456f, 0.0f}, deviation[] = {0.229f, 0.224f, 1.0f};
+    const float mean[] = {0.485F, 0.456F, 0.0F}, deviation[] = {0.229F, 0.224F, 1.0F};
     std::vector<float> tables(3 * normalize_entries);
     for (int c = 0; c < 3; ++c) make_normalize_table(mean[c], deviation[c], &tables[c * normalize_entries]);
     for (const int count : float_counts) {
         for (const int channels : {1, 3}) {
-            const auto bytes = static_cast<size_t>(count * channels);
+            const auto bytes = static_cast<std::size_t>(count * channels);
             const GuardedMemory memory(bytes);
-            auto* in = static_cast<uint8_t*>(memory.data());
-            for (size_t i = 0; i < bytes; ++i) in[i] = static_cast<uint8_t>(random_());
-            std::vector<float> out(bytes + 1, -7.0f);
+            auto* in = static_cast<std::uint8_t*>(memory.data());
+            for (std::size_t i = 0; i < bytes; ++i) in[i] = static_cast<std::uint8_t>(random_());
+            std::vector<float> out(bytes + 1, -7.0F);
             GetParam().run({in, tables.data(), out.data(), count, channels});
-            for (size_t i = 0; i < bytes; ++i) {
-                const size_t c = i % channels;
-                const float expected = (static_cast<float>(in[i]) / 255.0f - mean[c]) / deviation[c];
+            for (std::size_t i = 0; i < bytes; ++i) {
+                const std::size_t c = i % channels;
+                const float expected = (static_cast<float>(in[i]) / 255.0F - mean[c]) / deviation[c];
                 ASSERT_EQ(out[c * count + i / channels], expected) << count << " pixels";
             }
-            EXPECT_EQ(out[bytes], -7.0f) << "written behind the end";
+            EXPECT_EQ(out[bytes], -7.0F) << "written behind the end";
         }
     }
 }
@@ -393,7 +393,7 @@ OCTET_FAMILY(Argmax, ArgmaxFunction, argmax_kernels);
 TEST_P(Argmax, equals_the_formula) {
     for (const int count : float_counts) {
         const Floats background(count, random_), foreground(count, random_);
-        std::vector<uint8_t> mask(static_cast<size_t>(count) + 1, 9);
+        std::vector<std::uint8_t> mask(static_cast<std::size_t>(count) + 1, 9);
         GetParam().run({background.data(), foreground.data(), mask.data(), count});
         for (int i = 0; i < count; ++i) ASSERT_EQ(mask[i], foreground.data()[i] > background.data()[i]) << i;
         EXPECT_EQ(mask.back(), 9) << "written behind the end";
@@ -404,15 +404,16 @@ OCTET_FAMILY(BlendMargin, BlendMarginFunction, blend_margin_kernels);
 TEST_P(BlendMargin, equals_reference) {
     for (const int count : float_counts) {
         const Floats b0(count, random_), f0(count, random_), b1(count, random_), f1(count, random_);
-        std::vector<float> expected(static_cast<size_t>(count) + 1, -7.0f), actual = expected;
-        BlendMarginCall call{{b0.data(), f0.data()}, {b1.data(), f1.data()}, 0.3f, expected.data(), count};
+        std::vector<float> expected(static_cast<std::size_t>(count) + 1, -7.0F), actual = expected;
+        BlendMarginCall call{{b0.data(), f0.data()}, {b1.data(), f1.data()}, 0.3F, expected.data(), count};
         reference()(call);
         call.out = actual.data();
         GetParam().run(call);
         for (int i = 0; i <= count; ++i) {
             // Bits: zeros have signs, and NaNs are equal when both are. Which NaN it is, is the hardware's.
             if (std::isnan(expected[i]) && std::isnan(actual[i])) continue;
-            ASSERT_EQ(std::bit_cast<uint32_t>(actual[i]), std::bit_cast<uint32_t>(expected[i])) << i << " of " << count;
+            ASSERT_EQ(std::bit_cast<std::uint32_t>(actual[i]), std::bit_cast<std::uint32_t>(expected[i]))
+                << i << " of " << count;
         }
     }
 }

@@ -34,14 +34,14 @@ TEST_P(GemmF32, agrees_with_double_precision) {
     std::mt19937 random(1);
     std::uniform_real_distribution<float> value(-1, 1);
     std::vector<float> scratch_buffer(gemm_f32_scratch_floats + 16);
-    auto* scratch = reinterpret_cast<float*>((reinterpret_cast<uintptr_t>(scratch_buffer.data()) + 63) / 64 * 64);
+    auto* scratch = reinterpret_cast<float*>((reinterpret_cast<std::uintptr_t>(scratch_buffer.data()) + 63) / 64 * 64);
     const int sizes[][3] = {{1, 1, 1},    {5, 15, 3},   {6, 16, 8},    {7, 17, 9},   {12, 32, 16},
                             {13, 33, 17}, {25, 65, 31}, {242, 40, 20}, {3, 2050, 7}, {14, 70, 300}};
     for (const auto& [m, n, k] : sizes) {
         for (const bool accumulate : {false, true}) {
             const int lda = k + 3, ldb = n + 1, ldc = n + 5;
-            std::vector<float> a(static_cast<size_t>(m) * lda), b(static_cast<size_t>(k) * ldb),
-                c(static_cast<size_t>(m) * ldc);
+            std::vector<float> a(static_cast<std::size_t>(m) * lda), b(static_cast<std::size_t>(k) * ldb),
+                c(static_cast<std::size_t>(m) * ldc);
             for (auto* values : {&a, &b, &c}) {
                 for (float& x : *values) x = value(random);
             }

@@ -41,7 +41,7 @@ TEST(MakeFixed16, error_stays_within_the_bound) {
         for (const bool with_residual : {false, true}) {
             for (int round = 0; round < 50; ++round) {
                 const std::vector<double> acc_scale = {uniform(1e-6, 1e-4), uniform(1e-6, 1e-4), 1e-9, 0.0};
-                const std::vector<int32_t> bias = {1000, -2000, 0, 7}, weight_sum = {321, -55, 3, 0};
+                const std::vector<std::int32_t> bias = {1000, -2000, 0, 7}, weight_sum = {321, -55, 3, 0};
                 const std::vector<double> slopes = {0.1, 0.25, 0.0, 0.5};
                 Fixed16Spec spec;
                 spec.acc_scale = acc_scale;
@@ -66,8 +66,8 @@ TEST(MakeFixed16, error_stays_within_the_bound) {
                 for (int i = 0; i < 300; ++i) {
                     const int c = i % 4;
                     const double reach = acc_scale[c] > 1e-8 ? 6 / acc_scale[c] : 1e6;
-                    const auto acc = static_cast<int32_t>(uniform(-reach, reach));
-                    const auto x = static_cast<uint8_t>(random());
+                    const auto acc = static_cast<std::int32_t>(uniform(-reach, reach));
+                    const auto x = static_cast<std::uint8_t>(random());
                     const double pre = (acc + bias[c] - 17 * weight_sum[c]) * acc_scale[c];
                     const double alpha = activation == Activation::prelu ? slopes[c] : 0.1;
                     const double own = activate(activation, pre, alpha) / spec.out_scale;
@@ -116,8 +116,8 @@ TEST(MakeFixed16, has_no_mean_error) {
                 for (int i = 0; i < 3200; ++i) {
                     const int c = i % 32;
                     const double reach = 255 * spec.out_scale / acc_scale[c];
-                    const auto acc = static_cast<int32_t>(uniform(-reach, reach));
-                    const auto x = static_cast<uint8_t>(random());
+                    const auto acc = static_cast<std::int32_t>(uniform(-reach, reach));
+                    const auto x = static_cast<std::uint8_t>(random());
                     const double own = activate(activation, acc * acc_scale[c], 0.1) / spec.out_scale;
                     const double other = with_residual ? (x - 90) * double{spec.residual->scale} / spec.out_scale : 0;
                     const double exact = std::round(own + other) + spec.out_zero_point;
@@ -169,7 +169,7 @@ TEST(MakeFixed16, s16_lies_on_a_power_of_two_grid) {
 
 TEST(MakeFixed16, says_what_is_impossible) {
     const std::vector<double> scales = {1e-4, 1e-4};
-    const std::vector<int64_t> huge = {1, int64_t{1} << 24};
+    const std::vector<std::int64_t> huge = {1, std::int64_t{1} << 24};
     Fixed16Spec spec;
     spec.acc_scale = scales;
     spec.out_scale = 0.05;

@@ -27,8 +27,8 @@ inline int random_int(Random& random, int low, int high) {
 
 class GuardedMemory {
   public:
-    explicit GuardedMemory(size_t bytes) {
-        const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    explicit GuardedMemory(std::size_t bytes) {
+        const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
         size_ = (bytes + page - 1) / page * page + page;
         base_ = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (base_ == MAP_FAILED) throw std::bad_alloc();
@@ -42,7 +42,7 @@ class GuardedMemory {
 
   private:
     void* base_;
-    size_t size_;
+    std::size_t size_;
     void* data_;
 };
 
@@ -55,9 +55,9 @@ class Plane {
   public:
     Plane(int h, int w, int c, int halo, Slice slice, Random& random)
         : layout_(plane_layout(h, w, slice.before + c + slice.after, halo, sizeof(T))),
-          memory_(static_cast<size_t>(layout_.elements) * sizeof(T)),
+          memory_(static_cast<std::size_t>(layout_.elements) * sizeof(T)),
           view_(view_of(static_cast<T*>(memory_.data()), layout_, slice.before, c)) {
-        for (int64_t i = 0; i < layout_.elements; ++i) buffer()[i] = static_cast<T>(random());
+        for (std::int64_t i = 0; i < layout_.elements; ++i) buffer()[i] = static_cast<T>(random());
     }
 
     const TensorView<T>& view() const { return view_; }
@@ -65,22 +65,22 @@ class Plane {
     T* buffer() const { return static_cast<T*>(memory_.data()); }
 
     void fill(T value) {
-        for (int64_t i = 0; i < layout_.elements; ++i) buffer()[i] = value;
+        for (std::int64_t i = 0; i < layout_.elements; ++i) buffer()[i] = value;
     }
     std::vector<T> copy() const { return {buffer(), buffer() + layout_.elements}; }
     void restore(const std::vector<T>& values) { std::memcpy(buffer(), values.data(), values.size() * sizeof(T)); }
 
     // The whole buffer, so that a write outside the view differs too.
     testing::AssertionResult equals(const std::vector<T>& expected) const {
-        for (int64_t i = 0; i < layout_.elements; ++i) {
-            if (buffer()[i] == expected[static_cast<size_t>(i)]) continue;
-            const int64_t offset = i - (view_.data - buffer());
+        for (std::int64_t i = 0; i < layout_.elements; ++i) {
+            if (buffer()[i] == expected[static_cast<std::size_t>(i)]) continue;
+            const std::int64_t offset = i - (view_.data - buffer());
             const auto row = (offset + 1000 * layout_.row_stride) / layout_.row_stride - 1000;
-            const int64_t in_row = offset - row * layout_.row_stride;
+            const std::int64_t in_row = offset - row * layout_.row_stride;
             return testing::AssertionFailure()
                    << "row " << row << ", pixel " << in_row / layout_.pixel_stride << ", channel "
                    << in_row % layout_.pixel_stride << " of " << layout_.h << "x" << layout_.w << "x" << view_.c
-                   << " is " << +buffer()[i] << ", expected " << +expected[static_cast<size_t>(i)];
+                   << " is " << +buffer()[i] << ", expected " << +expected[static_cast<std::size_t>(i)];
         }
         return testing::AssertionSuccess();
     }

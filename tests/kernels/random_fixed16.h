@@ -13,7 +13,8 @@ class RandomFixed16 {
   public:
     // magnitude: about the largest |acc|; shifts bring it down to 16 bits more or less.
     RandomFixed16(int channels, OutputKind output, Activation activation, double magnitude, Random& random) {
-        const auto padded = static_cast<size_t>((channels + fixed16_padding - 1) / fixed16_padding * fixed16_padding);
+        const auto padded =
+            static_cast<std::size_t>((channels + fixed16_padding - 1) / fixed16_padding * fixed16_padding);
         bias_.assign(padded, 0);
         shift_.assign(padded, 0);
         mult_.assign(padded, 0);
@@ -24,9 +25,9 @@ class RandomFixed16 {
             bias_[c] = random_int(random, -static_cast<int>(magnitude) / 2, static_cast<int>(magnitude) / 2);
             shift_[c] = random_int(random, 0, 9) == 0 ? random_int(random, 0, 31)
                                                       : std::max(0, natural - random_int(random, 0, 3));
-            mult_[c] = static_cast<int16_t>(random_int(random, 0, 9) == 0 ? 32767 * random_int(random, 0, 1)
-                                                                          : random_int(random, 16384, 32767));
-            alpha_[c] = static_cast<int16_t>(random_int(random, 0, 32767));
+            mult_[c] = static_cast<std::int16_t>(random_int(random, 0, 9) == 0 ? 32767 * random_int(random, 0, 1)
+                                                                               : random_int(random, 16384, 32767));
+            alpha_[c] = static_cast<std::int16_t>(random_int(random, 0, 32767));
         }
         params.bias = bias_.data();
         params.shift = shift_.data();
@@ -38,24 +39,25 @@ class RandomFixed16 {
         params.f = random_int(random, 0, 12);
         params.alpha = alpha_[0];
         // Now and then the lower bound is the larger one.
-        params.clip_lo = static_cast<int16_t>(random_int(random, -20000, 5000));
-        params.clip_hi = static_cast<int16_t>(random_int(random, -5000, 20000));
-        params.out_mult = static_cast<int16_t>(random_int(random, 0, 3) == 0 ? 32767 : random_int(random, 0, 32767));
+        params.clip_lo = static_cast<std::int16_t>(random_int(random, -20000, 5000));
+        params.clip_hi = static_cast<std::int16_t>(random_int(random, -5000, 20000));
+        params.out_mult =
+            static_cast<std::int16_t>(random_int(random, 0, 3) == 0 ? 32767 : random_int(random, 0, 32767));
         params.doublings = output == OutputKind::u8 ? std::max(0, random_int(random, -4, 2)) : 0;
         params.out_shift = random_int(random, 1, 7);
         const int zero_point = random_int(random, 0, 255);
-        params.offset = static_cast<int16_t>((zero_point << params.out_shift) + (1 << (params.out_shift - 1)));
-        params.out_min = static_cast<uint8_t>(random_int(random, 0, 2) == 0 ? zero_point : 0);
-        params.out_max = static_cast<uint8_t>(random_int(random, params.out_min, 255));
-        params.residual_mult = static_cast<int16_t>(random_int(random, 0, 32767));
-        params.residual_zero_point = static_cast<uint8_t>(random_int(random, 0, 255));
+        params.offset = static_cast<std::int16_t>((zero_point << params.out_shift) + (1 << (params.out_shift - 1)));
+        params.out_min = static_cast<std::uint8_t>(random_int(random, 0, 2) == 0 ? zero_point : 0);
+        params.out_max = static_cast<std::uint8_t>(random_int(random, params.out_min, 255));
+        params.residual_mult = static_cast<std::int16_t>(random_int(random, 0, 32767));
+        params.residual_zero_point = static_cast<std::uint8_t>(random_int(random, 0, 255));
     }
 
     Fixed16 params;
 
   private:
-    std::vector<int32_t> bias_, shift_;
-    std::vector<int16_t> mult_, alpha_;
+    std::vector<std::int32_t> bias_, shift_;
+    std::vector<std::int16_t> mult_, alpha_;
 };
 
 }  // namespace octet::kernels

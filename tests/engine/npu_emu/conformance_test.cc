@@ -25,9 +25,9 @@ struct Case {
     bool depthwise, wide;
     int in_h, in_w, cin, out_h, out_w, cout, kernel_h, kernel_w, groups, stride_h, stride_w, pad_h, pad_w, dilation_h,
         dilation_w;
-    int64_t input_offset, output_offset, low, high;
-    std::vector<int32_t> multiplier, shift, input, weights, output;
-    std::vector<int64_t> bias;
+    std::int64_t input_offset, output_offset, low, high;
+    std::vector<std::int32_t> multiplier, shift, input, weights, output;
+    std::vector<std::int64_t> bias;
 
     explicit Case(const Json& j) {
         name = j["name"];
@@ -47,13 +47,13 @@ struct Case {
         j["input"].get_to(input);
         j["weights"].get_to(weights);
         j["output"].get_to(output);
-        bias.assign(static_cast<size_t>(cout), 0);
+        bias.assign(static_cast<std::size_t>(cout), 0);
         if (j.contains("bias") && !j["bias"].is_null() && !j["bias"].empty()) j["bias"].get_to(bias);
     }
 
     int batch() const { return static_cast<int>(input.size()) / (in_h * in_w * cin); }
     int group_in() const { return cin / groups; }
-    int32_t weight(int o, int ky, int kx, int i) const {
+    std::int32_t weight(int o, int ky, int kx, int i) const {
         return depthwise ? weights[(ky * kernel_w + kx) * cout + o]
                          : weights[((o * kernel_h + ky) * kernel_w + kx) * group_in() + i];
     }
@@ -76,33 +76,33 @@ std::vector<Case> load_cases() {
 
 // int8 x = u8 - 128: sum (x + input_offset) * w = sum u8 * w + (input_offset - 128) * sum w, and padding is
 // x = -input_offset.
-std::vector<int64_t> accumulate_u8(const Case& c, int image) {
+std::vector<std::int64_t> accumulate_u8(const Case& c, int image) {
     Random random(1);
     const ConvParams params{c.kernel_h,   c.kernel_w,   c.stride_h, c.stride_w, c.pad_h, c.pad_w,
                             c.dilation_h, c.dilation_w, c.groups,   c.cin,      c.cout};
     const int halo = conv_halo(params, c.in_h, c.in_w, c.out_h, c.out_w);
-    Plane<uint8_t> in(c.in_h, c.in_w, c.cin, halo, {}, random);
-    in.fill(static_cast<uint8_t>(128 - c.input_offset));
+    Plane<std::uint8_t> in(c.in_h, c.in_w, c.cin, halo, {}, random);
+    in.fill(static_cast<std::uint8_t>(128 - c.input_offset));
     for (int i = 0; i < c.in_h * c.in_w * c.cin; ++i) {
         in.view().pixel(i / c.cin / c.in_w, i / c.cin % c.in_w)[i % c.cin] =
-            static_cast<uint8_t>(c.input[image * c.in_h * c.in_w * c.cin + i] + 128);
+            static_cast<std::uint8_t>(c.input[image * c.in_h * c.in_w * c.cin + i] + 128);
     }
-    std::vector<int8_t> weights;
-    std::vector<int32_t> bias(static_cast<size_t>(c.cout) + fixed16_padding);
+    std::vector<std::int8_t> weights;
+    std::vector<std::int32_t> bias(static_cast<std::size_t>(c.cout) + fixed16_padding);
     for (int o = 0; o < c.cout; ++o) {
-        int64_t sum = 0;
+        std::int64_t sum = 0;
         for (int tap = 0; tap < c.kernel_h * c.kernel_w; ++tap) {
             for (int i = 0; i < c.group_in(); ++i) {
-                weights.push_back(static_cast<int8_t>(c.weight(o, tap / c.kernel_w, tap % c.kernel_w, i)));
+                weights.push_back(static_cast<std::int8_t>(c.weight(o, tap / c.kernel_w, tap % c.kernel_w, i)));
                 sum += weights.back();
             }
         }
-        bias[o] = static_cast<int32_t>(c.bias[o] + (c.input_offset - 128) * sum);
+        bias[o] = static_cast<std::int32_t>(c.bias[o] + (c.input_offset - 128) * sum);
     }
-    Plane<int32_t> out(c.out_h, c.out_w, c.cout, 0, {}, random);
+    Plane<std::int32_t> out(c.out_h, c.out_w, c.cout, 0, {}, random);
     ConvCall call{.params = params, .in = in.read()};
-    const std::vector<int32_t> no_shift(bias.size());
-    const std::vector<int16_t> no_mult(bias.size());
+    const std::vector<std::int32_t> no_shift(bias.size());
+    const std::vector<std::int16_t> no_mult(bias.size());
     call.epilogue.bias = bias.data();
     call.epilogue.shift = no_shift.data();
     call.epilogue.mult = no_mult.data();
@@ -110,11 +110,12 @@ std::vector<int64_t> accumulate_u8(const Case& c, int image) {
     call.out_s32 = out.view();
     const ConvKernel& kernel = select_conv(detect(), params, weights.data());
     std::vector<std::byte> packed(kernel.packed_bytes(params, weights.data()) + buffer_alignment);
-    auto* aligned = packed.data() + (buffer_alignment - reinterpret_cast<uintptr_t>(packed.data()) % buffer_alignment);
+    auto* aligned =
+        packed.data() + (buffer_alignment - reinterpret_cast<std::uintptr_t>(packed.data()) % buffer_alignment);
     kernel.pack(params, weights.data(), aligned);
     call.packed = aligned;
     kernel.run(call, 0, kernel.units(call), nullptr);
-    std::vector<int64_t> acc;
+    std::vector<std::int64_t> acc;
     for (int i = 0; i < c.out_h * c.out_w * c.cout; ++i) {
         acc.push_back(out.view().pixel(i / c.cout / c.out_w, i / c.cout % c.out_w)[i % c.cout]);
     }
@@ -122,11 +123,11 @@ std::vector<int64_t> accumulate_u8(const Case& c, int image) {
 }
 
 // int16 activations, 64-bit sums.
-std::vector<int64_t> accumulate_s16(const Case& c, int image) {
-    std::vector<int64_t> acc;
+std::vector<std::int64_t> accumulate_s16(const Case& c, int image) {
+    std::vector<std::int64_t> acc;
     for (int index = 0; index < c.out_h * c.out_w * c.cout; ++index) {
         const int o = index % c.cout, x = index / c.cout % c.out_w, y = index / c.cout / c.out_w;
-        int64_t sum = c.bias[o];
+        std::int64_t sum = c.bias[o];
         for (int ky = 0; ky < c.kernel_h; ++ky) {
             for (int kx = 0; kx < c.kernel_w; ++kx) {
                 const int iy = y * c.stride_h - c.pad_h + ky * c.dilation_h,
@@ -134,7 +135,7 @@ std::vector<int64_t> accumulate_s16(const Case& c, int image) {
                 if (iy < 0 || iy >= c.in_h || ix < 0 || ix >= c.in_w) continue;
                 for (int i = 0; i < c.group_in(); ++i) {
                     const int channel = o / (c.cout / c.groups) * c.group_in() + i;
-                    const int64_t value =
+                    const std::int64_t value =
                         c.input[((image * c.in_h + iy) * c.in_w + ix) * c.cin + channel] + c.input_offset;
                     sum += value * c.weight(o, ky, kx, i);
                 }
@@ -148,13 +149,13 @@ std::vector<int64_t> accumulate_s16(const Case& c, int image) {
 int count_differences(const Case& c, RequantRule rule) {
     int differences = 0;
     for (int image = 0; image < c.batch(); ++image) {
-        const std::vector<int64_t> acc = c.wide ? accumulate_s16(c, image) : accumulate_u8(c, image);
-        for (size_t i = 0; i < acc.size(); ++i) {
-            const size_t o = i % static_cast<size_t>(c.cout);
+        const std::vector<std::int64_t> acc = c.wide ? accumulate_s16(c, image) : accumulate_u8(c, image);
+        for (std::size_t i = 0; i < acc.size(); ++i) {
+            const std::size_t o = i % static_cast<std::size_t>(c.cout);
             const Requantizer r{.rule = rule,
                                 .m = c.multiplier[o],
                                 .e = c.shift[o],
-                                .zero_point = static_cast<int32_t>(c.output_offset),
+                                .zero_point = static_cast<std::int32_t>(c.output_offset),
                                 .range = {static_cast<int>(c.low), static_cast<int>(c.high)}};
             differences += requantize(acc[i], r) != c.output[image * acc.size() + i];
         }

@@ -35,8 +35,8 @@ TYPED_TEST(Convert, IsDefinedForEveryFloat) {
 }
 
 TEST(ConvertToBool, IsWhetherItIsNotZero) {
-    EXPECT_TRUE(convert<bool>(0.25f));
-    EXPECT_FALSE(convert<bool>(-0.0f));
+    EXPECT_TRUE(convert<bool>(0.25F));
+    EXPECT_FALSE(convert<bool>(-0.0F));
 }
 
 template <typename T>
@@ -69,7 +69,7 @@ TEST(IntegerOperators, WrapAroundAndSaturate) {
     EXPECT_EQ(result_of<std::uint32_t>("ReduceLogSum", {Tensor(DType::uint32, {0})}), 0U);
     const Tensor narrow = Tensor::from<std::int32_t>({2}, {most32, 1});
     EXPECT_EQ(result_of<std::int32_t>("CumSum", {narrow, Tensor::from<std::int64_t>({}, {0})}), -most32 - 1);
-    EXPECT_EQ(result_of<std::int8_t>("Cast", {Tensor::from<float>({1}, {1e30f})}, {{"to", std::int64_t{3}}}), 127);
+    EXPECT_EQ(result_of<std::int8_t>("Cast", {Tensor::from<float>({1}, {1e30F})}, {{"to", std::int64_t{3}}}), 127);
     EXPECT_EQ(
         result_of<std::int32_t>(
             "ScatterND", {narrow, Tensor::from<std::int64_t>({1, 1}, {1}), Tensor::from<std::int32_t>({1}, {most32})},

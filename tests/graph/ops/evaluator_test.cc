@@ -12,7 +12,7 @@ Graph small_graph() {
     Graph graph;
     const ValueId x = graph.add_input("x", DType::float32, {2});
     const ValueId sum = graph.node(graph.add_node("Add", "add", {x, x}, {"sum"})).outputs[0];
-    const ValueId c = graph.add_constant("c", Tensor::from<float>({1}, {3.0f}));
+    const ValueId c = graph.add_constant("c", Tensor::from<float>({1}, {3.0F}));
     graph.outputs = graph.node(graph.add_node("Mul", "mul", {sum, c}, {"y"})).outputs;
     EXPECT_TRUE(infer_shapes(graph).has_value());
     return graph;
@@ -25,7 +25,7 @@ TEST(Evaluate, RunsNodesInOrderAndShowsEveryValue) {
     options.observer = [&](ValueId id, const Tensor& value) {
         seen.push_back(graph.value(id).name + " " + std::to_string(value.data<float>()[1]));
     };
-    const Tensor x = Tensor::from<float>({2}, {1.0f, 2.0f});
+    const Tensor x = Tensor::from<float>({2}, {1.0F, 2.0F});
     const auto result = evaluate(graph, std::span(&x, 1), options);
     ASSERT_TRUE(result.has_value()) << result.error().message;
     EXPECT_EQ((*result)[0].to_float(), (std::vector<float>{6, 12}));

@@ -13,7 +13,7 @@ TEST(Detect, DecodesWhatTheFormulaSays) {
     constexpr int columns = 6, anchors = 2;
     const std::vector<float> strides = {8, 16};
     const std::vector<float> sizes = {3, 9, 5, 11, 7, 18, 6, 39};
-    const Node node{"Detect", "detect", {0, 1}, {2}, {{"strides", strides}, {"anchors", sizes}, {"box_scale", 0.5f}}};
+    const Node node{"Detect", "detect", {0, 1}, {2}, {{"strides", strides}, {"anchors", sizes}, {"box_scale", 0.5F}}};
     const Shape grids[] = {{1, 12, 1, 2}, {1, 12, 2, 1}};
     Tensor inputs[2];
     for (int level = 0; level < 2; ++level) {
@@ -37,10 +37,10 @@ TEST(Detect, DecodesWhatTheFormulaSays) {
                 const int row = level == 0 ? 0 : cell;
                 const int column = level == 0 ? cell : 0;
                 const float* anchor = &sizes[(level * 2 + a) * 2];
-                EXPECT_FLOAT_EQ(y[0], (2 * s(0) - 0.5f + static_cast<float>(column)) * strides[level] * 0.5f);
-                EXPECT_FLOAT_EQ(y[1], (2 * s(1) - 0.5f + static_cast<float>(row)) * strides[level] * 0.5f);
-                EXPECT_FLOAT_EQ(y[2], std::pow(2 * s(2), 2.0f) * anchor[0] * 0.5f);
-                EXPECT_FLOAT_EQ(y[3], std::pow(2 * s(3), 2.0f) * anchor[1] * 0.5f);
+                EXPECT_FLOAT_EQ(y[0], (2 * s(0) - 0.5F + static_cast<float>(column)) * strides[level] * 0.5F);
+                EXPECT_FLOAT_EQ(y[1], (2 * s(1) - 0.5F + static_cast<float>(row)) * strides[level] * 0.5F);
+                EXPECT_FLOAT_EQ(y[2], std::pow(2 * s(2), 2.0F) * anchor[0] * 0.5F);
+                EXPECT_FLOAT_EQ(y[3], std::pow(2 * s(3), 2.0F) * anchor[1] * 0.5F);
                 EXPECT_FLOAT_EQ(y[4], s(4));
                 EXPECT_FLOAT_EQ(y[5], s(5));
             }

@@ -185,8 +185,8 @@ TEST(Quantize, TheBordersKeepTheirRangeWhateverTheMethod) {
     for (const ValueId value : {result.model.graph.inputs[0], result.model.graph.outputs[0]}) {
         const Extent& extent = result.calibration.values[static_cast<std::size_t>(value)].extent;
         const Range range = reach(*result.model.grid(value));
-        EXPECT_LE(range.lo, extent.lo * 0.99f);
-        EXPECT_GE(range.hi, extent.hi * 0.99f);
+        EXPECT_LE(range.lo, extent.lo * 0.99F);
+        EXPECT_GE(range.hi, extent.hi * 0.99F);
     }
 }
 
@@ -244,7 +244,7 @@ TEST(Quantize, NamesTheNodeWithActivationsThatAreNotFinite) {
     TinyNetwork network;
     const ValueId weights = network.graph.find_value("cv1_w");
     Tensor huge = *network.graph.constant(weights);
-    for (float& value : huge.mutable_data<float>()) value = 3e38f;
+    for (float& value : huge.mutable_data<float>()) value = 3e38F;
     network.graph.value(weights).constant = huge;
     auto model = prepare_model(network.graph, {});
     ASSERT_TRUE(model.has_value()) << model.error().message;

@@ -36,17 +36,17 @@ Range range_of(const Sample& sample, Method method, bool symmetric = false) {
 }
 
 TEST(Histogram, CountsMagnitudesOfBothSigns) {
-    Histogram histogram(2048.0f);
-    histogram.add(std::vector<float>{0.0f, 0.5f, 1.0f, -0.5f, -1.5f, 2048.0f, -2048.0f, 5000.0f});
-    EXPECT_EQ(histogram.positive()[0], 2u);
-    EXPECT_EQ(histogram.positive()[1], 1u);
-    EXPECT_EQ(histogram.positive()[2047], 2u);
-    EXPECT_EQ(histogram.negative()[0], 1u);
-    EXPECT_EQ(histogram.negative()[1], 1u);
-    EXPECT_EQ(histogram.negative()[2047], 1u);
-    EXPECT_EQ(histogram.zeros(), 1u);
-    EXPECT_EQ(histogram.total(), 8u);
-    EXPECT_EQ(histogram.magnitudes()[0], 3u);
+    Histogram histogram(2048.0F);
+    histogram.add(std::vector<float>{0.0F, 0.5F, 1.0F, -0.5F, -1.5F, 2048.0F, -2048.0F, 5000.0F});
+    EXPECT_EQ(histogram.positive()[0], 2U);
+    EXPECT_EQ(histogram.positive()[1], 1U);
+    EXPECT_EQ(histogram.positive()[2047], 2U);
+    EXPECT_EQ(histogram.negative()[0], 1U);
+    EXPECT_EQ(histogram.negative()[1], 1U);
+    EXPECT_EQ(histogram.negative()[2047], 1U);
+    EXPECT_EQ(histogram.zeros(), 1U);
+    EXPECT_EQ(histogram.total(), 8U);
+    EXPECT_EQ(histogram.magnitudes()[0], 3U);
 }
 
 TEST(Histogram, MergingIsIndependentOfTheOrder) {
@@ -63,22 +63,22 @@ TEST(Histogram, MergingIsIndependentOfTheOrder) {
 TEST(Extent, IgnoresButCountsWhatIsNotFinite) {
     Extent extent;
     extent.add(std::vector<float>{std::nanf(""), std::numeric_limits<float>::infinity()});
-    EXPECT_EQ(extent.not_finite, 2u);
-    extent.add(std::vector<float>{3.0f, 2.0f, -std::numeric_limits<float>::infinity()});
-    EXPECT_EQ(extent.lo, 2.0f);
-    EXPECT_EQ(extent.hi, 3.0f);
-    EXPECT_EQ(extent.count, 5u);
-    EXPECT_EQ(extent.not_finite, 3u);
+    EXPECT_EQ(extent.not_finite, 2U);
+    extent.add(std::vector<float>{3.0F, 2.0F, -std::numeric_limits<float>::infinity()});
+    EXPECT_EQ(extent.lo, 2.0F);
+    EXPECT_EQ(extent.hi, 3.0F);
+    EXPECT_EQ(extent.count, 5U);
+    EXPECT_EQ(extent.not_finite, 3U);
     Extent more;
-    more.add(std::vector<float>{-7.0f});
+    more.add(std::vector<float>{-7.0F});
     extent.merge(more);
-    EXPECT_EQ(extent.lo, -7.0f);
-    EXPECT_EQ(extent.limit(), 7.0f);
+    EXPECT_EQ(extent.lo, -7.0F);
+    EXPECT_EQ(extent.limit(), 7.0F);
 }
 
 TEST(Range, MinmaxTakesEverything) {
-    const Sample sample(std::vector<float>{-0.25f, 0.0f, 7.0f});
-    EXPECT_EQ(range_of(sample, Method::minmax), (Range{-0.25f, 7.0f}));
+    const Sample sample(std::vector<float>{-0.25F, 0.0F, 7.0F});
+    EXPECT_EQ(range_of(sample, Method::minmax), (Range{-0.25F, 7.0F}));
 }
 
 TEST(Range, PercentileDropsTheTails) {
@@ -95,16 +95,16 @@ TEST(Range, EntropyClipsALonelyOutlier) {
     std::vector<float> values = gaussian(200000, 1, 3);
     values[17] = 40;
     const float threshold = entropy_threshold(Sample(values).histogram).threshold;
-    EXPECT_GT(threshold, 2.5f);
-    EXPECT_LT(threshold, 10.0f);
+    EXPECT_GT(threshold, 2.5F);
+    EXPECT_LT(threshold, 10.0F);
 }
 
 TEST(Range, EntropyKeepsAUniformTensorWhole) {
     std::vector<float> values(204800);
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) / 204800.0f;
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) / 204800.0F;
     const EntropyResult result = entropy_threshold(Sample(values).histogram);
-    EXPECT_GT(result.threshold, 0.95f);
-    EXPECT_EQ(result.divergence.size(), 2048u - 128u);
+    EXPECT_GT(result.threshold, 0.95F);
+    EXPECT_EQ(result.divergence.size(), 2048U - 128U);
 }
 
 TEST(Range, EntropyThresholdIsTheArgminPlusHalfABin) {
@@ -118,8 +118,8 @@ TEST(Range, EntropyThresholdIsTheArgminPlusHalfABin) {
 
 // A head that is silent on all but 0.05 % of the pixels: D is least where those are cut.
 TEST(Range, EntropyCutsAtMostOneValueInTenThousand) {
-    std::vector<float> values = gaussian(200000, 0.2f, 9);
-    for (std::size_t i = 0; i < 100; ++i) values[i * 2000] = 5 + 0.35f * static_cast<float>(i);
+    std::vector<float> values = gaussian(200000, 0.2F, 9);
+    for (std::size_t i = 0; i < 100; ++i) values[i * 2000] = 5 + 0.35F * static_cast<float>(i);
     const Sample sample(values);
     const EntropyResult result = entropy_threshold(sample.histogram);
     const auto least = std::min_element(result.divergence.begin(), result.divergence.end()) - result.divergence.begin();
@@ -132,29 +132,29 @@ TEST(Range, EntropyCutsAtMostOneValueInTenThousand) {
 // As many levels as the grid has on the longer side.
 TEST(Range, EntropyCountsTheLevelsOfTheGrid) {
     EXPECT_EQ(entropy_levels({-4, 4}, false), 128);
-    EXPECT_EQ(entropy_levels({-0.4f, 60}, true), 128);
+    EXPECT_EQ(entropy_levels({-0.4F, 60}, true), 128);
     EXPECT_EQ(entropy_levels({0, 60}, false), 256);
     EXPECT_EQ(entropy_levels({-1, 3}, false), 192);
     EXPECT_EQ(entropy_levels({0, 0}, false), 128);
     const Sample sample(gaussian(50000, 1, 4));
     const EntropyResult finer = entropy_threshold(sample.histogram, 256);
-    EXPECT_EQ(finer.divergence.size(), 2048u - 256u);
+    EXPECT_EQ(finer.divergence.size(), 2048U - 256U);
     EXPECT_GE(finer.threshold, entropy_threshold(sample.histogram).threshold) << "finer steps leave room for outliers";
 }
 
 TEST(Range, EntropyOfAZeroTensorIsZero) {
-    const Sample sample(std::vector<float>(100, 0.0f));
-    EXPECT_EQ(entropy_threshold(sample.histogram).threshold, 0.0f);
+    const Sample sample(std::vector<float>(100, 0.0F));
+    EXPECT_EQ(entropy_threshold(sample.histogram).threshold, 0.0F);
     for (const Method method : {Method::minmax, Method::percentile, Method::entropy, Method::mse}) {
         EXPECT_EQ(range_of(sample, method), (Range{0, 0})) << method_name(method);
     }
 }
 
 TEST(Range, ConstantTensorIsRepresentedByEveryMethod) {
-    const Sample sample(std::vector<float>(100, 3.0f));
+    const Sample sample(std::vector<float>(100, 3.0F));
     for (const Method method : {Method::minmax, Method::percentile, Method::entropy, Method::mse}) {
         const Grid grid = asymmetric_grid(range_of(sample, method), DType::uint8);
-        EXPECT_NEAR(dequantize(quantize(3.0f, grid), grid), 3.0f, 0.02f) << method_name(method);
+        EXPECT_NEAR(dequantize(quantize(3.0F, grid), grid), 3.0F, 0.02F) << method_name(method);
     }
 }
 
@@ -170,7 +170,7 @@ double brute_force_error(std::span<const float> values, const Grid& grid) {
 TEST(Range, SquaredErrorMatchesTheValues) {
     const auto values = gaussian(100000, 1, 5);
     const Sample sample(values);
-    for (const Range range : {Range{-5, 5}, Range{-2, 2}, Range{-0.5f, 0.5f}, Range{-0.375f, 3}}) {
+    for (const Range range : {Range{-5, 5}, Range{-2, 2}, Range{-0.5F, 0.5F}, Range{-0.375F, 3}}) {
         const Grid grid = asymmetric_grid(range, DType::uint8);
         const double expected = brute_force_error(values, grid);
         EXPECT_NEAR(squared_error(sample.histogram, grid), expected, 0.05 * expected) << range.lo << " … " << range.hi;
@@ -179,24 +179,24 @@ TEST(Range, SquaredErrorMatchesTheValues) {
 
 TEST(Range, MseIsNearTheBestOfAFineSearch) {
     std::vector<float> values = gaussian(100000, 1, 6);
-    for (float& value : values) value = value * std::clamp(value + 3, 0.0f, 6.0f) / 6;  // HardSwish
+    for (float& value : values) value = value * std::clamp(value + 3, 0.0F, 6.0F) / 6;  // HardSwish
     values[3] = 30;
     const Sample sample(values);
     const Range found = range_of(sample, Method::mse);
     double best = std::numeric_limits<double>::infinity();
-    for (float hi = 0.5f; hi <= 30; hi += 0.25f) {
-        best = std::min(best, brute_force_error(values, asymmetric_grid({-0.375f, hi}, DType::uint8)));
+    for (float hi = 0.5F; hi <= 30; hi += 0.25F) {
+        best = std::min(best, brute_force_error(values, asymmetric_grid({-0.375F, hi}, DType::uint8)));
     }
     EXPECT_LE(brute_force_error(values, asymmetric_grid(found, DType::uint8)), 1.1 * best);
-    EXPECT_GE(found.lo, -0.3751f);
+    EXPECT_GE(found.lo, -0.3751F);
 }
 
 TEST(Range, SharedGridServesTheLouderMember) {
-    const Sample quiet(gaussian(10000, 0.1f, 7));
+    const Sample quiet(gaussian(10000, 0.1F, 7));
     const Sample loud(gaussian(10000, 5, 8));
     const std::vector<Member> members{quiet.member(), loud.member()};
     for (const Method method : {Method::minmax, Method::entropy, Method::mse}) {
-        EXPECT_GT(choose_range(members, {.method = method}).hi, 8.0f) << method_name(method);
+        EXPECT_GT(choose_range(members, {.method = method}).hi, 8.0F) << method_name(method);
     }
 }
 

@@ -35,7 +35,7 @@ class TinyNetwork {
         const ValueId left = conv("left", sum, 8, 4, 1, 1);
         const ValueId right = conv("right", stem, 8, 4, 1, 1);
         const ValueId concat = node("Concat", "concat", {left, right}, {{"axis", std::int64_t{1}}});
-        const ValueId leaky = node("LeakyRelu", "leaky", {concat}, {{"alpha", 0.1f}});
+        const ValueId leaky = node("LeakyRelu", "leaky", {concat}, {{"alpha", 0.1F}});
         const ValueId pool = node("MaxPool", "pool", {leaky},
                                   {{"kernel_shape", std::vector<std::int64_t>{3, 3}},
                                    {"pads", std::vector<std::int64_t>{1, 1, 1, 1}},
@@ -59,10 +59,10 @@ class TinyNetwork {
 
     ValueId conv(const std::string& name, ValueId input, std::int64_t in, std::int64_t out, std::int64_t kernel,
                  std::int64_t stride) {
-        const float sigma = 1.5f / std::sqrt(static_cast<float>(in * kernel * kernel));
+        const float sigma = 1.5F / std::sqrt(static_cast<float>(in * kernel * kernel));
         const ValueId weights =
             graph.add_constant(name + "_w", random_tensor({out, in, kernel, kernel}, sigma, ++seed_));
-        const ValueId bias = graph.add_constant(name + "_b", random_tensor({out}, 0.3f, ++seed_));
+        const ValueId bias = graph.add_constant(name + "_b", random_tensor({out}, 0.3F, ++seed_));
         const std::int64_t pad = kernel / 2;
         return node("Conv", name, {input, weights, bias},
                     {{"kernel_shape", std::vector<std::int64_t>{kernel, kernel}},
@@ -75,13 +75,13 @@ class TinyNetwork {
 
 // Pictures of 8-bit pixels, normalized.
 inline Tensor random_picture(unsigned seed) {
-    constexpr float mean[3] = {0.485f, 0.456f, 0.406f};
-    constexpr float std[3] = {0.229f, 0.224f, 0.225f};
+    constexpr float mean[3] = {0.485F, 0.456F, 0.406F};
+    constexpr float std[3] = {0.229F, 0.224F, 0.225F};
     std::mt19937 random(seed);
     Tensor tensor(DType::float32, {1, 3, 16, 16});
     auto out = tensor.mutable_data<float>();
     for (std::size_t i = 0; i < out.size(); ++i) {
-        out[i] = (static_cast<float>(random() % 256) / 255.0f - mean[i / 256]) / std[i / 256];
+        out[i] = (static_cast<float>(random() % 256) / 255.0F - mean[i / 256]) / std[i / 256];
     }
     return tensor;
 }

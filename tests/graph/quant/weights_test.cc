@@ -36,17 +36,17 @@ double error_of(const Tensor& weights, const QuantizedWeights& quantized) {
 }
 
 TEST(Weights, MaxScaleKeepsTheLargestExactly) {
-    const Tensor weights = Tensor::from<float>({2, 2}, {1.27f, -0.5f, 0.1f, -2.54f});
+    const Tensor weights = Tensor::from<float>({2, 2}, {1.27F, -0.5F, 0.1F, -2.54F});
     const QuantizedWeights quantized = quantize_weights(weights, true, WeightScale::max);
-    EXPECT_FLOAT_EQ(quantized.scales[0], 0.01f);
-    EXPECT_FLOAT_EQ(quantized.scales[1], 0.02f);
+    EXPECT_FLOAT_EQ(quantized.scales[0], 0.01F);
+    EXPECT_FLOAT_EQ(quantized.scales[1], 0.02F);
     EXPECT_EQ(quantized.integers.to_int64(), (std::vector<std::int64_t>{127, -50, 5, -127}));
 }
 
 TEST(Weights, PerTensorHasOneScale) {
-    const Tensor weights = Tensor::from<float>({2, 2}, {1.27f, -0.5f, 0.1f, -2.54f});
+    const Tensor weights = Tensor::from<float>({2, 2}, {1.27F, -0.5F, 0.1F, -2.54F});
     const QuantizedWeights quantized = quantize_weights(weights, false, WeightScale::max);
-    ASSERT_EQ(quantized.scales.size(), 1u);
+    ASSERT_EQ(quantized.scales.size(), 1U);
     EXPECT_EQ(quantized.integers.to_int64(), (std::vector<std::int64_t>{64, -25, 5, -127}));
 }
 
@@ -59,13 +59,13 @@ TEST(Weights, MseIsNeverWorseThanMaxAndPerChannelNeverWorseThanPerTensor) {
 }
 
 TEST(Weights, AChannelOfZerosStaysZeroWithANormalScale) {
-    const Tensor weights = Tensor::from<float>({3, 2}, {0, 0, 1, 2, 1e-44f, 0});
+    const Tensor weights = Tensor::from<float>({3, 2}, {0, 0, 1, 2, 1e-44F, 0});
     const QuantizedWeights quantized = quantize_weights(weights, true, WeightScale::mse);
     EXPECT_EQ(quantized.integers.to_int64()[0], 0);
     EXPECT_EQ(quantized.integers.to_int64()[4], 0);
     for (const float scale : quantized.scales) EXPECT_TRUE(std::isnormal(scale)) << scale;
     const QuantizedWeights zeros = quantize_weights(Tensor(DType::float32, {2, 2}), false, WeightScale::mse);
-    EXPECT_EQ(zeros.scales, std::vector<float>{1.0f});
+    EXPECT_EQ(zeros.scales, std::vector<float>{1.0F});
 }
 
 TEST(Weights, StayWithin127) {
@@ -77,10 +77,10 @@ TEST(Weights, StayWithin127) {
 }
 
 TEST(Bias, IsOnTheAccumulatorsGrid) {
-    const FloatLayer layer{Tensor::from<float>({2, 1}, {12.7f, 25.4f}), Tensor::from<float>({2}, {1.0f, -0.26f})};
-    const LayerWeights result = quantize_layer(layer, {.scale = 0.5f}, true, WeightScale::max);
+    const FloatLayer layer{Tensor::from<float>({2, 1}, {12.7F, 25.4F}), Tensor::from<float>({2}, {1.0F, -0.26F})};
+    const LayerWeights result = quantize_layer(layer, {.scale = 0.5F}, true, WeightScale::max);
     EXPECT_EQ(result.bias.to_int64(), (std::vector<std::int64_t>{20, -3}));
-    EXPECT_FLOAT_EQ(result.bias_scale(1), 0.1f);
+    EXPECT_FLOAT_EQ(result.bias_scale(1), 0.1F);
 }
 
 // Whatever the magnitudes, the bias survives, the accumulator holds what can come, and weights are off by half a step
@@ -113,7 +113,7 @@ void expect_layer_holds(const FloatLayer& layer, const Grid& input, bool per_cha
         const double coarser = rule == WeightScale::mse || reach > 510 ? 4 : 1;
         const double weight_step = coarser * (per_channel ? channel_weight : widest_weight) / 127;
         const double bias_step = (per_channel ? std::abs(bias) : widest_bias) / input.scale / (1 << 29);
-        const double least_step = std::numeric_limits<float>::min() / std::min(input.scale, 1.0f);
+        const double least_step = std::numeric_limits<float>::min() / std::min(input.scale, 1.0F);
         EXPECT_LE(off, static_cast<double>(length) * (weight_step + bias_step + least_step) / 2 * 1.01);
     }
 }
