@@ -72,8 +72,7 @@ void declare(CLI::App& app, Options& options) {
         "point and digest of each tensor.\n\n"
         "Examples:\n"
         "  octet-dump model.onnx --input images=input.npy --backend npu-emu --profile tflite-double -o out.npz\n"
-        "  octet-dump model.onnx --layers '*Conv*' --format raw --layout nhwc --type s8 -o folder\n"
-        "  octet-dump model.onnx --backend npu-emu --profile tflite-double --c-header /c1/cv1/conv/Conv -o layer.h");
+        "  octet-dump model.onnx --layers '*' --format raw --layout nhwc --type s8 -o folder");
 }
 
 // What the manifest says of a tensor, by the name that observers see.
@@ -218,7 +217,7 @@ Result<ExitCode> write_header(const Options& options, engine::Session& session, 
     const engine::Op* op = find_conv(network, options.header);
     if (!op)
         return fail(ErrorCode::invalid_argument,
-                    "{}: no convolution on integers is named '{}'; octet-inspect --plan lists "
+                    "{}: no convolution on integers is named '{}'; the plan of octet-inspect lists "
                     "them",
                     options.model, options.header);
     const auto& conv = std::get<engine::ConvOp>(op->form);

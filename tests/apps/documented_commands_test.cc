@@ -358,7 +358,8 @@ TEST(DocumentedCommands, TheirOptionsExist) {
 TEST(DocumentedCommands, OptionsInMessagesExist) {
     static const std::regex literal(R"re("(?:[^"\\\n]|\\.)*")re");
     std::size_t count = 0;
-    for (const std::string folder : {"apps", "base", "engine", "frontends", "graph", "kernels"}) {
+    for (const std::string folder :
+         {"apps", "base", "engine", "frontends", "graph", "kernels", "quantizer", "vision", "yolop"}) {
         for (const auto& file : fs::recursive_directory_iterator(source_folder + "/" + folder)) {
             if (file.path().extension() != ".cc" && file.path().extension() != ".h") continue;
             const std::string source = text_of(file.path().string());
