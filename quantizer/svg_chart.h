@@ -3,9 +3,8 @@
 // Charts as inline SVG, without colours of their own: every mark has a CSS class, so that the page decides, in the dark
 // too.
 //
-//   data → pixels    x: left + (x − lo) / (hi − lo) · width, with log10 of all three on a logarithmic axis; the same
-//   for
-//                    y, upwards. Marks outside the axes are moved to their ends.
+//   data → pixels    x: left + (x − lo) / (hi − lo) · width, with log10 of all three on a logarithmic axis;
+//                    the same for y, upwards. Marks outside the axes are moved to their ends.
 
 #include <span>
 #include <string>

@@ -10,8 +10,7 @@
 namespace octet::apps {
 
 // The value below which `fraction` of the sorted values lie, interpolated linearly between neighbours:
-//   position = fraction · (n − 1),  value = v[⌊position⌋] + (position − ⌊position⌋) · (v[⌊position⌋ + 1] −
-//   v[⌊position⌋])
+//   position = fraction · (n − 1), i = ⌊position⌋,  value = v[i] + (position − i) · (v[i + 1] − v[i])
 // 0.5 is the median. `fraction` in [0, 1]; 0 when there are no values.
 double quantile(std::span<const double> values, double fraction);
 double median(std::span<const double> values);

@@ -18,8 +18,7 @@
 //       "multiplier": { "bits": 32, "scale": "double" },           scale: "double" or "float32" (xs * ws / ys)
 //       "activations": { "range": "full", "zero_point": "any" },   "symmetric": [-127, 127]; "zero"
 //       "weights": { "range": "full", "scales": "channel" },       "symmetric"; "tensor"
-//       "padding": { "value": "zero-point", "uneven": "inside" },  value: or an integer; uneven: "operator" where more
-//       is
+//       "padding": { "value": "zero-point", "uneven": "inside" },  value: or an integer; uneven: "operator" where more is
 //                                                                  padded than TensorFlow's SAME does
 //       "demands": { "sigmoid": "any", "equal_scales": [] },       "1/256"; of "concat", "max_pool", "resize", "move"
 //       "constants": { "leaky_alpha": null, "hardswish_sixth": null },   numbers or "26/256"
