@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -11,16 +10,16 @@
 
 #include "apps/common/bench_report.h"
 #include "apps/common/cli.h"
-#include "apps/common/float_layers.h"
 #include "apps/common/host.h"
 #include "apps/common/model_options.h"
+#include "apps/common/network.h"
 #include "base/file.h"
 #include "base/json_text.h"
+#include "base/parse_number.h"
 #include "base/stopwatch.h"
 #include "engine/session.h"
 #include "frontends/load.h"
 #include "frontends/onnx/importer.h"
-#include "yolop/yolop.h"
 
 namespace octet::apps {
 namespace {
@@ -44,13 +43,6 @@ constexpr int max_observed_runs = 20;
 // Of a report to compare with, and of a line on stdin.
 constexpr std::size_t max_report_bytes = 64 << 20;
 constexpr int max_runs = 1'000'000;
-
-std::optional<std::int64_t> parse_integer(const std::string& text) {
-    std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
 
 bool takes_pixels(const engine::Port& port, const std::string& input) {
     return port.accepts_pixels && input != "float";
@@ -194,7 +186,7 @@ Result<ExitCode> serve(Bench& bench) {
                                                   {"first_run_ms", report.first_run_ms}})
               << std::endl;
     for (std::string line; std::getline(std::cin, line);) {
-        const auto runs = parse_integer(line);
+        const auto runs = parse_number<std::int64_t>(line);
         if (!runs || *runs < 1 || *runs > max_runs)
             return fail(ErrorCode::invalid_argument, "stdin: '{}' is not a number of runs, 1 to {}", line, max_runs);
         OCTET_ASSIGN(const auto latencies_ms, bench.latencies(static_cast<int>(*runs)));

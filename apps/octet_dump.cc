@@ -10,14 +10,13 @@
 
 #include "apps/common/c_header.h"
 #include "apps/common/cli.h"
-#include "apps/common/float_layers.h"
 #include "apps/common/model_options.h"
+#include "apps/common/network.h"
 #include "apps/common/network_inputs.h"
 #include "apps/common/tensor_layout.h"
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/json_text.h"
-#include "frontends/load.h"
 #include "frontends/npy.h"
 #include "frontends/npz.h"
 #include "yolop/evaluate.h"
@@ -40,7 +39,7 @@ struct Options {
 };
 
 void declare(CLI::App& app, Options& options) {
-    app.add_option("MODEL", options.model, "The network, an ONNX file")->required();
+    add_model_option(app, options.model);
     add_input_options(app, options.input);
     app.add_option("-o,--output", options.out, "An npz file, or a folder for npy or raw; with --c-header the header")
         ->required();
@@ -246,9 +245,7 @@ Result<ExitCode> run(const Options& options) {
 
     engine::CompileOptions compile = options.compile;
     compile.observable = true;
-    OCTET_ASSIGN(const auto executable, load_executable(options.model, options.sizes, compile));
-    print_float_notice(program, options.model, executable->program());
-    print_rewrites(program, *executable);
+    OCTET_ASSIGN(const auto executable, load_network(program, options.model, options.sizes, compile));
     auto session = engine::Session::create(executable, {.threads = options.threads});
     if (!session) return at(options.model, std::move(session).error());
     OCTET_ASSIGN(const std::vector<Tensor> inputs, make_inputs(session->inputs(), options.input, options.model));

@@ -6,14 +6,13 @@
 #include <utility>
 
 #include "apps/common/cli.h"
-#include "apps/common/float_layers.h"
 #include "apps/common/model_options.h"
+#include "apps/common/network.h"
 #include "apps/common/progress.h"
 #include "apps/common/table.h"
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/json_text.h"
-#include "frontends/load.h"
 #include "frontends/onnx/importer.h"
 #include "yolop/evaluate.h"
 
@@ -106,9 +105,7 @@ Result<yolop::Dataset> open_set(const Options& options) {
 
 Result<std::vector<yolop::ImageRecord>> evaluate_model(const Options& options, const std::string& model,
                                                        const yolop::Dataset& dataset, const Shard& shard) {
-    OCTET_ASSIGN(const auto executable, load_executable(model, options.sizes, options.compile));
-    print_float_notice(program, model, executable->program());
-    print_rewrites(program, *executable);
+    OCTET_ASSIGN(const auto executable, load_network(program, model, options.sizes, options.compile));
     std::vector<std::int64_t> indices;
     for (auto i = shard.part; i < static_cast<std::int64_t>(dataset.names.size()); i += shard.parts)
         indices.push_back(i);

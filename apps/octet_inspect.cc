@@ -136,7 +136,7 @@ Result<ExitCode> inspect(const Options& options) {
 int inspect_main(int argc, char** argv) {
     CLI::App app("Shows a network's nodes, shapes, parameters, multiply-accumulates and memory.", "octet-inspect");
     Options options;
-    app.add_option("-m,--model,MODEL", options.model, "The network, an ONNX file, by position or by -m");
+    add_model_option(app, options.model)->required(false);
     auto* raw = app.add_flag("--raw", options.raw, "The graph as the file has it (the default)");
     auto* optimized = app.add_flag("--optimize", options.optimize, "The graph after all passes")->excludes(raw);
     app.add_flag("--plan", options.plan,

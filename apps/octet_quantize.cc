@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "apps/common/cli.h"
-#include "apps/common/float_layers.h"
 #include "apps/common/model_options.h"
+#include "apps/common/network.h"
 #include "apps/common/progress.h"
 #include "apps/common/table.h"
 #include "quantizer/quantize_job.h"

@@ -7,15 +7,14 @@
 #include <map>
 
 #include "apps/common/cli.h"
-#include "apps/common/float_layers.h"
 #include "apps/common/model_options.h"
+#include "apps/common/network.h"
 #include "apps/common/network_inputs.h"
 #include "apps/common/table.h"
 #include "base/did_you_mean.h"
 #include "base/file.h"
 #include "base/stopwatch.h"
 #include "engine/session.h"
-#include "frontends/load.h"
 #include "frontends/npy.h"
 
 namespace octet::apps {
@@ -87,9 +86,7 @@ Result<std::vector<std::string>> output_files(const std::vector<engine::Port>& p
 }
 
 Result<ExitCode> run(const Options& options) {
-    OCTET_ASSIGN(const auto executable, load_executable(options.model, options.sizes, options.compile));
-    print_float_notice("octet-run", options.model, executable->program());
-    print_rewrites("octet-run", *executable);
+    OCTET_ASSIGN(const auto executable, load_network("octet-run", options.model, options.sizes, options.compile));
     auto session = engine::Session::create(executable, {.threads = options.threads});
     if (!session) return at(options.model, std::move(session).error());
     OCTET_ASSIGN(const std::vector<std::string> files, output_files(session->outputs(), options));

@@ -7,13 +7,12 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/cli.h"
-#include "apps/common/float_layers.h"
 #include "apps/common/model_options.h"
+#include "apps/common/network.h"
 #include "apps/common/progress.h"
 #include "base/file.h"
 #include "base/json_text.h"
 #include "base/stopwatch.h"
-#include "frontends/load.h"
 #include "frontends/npy.h"
 #include "vision/image_files.h"
 #include "yolop/overlay.h"
@@ -210,9 +209,7 @@ double shortest(float value) {
 Result<ExitCode> run(const Options& options) {
     OCTET_ASSIGN(const std::vector<std::string> images, collect(options.inputs));
     OCTET_TRY(check_files(images, options));
-    OCTET_ASSIGN(const auto executable, load_executable(options.model, options.sizes, options.compile));
-    print_float_notice(program, options.model, executable->program());
-    print_rewrites(program, *executable);
+    OCTET_ASSIGN(const auto executable, load_network(program, options.model, options.sizes, options.compile));
     OCTET_ASSIGN(yolop::Yolop yolop, yolop::Yolop::create(executable, options.model, {.threads = options.threads}));
     // With JSON on stdout the lines would be in its way.
     std::FILE* const lines = options.json == "-" ? stderr : stdout;

@@ -23,7 +23,7 @@ std::int32_t quantize_linear(float x, float scale, std::int32_t zero_point, std:
 // fixed16. acc = sum x*w over the raw u8 input. For output channel c:
 //
 //     t = sat16((acc + bias_c) >> shift_c)             bias_c holds bias, -zx * sum(w), the rounding 2^(shift_c - 1)
-//                                                      and what centres it (make_fixed16.h)
+//                                                      and what centres it (make_fixed16.cc)
 //     p = mulhrs(t, mult_c)                            pre-activation on the grid 2^-f
 //     u = activation(p)
 //     u = sat_add(u, u)                                `doublings` times

@@ -198,19 +198,16 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
     OCTET_TRY(verify(quantized));
     OCTET_TRY(infer_shapes(quantized));
     OCTET_TRY(onnx::save(quantized, job.output));
-    OCTET_ASSIGN(outcome.executable, load_executable(job.output));
+    OCTET_ASSIGN(outcome.executable, load_executable(job.output, {}, {.observable = true}));
     outcome.measured_images = std::min<std::int64_t>(job.options.refine_images, dataset.size);
     if (outcome.measured_images > 0) {
         const engine::SessionOptions threads{.threads = job.threads};
         const auto floats = engine::compile(std::move(*reference));
         if (!floats) return in_model(floats.error());
         OCTET_ASSIGN(engine::Session from, engine::Session::create(*floats, threads));
-        OCTET_ASSIGN(engine::Session to, engine::Session::create(outcome.executable, threads));
+        OCTET_ASSIGN(engine::Session file, engine::Session::create(outcome.executable, threads));
         const auto stage = [&](std::int64_t done, std::int64_t total) { progress("outputs", done, total); };
-        OCTET_ASSIGN(outcome.outputs, measure_outputs(from, to, dataset, outcome.measured_images, stage));
-
-        OCTET_ASSIGN(const auto observable, load_executable(job.output, {}, {.observable = true}));
-        OCTET_ASSIGN(engine::Session file, engine::Session::create(observable, threads));
+        OCTET_ASSIGN(outcome.outputs, measure_outputs(from, file, dataset, outcome.measured_images, stage));
         OCTET_ASSIGN(
             outcome.layers,
             measure_layers(outcome.model, *refinement, file, dataset, outcome.measured_images, job.options.parallel_for,

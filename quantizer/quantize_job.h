@@ -39,7 +39,7 @@ struct QuantizeOutcome {
     std::vector<OutputFidelity> outputs;                   // of the written file
     std::vector<LayerError> layers;                        // the same
     std::int64_t measured_images = 0;                      // on which they were measured
-    std::shared_ptr<const engine::Executable> executable;  // of the written file
+    std::shared_ptr<const engine::Executable> executable;  // of the written file, observable
     CalibrationImages images;
     vision::Preprocessing preprocessing;
     bool cache_was_used = false;

@@ -1,8 +1,9 @@
 #include "vision/preprocessing.h"
 
-#include <charconv>
 #include <cmath>
 #include <string_view>
+
+#include "base/parse_number.h"
 
 namespace octet::vision {
 namespace {
@@ -17,13 +18,6 @@ Error wrong(const char* key, const std::string& text, const char* expected) {
     return {ErrorCode::invalid_model, fmt::format("metadata '{}' is '{}', not {}", key, text, expected)};
 }
 
-// All of the text is a number.
-template <typename Number>
-bool parse(std::string_view text, Number& number) {
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    return error == std::errc{} && end == text.data() + text.size();
-}
-
 Result<std::array<float, 3>> parse_triple(const char* key, const std::string& text, bool positive) {
     const auto fail_here = [&] {
         return tl::unexpected(wrong(key, text, positive ? "three positive numbers" : "three numbers"));
@@ -33,8 +27,9 @@ Result<std::array<float, 3>> parse_triple(const char* key, const std::string& te
     for (std::size_t i = 0; i < values.size(); ++i) {
         const std::size_t comma = rest.find(',');
         if ((comma == std::string_view::npos) != (i + 1 == values.size())) return fail_here();
-        if (!parse(rest.substr(0, comma), values[i])) return fail_here();
-        if (!std::isfinite(values[i]) || (positive && values[i] <= 0)) return fail_here();
+        const auto value = parse_number<float>(rest.substr(0, comma));
+        if (!value || !std::isfinite(*value) || (positive && *value <= 0)) return fail_here();
+        values[i] = *value;
         if (comma != std::string_view::npos) rest.remove_prefix(comma + 1);
     }
     return values;
@@ -59,8 +54,10 @@ Result<std::optional<Preprocessing>> stated_preprocessing(const std::map<std::st
     Preprocessing preprocessing;
     OCTET_ASSIGN(preprocessing.normalization.mean, parse_triple(mean_key, *mean, false));
     OCTET_ASSIGN(preprocessing.normalization.std, parse_triple(std_key, *deviation, true));
-    if (grey && !parse(*grey, preprocessing.letterbox)) {
-        return tl::unexpected(wrong(letterbox_key, *grey, "a grey value of 0 to 255"));
+    if (grey) {
+        const auto value = parse_number<std::uint8_t>(*grey);
+        if (!value) return tl::unexpected(wrong(letterbox_key, *grey, "a grey value of 0 to 255"));
+        preprocessing.letterbox = *value;
     }
     return preprocessing;
 }

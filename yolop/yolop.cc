@@ -1,9 +1,9 @@
 #include "yolop/yolop.h"
 
-#include <charconv>
 #include <cmath>
 #include <utility>
 
+#include "base/parse_number.h"
 #include "base/stopwatch.h"
 
 namespace octet::yolop {
@@ -19,11 +19,10 @@ Result<float> box_scale_of(const Session& session) {
     const auto entry = session.metadata().find(box_scale_key);
     if (entry == session.metadata().end()) return 1.0F;
     const std::string& text = entry->second;
-    float value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value) || value <= 0)
+    const auto value = parse_number<float>(text);
+    if (!value || !std::isfinite(*value) || *value <= 0)
         return fail(ErrorCode::invalid_model, "metadata '{}' is '{}', not a positive number", box_scale_key, text);
-    return value;
+    return *value;
 }
 
 std::string describe(const std::vector<engine::Port>& ports) {

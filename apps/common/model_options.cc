@@ -1,21 +1,20 @@
 #include "apps/common/model_options.h"
 
-#include <charconv>
 #include <string>
 #include <vector>
 
 #include "apps/common/cli.h"
+#include "base/parse_number.h"
 #include "engine/npu_emu/profile.h"
 
 namespace octet::apps {
 namespace {
 
 Result<std::int64_t> parse_size(const std::string& text) {
-    std::int64_t size = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), size);
-    if (error != std::errc{} || end != text.data() + text.size() || size < 1 || size > max_elements)
+    const auto size = parse_number<std::int64_t>(text);
+    if (!size || *size < 1 || *size > max_elements)
         return fail(ErrorCode::invalid_argument, "'{}' is not a size from 1 to {}", text, max_elements);
-    return size;
+    return *size;
 }
 
 // "1x3x320x320"
@@ -57,8 +56,8 @@ void add_assignments(CLI::App& app, const std::string& option, const std::string
 
 }  // namespace
 
-void add_model_option(CLI::App& app, std::string& model) {
-    app.add_option("-m,--model,MODEL", model, "The network, an ONNX file, by position or by -m")->required();
+CLI::Option* add_model_option(CLI::App& app, std::string& model) {
+    return app.add_option("-m,--model,MODEL", model, "The network, an ONNX file, by position or by -m")->required();
 }
 
 void add_size_options(CLI::App& app, onnx::ImportOptions& sizes) {

@@ -9,8 +9,8 @@
 
 namespace octet::apps {
 
-// The network, by position or by -m; both is a wrong command line, and so is neither.
-void add_model_option(CLI::App& app, std::string& model);
+// The network, by position or by -m; both is a wrong command line, and so is neither: what is returned is required.
+CLI::Option* add_model_option(CLI::App& app, std::string& model);
 
 // --dim NAME=SIZE and --shape INPUT=1x3x320x320, which may be repeated: sizes for the dimensions that the file leaves
 // open. Whether the model has these names is found when it is loaded.

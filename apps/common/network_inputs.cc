@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "apps/common/cli.h"
+#include "base/did_you_mean.h"
 #include "engine/session.h"
 #include "frontends/npy.h"
 
@@ -59,7 +60,12 @@ Result<std::vector<Tensor>> make_inputs(const std::vector<engine::Port>& ports, 
         const auto& [name, file] = assignment;
         const bool known =
             std::any_of(ports.begin(), ports.end(), [&](const auto& port) { return port.name == assignment.first; });
-        if (!known) return fail(ErrorCode::invalid_argument, "--input {}: {} has no input '{}'", text, model, name);
+        if (!known) {
+            std::vector<std::string> names;
+            for (const engine::Port& port : ports) names.push_back(port.name);
+            return fail(ErrorCode::invalid_argument, "--input {}: {} has no input '{}'{}", text, model, name,
+                        did_you_mean(name, names));
+        }
         if (!files.emplace(name, file).second)
             return fail(ErrorCode::invalid_argument, "--input {}: '{}' is given twice", text, name);
     }

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <filesystem>
 
+#include "base/parse_number.h"
 #include "frontends/onnx/file_handle.h"
 #include "octet_onnx.pb.h"
 
@@ -20,13 +20,10 @@ struct Place {
     std::optional<std::uint64_t> length;
 };
 
-Result<std::uint64_t> parse_number(const std::string& key, const std::string& text) {
-    std::uint64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || end != text.data() + text.size()) {
-        return fail(ErrorCode::invalid_model, "the {} '{}' of its external data is not a number", key, text);
-    }
-    return number;
+Result<std::uint64_t> parse_bytes(const std::string& key, const std::string& text) {
+    const auto number = parse_number<std::uint64_t>(text);
+    if (!number) return fail(ErrorCode::invalid_model, "the {} '{}' of its external data is not a number", key, text);
+    return *number;
 }
 
 Result<Place> parse_place(const onnx_schema::TensorProto& proto) {
@@ -35,9 +32,9 @@ Result<Place> parse_place(const onnx_schema::TensorProto& proto) {
         if (entry.key() == "location") {
             place.location = entry.value();
         } else if (entry.key() == "offset") {
-            OCTET_ASSIGN(place.offset, parse_number(entry.key(), entry.value()));
+            OCTET_ASSIGN(place.offset, parse_bytes(entry.key(), entry.value()));
         } else if (entry.key() == "length") {
-            OCTET_ASSIGN(place.length, parse_number(entry.key(), entry.value()));
+            OCTET_ASSIGN(place.length, parse_bytes(entry.key(), entry.value()));
         }
     }
     if (place.location.empty()) return fail(ErrorCode::invalid_model, "its external data has no location");

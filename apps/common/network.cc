@@ -1,10 +1,11 @@
-#include "apps/common/float_layers.h"
+#include "apps/common/network.h"
 
 #include <fmt/format.h>
 
 #include "apps/common/cli.h"
 
 namespace octet::apps {
+namespace {
 
 void print_float_notice(const std::string& program, const std::string& model, const engine::Program& network) {
     constexpr std::size_t shown = 3;
@@ -24,8 +25,20 @@ void print_float_notice(const std::string& program, const std::string& model, co
 void print_rewrites(const std::string& program, const engine::Executable& executable) {
     const std::vector<std::string> rewrites = executable.rewrites();
     if (rewrites.empty()) return;
-    fmt::print(stderr, "{}: {} rewrite{} for the profile, {}{}; all of them: octet-inspect --plan\n", program,
-               rewrites.size(), rewrites.size() == 1 ? "" : "s", rewrites[0], rewrites.size() > 1 ? ", …" : "");
+    print_notice(program,
+                 fmt::format("{} rewrite{} for the profile, {}{}; all of them: octet-inspect --plan", rewrites.size(),
+                             rewrites.size() == 1 ? "" : "s", rewrites[0], rewrites.size() > 1 ? ", …" : ""));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const engine::Executable>> load_network(const std::string& program, const std::string& model,
+                                                               const onnx::ImportOptions& sizes,
+                                                               const engine::CompileOptions& compile) {
+    OCTET_ASSIGN(auto executable, load_executable(model, sizes, compile));
+    print_float_notice(program, model, executable->program());
+    print_rewrites(program, *executable);
+    return executable;
 }
 
 Table float_layer_table(const std::vector<engine::FloatLayer>& layers) {
