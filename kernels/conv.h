@@ -79,6 +79,21 @@ struct ConvKernel {
     void (*run)(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) noexcept;
 };
 
+// Of a class that has them all as static members. A constant expression: nothing of an instruction set's file may run
+// before its level is chosen.
+template <typename Kernel>
+constexpr ConvKernel conv_kernel(const char* name, CpuFeatures needs) {
+    return {name,
+            needs,
+            Kernel::input,
+            Kernel::refuses,
+            Kernel::packed_bytes,
+            Kernel::pack,
+            Kernel::scratch_bytes,
+            Kernel::units,
+            Kernel::run};
+}
+
 // Fast to reference.
 std::span<const ConvKernel* const> conv_kernels();
 // The first that these features run and that does not refuse.

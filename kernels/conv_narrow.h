@@ -40,6 +40,7 @@ template <typename Arch>
 struct Narrow {
     using Vector = typename Arch::Vector;
     using Epilogue = typename Arch::Epilogue;
+    static constexpr ConvInput input = ConvInput::u8;
     static constexpr int lanes = Arch::lanes, vector_pixels = Arch::lanes / 4, vector_bytes = Arch::lanes * 4;
 
     static const char* refuses(const ConvParams& p, const std::int8_t*) {
@@ -191,21 +192,6 @@ struct Narrow {
         }
     }
 };
-
-// A constant expression: nothing of an instruction set's file may run before its level is chosen.
-template <typename Arch>
-constexpr ConvKernel narrow_kernel(const char* name, CpuFeatures needs) {
-    using Kernel = Narrow<Arch>;
-    return {name,
-            needs,
-            ConvInput::u8,
-            Kernel::refuses,
-            Kernel::packed_bytes,
-            Kernel::pack,
-            Kernel::scratch_bytes,
-            Kernel::units,
-            Kernel::run};
-}
 
 }  // namespace
 }  // namespace octet::kernels

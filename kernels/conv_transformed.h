@@ -13,7 +13,7 @@
 //     weights  [block][points][cin / 2 rounded up][vector][lane][2] int16, lanes as in conv_direct.h
 //     sums     [points][T][vector][lane] int32, in scratch, one block at a time
 //
-// Form: points, side (of a tile of outputs); channels(p), of the pixels that are transformed; weight(p, filter, y, x,
+// Form: refuses(p, weights, lanes, folds); points, side (of a tile of outputs); channels(p), of the pixels that are transformed; weight(p, filter, y, x,
 // i) of a 3x3 filter over those channels; filter(g, u); input<Arch>, output<Arch, vectors>.
 // Arch: lanes, I16 (a vector of 2 * lanes int16), I32, load_u8, Epilogue<vectors>, store_rows<vectors>, folds and
 // divide_by_576 for conv_winograd.h; Products: Vector, max_tiles, broadcast of a pair of int16, multiply_add.
@@ -212,9 +212,14 @@ void transformed_run(const ConvCall& call, int unit_begin, int unit_end, std::by
     }
 }
 
-// What a ConvKernel of a form needs besides refuses() and run().
-template <typename Form, int lanes>
+template <typename Form, typename Arch>
 struct TransformedKernel {
+    static constexpr ConvInput input = ConvInput::u8;
+    static constexpr int lanes = Arch::lanes;
+
+    static const char* refuses(const ConvParams& p, const std::int8_t* weights) {
+        return Form::refuses(p, weights, lanes, Arch::folds);
+    }
     static std::size_t packed_bytes(const ConvParams& p, const std::int8_t*) {
         return static_cast<std::size_t>(Form::points * transformed_point_weights<Form>(p, 2, lanes) *
                                         conv_blocks(p, lanes) * 2);
@@ -231,16 +236,10 @@ struct TransformedKernel {
         const TransformedPlan plan = transformed_plan<Form>(call, lanes);
         return plan.batches * plan.shares;
     }
+    static void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) noexcept {
+        transformed_run<Arch, Form>(call, unit_begin, unit_end, scratch);
+    }
 };
-
-// A constant expression: nothing of an instruction set's file may run before its level is chosen.
-template <typename Form, int lanes>
-constexpr ConvKernel transformed_kernel(const char* name, CpuFeatures needs, decltype(ConvKernel::refuses) refuses,
-                                        decltype(ConvKernel::run) run) {
-    using Kernel = TransformedKernel<Form, lanes>;
-    return {name,          needs, ConvInput::u8, refuses, Kernel::packed_bytes, Kernel::pack, Kernel::scratch_bytes,
-            Kernel::units, run};
-}
 
 }  // namespace
 }  // namespace octet::kernels

@@ -20,16 +20,16 @@
 namespace octet::kernels {
 namespace {
 
-OCTET_INLINE const char* upsampled_refuses(const ConvParams& p, int lanes) {
-    if (const char* why = conv_refuses(p, ConvInput::u8, false, true)) return why;
-    if (!p.upsampled) return "not upsampled";
-    if (p.kernel_h != 3 || p.kernel_w != 3 || p.pad_top != 1 || p.pad_left != 1) return "not 3x3 with padding 1";
-    if (p.stride_h != 1 || p.stride_w != 1 || p.dilation_h != 1 || p.dilation_w != 1) return "strided or dilated";
-    if (p.cin < lanes || p.cout < lanes) return "too few channels to pay for the transforms";
-    return nullptr;
-}
-
 struct Upsampled {
+    static const char* refuses(const ConvParams& p, const std::int8_t*, int lanes, bool) {
+        if (const char* why = conv_refuses(p, ConvInput::u8, false, true)) return why;
+        if (!p.upsampled) return "not upsampled";
+        if (p.kernel_h != 3 || p.kernel_w != 3 || p.pad_top != 1 || p.pad_left != 1) return "not 3x3 with padding 1";
+        if (p.stride_h != 1 || p.stride_w != 1 || p.dilation_h != 1 || p.dilation_w != 1) return "strided or dilated";
+        if (p.cin < lanes || p.cout < lanes) return "too few channels to pay for the transforms";
+        return nullptr;
+    }
+
     static constexpr int points = 9, side = 2;
 
     static constexpr int channels(const ConvParams& p) { return p.cin; }

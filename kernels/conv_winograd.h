@@ -25,26 +25,6 @@ constexpr int winograd_fold(const ConvParams& p) {
     return p.stride_h;
 }
 
-// folds: whether the instruction set has load_folded().
-OCTET_INLINE const char* winograd_refuses(const ConvParams& p, const std::int8_t* weights, int lanes, bool folds) {
-    if (const char* why = conv_refuses(p, ConvInput::u8, false, false)) return why;
-    if (p.stride_h != p.stride_w || p.stride_h > (folds ? 2 : 1)) return "strided";
-    if (p.dilation_h != 1 || p.dilation_w != 1) return "dilated";
-    const int fold = winograd_fold(p);
-    if (p.kernel_h != 3 * fold || p.kernel_w != 3 * fold) return "the kernel is not 3x3, nor 6x6 with stride 2";
-    if (fold == 2 && p.cin > 4) return "more than 4 channels with stride 2";
-    if ((fold == 1 && p.cin < 2 * lanes) || p.cout < lanes) return "too few channels to pay for the transforms";
-    const std::int64_t taps = std::int64_t{p.kernel_h} * p.kernel_w * p.cin;
-    for (int o = 0; o < p.cout; ++o) {
-        std::int64_t positive = 0, negative = 0;
-        for (std::int64_t i = o * taps; i < (o + 1) * taps; ++i) {
-            (weights[i] > 0 ? positive : negative) += weights[i];
-        }
-        if (255 * positive >= 1 << 25 || 255 * negative <= -(1 << 25)) return "sums of a channel can reach 2^25";
-    }
-    return nullptr;
-}
-
 // One dimension of B^T d B and of A^T [s o m]; T: a vector of int16, of int32.
 template <typename T>
 OCTET_INLINE void winograd_input_line(const T& d0, const T& d1, const T& d2, const T& d3, const T& d4, const T& d5,
@@ -69,6 +49,26 @@ OCTET_INLINE void winograd_output_line(const T& m0, const T& m1, const T& m2, co
 }
 
 struct Winograd {
+    // folds: whether the instruction set has load_folded().
+    static const char* refuses(const ConvParams& p, const std::int8_t* weights, int lanes, bool folds) {
+        if (const char* why = conv_refuses(p, ConvInput::u8, false, false)) return why;
+        if (p.stride_h != p.stride_w || p.stride_h > (folds ? 2 : 1)) return "strided";
+        if (p.dilation_h != 1 || p.dilation_w != 1) return "dilated";
+        const int fold = winograd_fold(p);
+        if (p.kernel_h != 3 * fold || p.kernel_w != 3 * fold) return "the kernel is not 3x3, nor 6x6 with stride 2";
+        if (fold == 2 && p.cin > 4) return "more than 4 channels with stride 2";
+        if ((fold == 1 && p.cin < 2 * lanes) || p.cout < lanes) return "too few channels to pay for the transforms";
+        const std::int64_t taps = std::int64_t{p.kernel_h} * p.kernel_w * p.cin;
+        for (int o = 0; o < p.cout; ++o) {
+            std::int64_t positive = 0, negative = 0;
+            for (std::int64_t i = o * taps; i < (o + 1) * taps; ++i) {
+                (weights[i] > 0 ? positive : negative) += weights[i];
+            }
+            if (255 * positive >= 1 << 25 || 255 * negative <= -(1 << 25)) return "sums of a channel can reach 2^25";
+        }
+        return nullptr;
+    }
+
     static constexpr int points = 36, side = 4;
 
     static constexpr int channels(const ConvParams& p) { return p.cin * winograd_fold(p) * winograd_fold(p); }

@@ -146,6 +146,7 @@ struct Direct256 {
 
 template <typename Products>
 struct DirectKernel256 {
+    static constexpr ConvInput input = Products::input;
     static constexpr int lanes = 8;
 
     static const char* refuses(const ConvParams& p, const std::int8_t*) {
@@ -165,21 +166,6 @@ struct DirectKernel256 {
         conv_direct_run<Direct256<Products>>(call, unit_begin, unit_end);
     }
 };
-
-// A constant expression: nothing of an instruction set's file may run before its level is chosen.
-template <typename Products>
-constexpr ConvKernel direct_kernel_256(const char* name, CpuFeatures needs) {
-    using Kernel = DirectKernel256<Products>;
-    return {name,
-            needs,
-            Products::input,
-            Kernel::refuses,
-            Kernel::packed_bytes,
-            Kernel::pack,
-            Kernel::scratch_bytes,
-            Kernel::units,
-            Kernel::run};
-}
 
 }  // namespace
 }  // namespace octet::kernels

@@ -21,6 +21,6 @@ struct Products {
 }  // namespace
 
 extern constinit const ConvKernel conv_s16s8_5x16_avx2 =
-    direct_kernel_256<Products>("conv_s16s8_5x16_avx2", needs::avx2);
+    conv_kernel<DirectKernel256<Products>>("conv_s16s8_5x16_avx2", needs::avx2);
 
 }  // namespace octet::kernels

@@ -17,24 +17,11 @@ struct ProductsAvx2 {
 
 using Arch = Transformed256<ProductsAvx2>;
 
-const char* refuses_winograd(const ConvParams& p, const std::int8_t* weights) {
-    return winograd_refuses(p, weights, Arch::lanes, Arch::folds);
-}
-
-const char* refuses_upsampled(const ConvParams& p, const std::int8_t*) {
-    return upsampled_refuses(p, Arch::lanes);
-}
-
-template <typename Form>
-void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) noexcept {
-    transformed_run<Arch, Form>(call, unit_begin, unit_end, scratch);
-}
-
 }  // namespace
 
-extern constinit const ConvKernel conv_winograd_u8s8_6x16_avx2 = transformed_kernel<Winograd, Arch::lanes>(
-    "conv_winograd_u8s8_6x16_avx2", needs::avx2, refuses_winograd, run<Winograd>);
-extern constinit const ConvKernel conv_upsampled_u8s8_6x16_avx2 = transformed_kernel<Upsampled, Arch::lanes>(
-    "conv_upsampled_u8s8_6x16_avx2", needs::avx2, refuses_upsampled, run<Upsampled>);
+extern constinit const ConvKernel conv_winograd_u8s8_6x16_avx2 =
+    conv_kernel<TransformedKernel<Winograd, Arch>>("conv_winograd_u8s8_6x16_avx2", needs::avx2);
+extern constinit const ConvKernel conv_upsampled_u8s8_6x16_avx2 =
+    conv_kernel<TransformedKernel<Upsampled, Arch>>("conv_upsampled_u8s8_6x16_avx2", needs::avx2);
 
 }  // namespace octet::kernels

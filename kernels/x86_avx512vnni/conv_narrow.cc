@@ -57,6 +57,6 @@ struct NarrowAvx512Vnni {
 }  // namespace
 
 extern constinit const ConvKernel conv_narrow_u8s8_32x4_avx512vnni =
-    narrow_kernel<NarrowAvx512Vnni>("conv_narrow_u8s8_32x4_avx512vnni", needs::avx512vnni);
+    conv_kernel<Narrow<NarrowAvx512Vnni>>("conv_narrow_u8s8_32x4_avx512vnni", needs::avx512vnni);
 
 }  // namespace octet::kernels

@@ -11,8 +11,6 @@
 namespace octet::kernels {
 namespace {
 
-constexpr int vector_lanes = 16;
-
 struct ProductsAvx512Vnni {
     using Vector = __m512i;
     static constexpr int max_tiles = 14;
@@ -27,7 +25,7 @@ struct ProductsAvx512Vnni {
 template <FusedKind kind>
 struct TransformedAvx512Vnni {
     using Products = ProductsAvx512Vnni;
-    static constexpr int lanes = vector_lanes;
+    static constexpr int lanes = 16;
     static constexpr bool folds = false;  // 12 of 32 lanes would be in use
 
     using I16 __attribute__((vector_size(64), may_alias)) = std::int16_t;
@@ -69,26 +67,20 @@ struct TransformedAvx512Vnni {
     }
 };
 
-const char* refuses_winograd(const ConvParams& p, const std::int8_t* weights) {
-    return winograd_refuses(p, weights, vector_lanes, false);
-}
-
-const char* refuses_upsampled(const ConvParams& p, const std::int8_t*) {
-    return upsampled_refuses(p, vector_lanes);
-}
-
 template <typename Form>
-void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) noexcept {
-    for_fused_kind(call, [&](auto kind) {
-        transformed_run<TransformedAvx512Vnni<decltype(kind)::value>, Form>(call, unit_begin, unit_end, scratch);
-    });
-}
+struct Kernel : TransformedKernel<Form, TransformedAvx512Vnni<FusedKind::no>> {
+    static void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) noexcept {
+        for_fused_kind(call, [&](auto kind) {
+            transformed_run<TransformedAvx512Vnni<decltype(kind)::value>, Form>(call, unit_begin, unit_end, scratch);
+        });
+    }
+};
 
 }  // namespace
 
-extern constinit const ConvKernel conv_winograd_u8s8_14x32_avx512vnni = transformed_kernel<Winograd, vector_lanes>(
-    "conv_winograd_u8s8_14x32_avx512vnni", needs::avx512vnni, refuses_winograd, run<Winograd>);
-extern constinit const ConvKernel conv_upsampled_u8s8_14x32_avx512vnni = transformed_kernel<Upsampled, vector_lanes>(
-    "conv_upsampled_u8s8_14x32_avx512vnni", needs::avx512vnni, refuses_upsampled, run<Upsampled>);
+extern constinit const ConvKernel conv_winograd_u8s8_14x32_avx512vnni =
+    conv_kernel<Kernel<Winograd>>("conv_winograd_u8s8_14x32_avx512vnni", needs::avx512vnni);
+extern constinit const ConvKernel conv_upsampled_u8s8_14x32_avx512vnni =
+    conv_kernel<Kernel<Upsampled>>("conv_upsampled_u8s8_14x32_avx512vnni", needs::avx512vnni);
 
 }  // namespace octet::kernels

@@ -6,7 +6,7 @@
 
 namespace octet::kernels {
 
-OCTET_AVXVNNI_KERNEL(conv_u8s8_6x16, direct_kernel_256<ProductsAvxVnni<ConvInput::u8>>);
-OCTET_AVXVNNI_KERNEL(conv_s16s8_6x16, direct_kernel_256<ProductsAvxVnni<ConvInput::s16>>);
+OCTET_AVXVNNI_KERNEL(conv_u8s8_6x16, DirectKernel256<ProductsAvxVnni<ConvInput::u8>>);
+OCTET_AVXVNNI_KERNEL(conv_s16s8_6x16, DirectKernel256<ProductsAvxVnni<ConvInput::s16>>);
 
 }  // namespace octet::kernels

@@ -50,6 +50,6 @@ struct NarrowAvxVnni : ProductsAvxVnni<ConvInput::u8> {
 
 }  // namespace
 
-OCTET_AVXVNNI_KERNEL(conv_narrow_u8s8_16x4, narrow_kernel<NarrowAvxVnni>);
+OCTET_AVXVNNI_KERNEL(conv_narrow_u8s8_16x4, Narrow<NarrowAvxVnni>);
 
 }  // namespace octet::kernels

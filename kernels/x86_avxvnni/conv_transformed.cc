@@ -9,24 +9,9 @@ namespace {
 
 using Arch = Transformed256<ProductsAvxVnni<ConvInput::s16>>;
 
-const char* refuses_winograd(const ConvParams& p, const std::int8_t* weights) {
-    return winograd_refuses(p, weights, Arch::lanes, Arch::folds);
-}
-
-const char* refuses_upsampled(const ConvParams& p, const std::int8_t*) {
-    return upsampled_refuses(p, Arch::lanes);
-}
-
-template <typename Form>
-void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) noexcept {
-    transformed_run<Arch, Form>(call, unit_begin, unit_end, scratch);
-}
-
 }  // namespace
 
-OCTET_AVXVNNI_KERNEL(conv_winograd_u8s8_6x16, (transformed_kernel<Winograd, Arch::lanes>), refuses_winograd,
-                     run<Winograd>);
-OCTET_AVXVNNI_KERNEL(conv_upsampled_u8s8_6x16, (transformed_kernel<Upsampled, Arch::lanes>), refuses_upsampled,
-                     run<Upsampled>);
+OCTET_AVXVNNI_KERNEL(conv_winograd_u8s8_6x16, TransformedKernel<Winograd, Arch>);
+OCTET_AVXVNNI_KERNEL(conv_upsampled_u8s8_6x16, TransformedKernel<Upsampled, Arch>);
 
 }  // namespace octet::kernels

@@ -13,11 +13,10 @@
 #define OCTET_PASTE(NAME, LEVEL) NAME##_##LEVEL
 #define OCTET_PASTE_STRING(NAME, LEVEL) #NAME "_" #LEVEL
 #define OCTET_EXPAND(MACRO, ...) MACRO(__VA_ARGS__)
-// Defines the kernel NAME of this level.
-#define OCTET_AVXVNNI_KERNEL(NAME, MAKE, ...)                                                \
-    extern constinit const ConvKernel OCTET_EXPAND(OCTET_PASTE, NAME, OCTET_AVXVNNI_LEVEL) = \
-        MAKE(OCTET_EXPAND(OCTET_PASTE_STRING, NAME, OCTET_AVXVNNI_LEVEL),                    \
-             needs::OCTET_AVXVNNI_LEVEL __VA_OPT__(, ) __VA_ARGS__)
+// Defines the kernel NAME of this level, conv_kernel() of a class.
+#define OCTET_AVXVNNI_KERNEL(NAME, ...)                                                                                \
+    extern constinit const ConvKernel OCTET_EXPAND(OCTET_PASTE, NAME, OCTET_AVXVNNI_LEVEL) = conv_kernel<__VA_ARGS__>( \
+        OCTET_EXPAND(OCTET_PASTE_STRING, NAME, OCTET_AVXVNNI_LEVEL), needs::OCTET_AVXVNNI_LEVEL)
 
 namespace octet::kernels {
 namespace {
