@@ -687,24 +687,35 @@ class Recognizer {
     // A float constant, or one integer that a DequantizeLinear reads as a real number.
     std::optional<Tensor> real_constant(ValueId value) const {
         if (const Tensor* constant = graph_.constant(value)) return *constant;
-        const Node* node = value == no_value ? nullptr : producer(value);
-        if (!node || node->op != "DequantizeLinear") return std::nullopt;
-        const Tensor* integer = graph_.constant(node->inputs[0]);
-        const auto grid = integer ? per_tensor_grid(graph_, *node, integer->dtype()) : std::nullopt;
-        if (!grid || !is_scalar(*integer)) return std::nullopt;
-        Tensor real(DType::float32, integer->shape());
-        real.mutable_data<float>()[0] = static_cast<float>(integer->to_int64()[0] - grid->zero_point) * grid->scale;
+        const auto integer = constant_integer(value);
+        if (!integer) return std::nullopt;
+        Tensor real(DType::float32, integer->shape);
+        real.mutable_data<float>()[0] =
+            static_cast<float>(integer->value - integer->grid.zero_point) * integer->grid.scale;
         return real;
+    }
+
+    struct ConstantInteger {
+        Grid grid;
+        std::int32_t value = 0;
+        Shape shape;  // of one element
+    };
+    std::optional<ConstantInteger> constant_integer(ValueId value) const {
+        const Node* node = value == no_value ? nullptr : producer(value);
+        const Tensor* integer = node && node->op == "DequantizeLinear" ? graph_.constant(node->inputs[0]) : nullptr;
+        if (!integer || !is_scalar(*integer)) return std::nullopt;
+        const auto grid = per_tensor_grid(graph_, *node, integer->dtype());
+        if (!grid) return std::nullopt;
+        return ConstantInteger{*grid, static_cast<std::int32_t>(integer->to_int64()[0]), integer->shape()};
     }
 
     UnaryStep unary_step(const Node& node) const {
         UnaryStep step{node.op};
         for (std::size_t i = 0; i < node.inputs.size() && i < 2; ++i) {
-            const Node* from = node.inputs[i] == no_value ? nullptr : producer(node.inputs[i]);
-            const Tensor* integer = from && from->op == "DequantizeLinear" ? graph_.constant(from->inputs[0]) : nullptr;
-            if (!integer || !is_scalar(*integer)) continue;
-            step.other = per_tensor_grid(graph_, *from, integer->dtype());
-            step.other_value = static_cast<std::int32_t>(integer->to_int64()[0]);
+            const auto integer = constant_integer(node.inputs[i]);
+            if (!integer) continue;
+            step.other = integer->grid;
+            step.other_value = integer->value;
             step.other_first = i == 0;
         }
         if (node.op == "LeakyRelu") step.alpha = static_cast<double>(node.attributes.real("alpha", 0.01F));

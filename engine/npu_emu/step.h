@@ -2,6 +2,7 @@
 
 // What runs: one step an operator, over tensors as the file has them, [n, c, h, w], whole tensors at a time.
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "engine/backend.h"
 #include "engine/npu_emu/profile.h"
 #include "engine/program.h"
+#include "graph/ops/op_def.h"
 #include "kernels/cpu.h"
 
 namespace octet::engine::npu_emu {
@@ -50,6 +52,11 @@ struct RunState {
         pool->run(count, grain, [&](std::int64_t begin, std::int64_t end, int) {
             for (std::int64_t i = begin; i < end; ++i) body(i);
         });
+    }
+    // The same for operators of the graph.
+    ParallelFor parallel_for() const {
+        return
+            [this](std::int64_t count, const std::function<void(std::int64_t)>& body) { pool->for_each(count, body); };
     }
 };
 

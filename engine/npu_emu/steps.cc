@@ -6,6 +6,7 @@
 
 #include "engine/cpu/arithmetic.h"
 #include "engine/npu_emu/step.h"
+#include "graph/ops/broadcast.h"
 #include "graph/ops/evaluator.h"
 #include "kernels/detect_decode.h"
 #include "kernels/sigmoid.h"
@@ -14,12 +15,6 @@ namespace octet::engine::npu_emu {
 namespace {
 
 using kernels::Activation;
-
-std::int64_t size_of(const Shape& shape) {
-    std::int64_t size = 1;
-    for (std::int64_t dimension : shape) size *= dimension;
-    return size;
-}
 
 // Work in pieces on the pool's threads: body(begin, end) of [0, count).
 template <typename Body>
@@ -107,6 +102,33 @@ ByteTable float_table(const TableOp& op, const Grid& y, Range range) {
     return table;
 }
 
+// Of a float32 function between two grids.
+template <typename Function>
+ByteTable real_table(const Grid& x, const Grid& y, Range range, const Function& f) {
+    ByteTable table{};
+    for (int i = 0; i < 256; ++i) {
+        const float real = static_cast<float>(lowest_of(x.dtype) + i - x.zero_point) * x.scale;
+        table[static_cast<std::size_t>(i)] =
+            kernels::quantize_linear(f(real), y.scale, y.zero_point, range.min, range.max);
+    }
+    return table;
+}
+
+Result<Adder> adder_of(const Profile& profile, std::string_view rule, const Grid& a, const Grid& b, const Grid& y,
+                       Range range, bool subtract) {
+    const RequantRule steps = requant_rule(profile.rule("add_steps").value_or("double")).value();
+    return make_adder(add_rule(rule).value(), steps, a, b, y, range, subtract);
+}
+
+Result<Multiplication> multiplication_of(const Profile& profile, std::string_view rule, const Grid& a, const Grid& b,
+                                         const Grid& y, Range range) {
+    const MulRule kind = rule == "ort-mul"    ? MulRule::ort_mul
+                         : rule == "dq-float" ? MulRule::dq_float
+                                              : MulRule::requant;
+    return make_multiplication(kind, requant_rule(rule).value_or(RequantRule::fp32), a, b, y, range,
+                               profile.multiplier);
+}
+
 Result<Mapping> requantization(std::string_view rule, const Grid& x, const Grid& y, Range range,
                                const Profile& profile) {
     Mapping mapping;
@@ -131,12 +153,8 @@ Result<Mapping> requantization(std::string_view rule, const Grid& x, const Grid&
         return mapping;
     }
     if (rule == "float-table") {
-        for (int i = 0; i < 256; ++i) {
-            const float real = static_cast<float>(lowest_of(x.dtype) + i - x.zero_point) * x.scale;
-            mapping.table[static_cast<std::size_t>(i)] =
-                kernels::quantize_linear(real, y.scale, y.zero_point, range.min, range.max);
-        }
         if (x.dtype == DType::int16) return fail(ErrorCode::unsupported, "16 bits have no tables");
+        mapping.table = real_table(x, y, range, [](float v) { return v; });
         return mapping;
     }
     const RequantRule steps = requant_rule(rule).value();
@@ -157,16 +175,10 @@ Result<ByteTable> constant_table(const TableOp& op, const Grid& y, std::string_v
     const Grid &a = step.other_first ? *step.other : op.x.grid, &b = step.other_first ? op.x.grid : *step.other;
     std::function<std::int32_t(std::int32_t, std::int32_t)> compute;
     if (operation == "mul") {
-        const MulRule kind = rule == "ort-mul"    ? MulRule::ort_mul
-                             : rule == "dq-float" ? MulRule::dq_float
-                                                  : MulRule::requant;
-        OCTET_ASSIGN(const Multiplication multiplication,
-                     make_multiplication(kind, requant_rule(rule).value_or(RequantRule::fp32), a, b, y, range,
-                                         profile.multiplier));
+        OCTET_ASSIGN(const Multiplication multiplication, multiplication_of(profile, rule, a, b, y, range));
         compute = [multiplication](std::int32_t p, std::int32_t q) { return multiply(p, q, multiplication); };
     } else {
-        const RequantRule steps = requant_rule(profile.rule("add_steps").value_or("double")).value();
-        OCTET_ASSIGN(const Adder adder, make_adder(add_rule(rule).value(), steps, a, b, y, range, operation == "sub"));
+        OCTET_ASSIGN(const Adder adder, adder_of(profile, rule, a, b, y, range, operation == "sub"));
         compute = [adder](std::int32_t p, std::int32_t q) { return add(p, q, adder); };
     }
     ByteTable table{};
@@ -186,26 +198,13 @@ Result<ByteTable> table_of(const TableOp& op, const Grid& y, std::string_view op
         if (rule == "tfl-hs") return hardswish_table(x, y, range);
         if (!profile.hardswish_sixth) return float_table(op, y, range);
         const auto sixth = static_cast<float>(*profile.hardswish_sixth);
-        ByteTable table{};
-        for (int i = 0; i < 256; ++i) {
-            const float v = static_cast<float>(lowest_of(x.dtype) + i - x.zero_point) * x.scale;
-            const float real = v * std::clamp(v + 3.0F, 0.0F, 6.0F) * sixth;
-            table[static_cast<std::size_t>(i)] =
-                kernels::quantize_linear(real, y.scale, y.zero_point, range.min, range.max);
-        }
-        return table;
+        return real_table(x, y, range, [&](float v) { return v * std::clamp(v + 3.0F, 0.0F, 6.0F) * sixth; });
     }
     if (operation == "leaky_relu" && (profile.leaky_alpha || rule != "float-table")) {
         const auto alpha = static_cast<float>(profile.leaky_alpha.value_or(op.steps[0].alpha));
         if (rule != "float-table")
             return leaky_table(requant_rule(rule).value(), x, y, alpha, range, profile.multiplier);
-        ByteTable table{};
-        for (int i = 0; i < 256; ++i) {
-            const float v = static_cast<float>(lowest_of(x.dtype) + i - x.zero_point) * x.scale;
-            table[static_cast<std::size_t>(i)] =
-                kernels::quantize_linear(v >= 0 ? v : v * alpha, y.scale, y.zero_point, range.min, range.max);
-        }
-        return table;
+        return real_table(x, y, range, [&](float v) { return v >= 0 ? v : v * alpha; });
     }
     if (operation == "add" || operation == "sub" || operation == "mul")
         return constant_table(op, y, operation, rule, profile);
@@ -223,18 +222,6 @@ Result<ByteTable> table_of(const TableOp& op, const Grid& y, std::string_view op
 
 // ---- two operands
 
-// For each dimension of the result how far an operand's elements lie apart; 0 where it is repeated.
-std::vector<std::int64_t> repeated_strides(const Shape& shape, const Shape& result) {
-    std::vector<std::int64_t> strides(result.size(), 0);
-    std::int64_t stride = 1;
-    for (std::size_t i = shape.size(); i-- > 0;) {
-        const std::size_t at = i + result.size() - shape.size();
-        if (shape[i] != 1) strides[at] = stride;
-        stride *= shape[i];
-    }
-    return strides;
-}
-
 template <typename Compute>
 class BinaryStep final : public Step {
   public:
@@ -244,11 +231,6 @@ class BinaryStep final : public Step {
         const QuantValue& value = program.values[index_of(y)];
         y_grid_ = value.grid;
         shape_ = value.shape;
-        const Shape &p = program.values[index_of(a.id)].shape, &q = program.values[index_of(b.id)].shape;
-        if (p != shape_ || q != shape_) {
-            a_strides_ = repeated_strides(p, shape_);
-            b_strides_ = repeated_strides(q, shape_);
-        }
         const DType a_type = program.values[index_of(a.id)].grid.dtype,
                     b_type = program.values[index_of(b.id)].grid.dtype;
         if (a_type == DType::int16 || b_type == DType::int16) return;
@@ -265,8 +247,8 @@ class BinaryStep final : public Step {
         with_integers(state[a_].dtype(), [&]<typename A>() {
             with_integers(state[b_].dtype(), [&]<typename B>() {
                 with_integers(y_grid_.dtype, [&]<typename Y>() {
-                    run_typed(state, state[a_].data<A>().data(), state[b_].data<B>().data(),
-                              y.mutable_data<Y>().data());
+                    ops::broadcast_binary<A, B, Y>(state.parallel_for(), state[a_], state[b_], y,
+                                                   [this](A p, B q) { return static_cast<Y>(result(p, q)); });
                 });
             });
         });
@@ -275,39 +257,20 @@ class BinaryStep final : public Step {
     }
 
   private:
-    template <typename A, typename B, typename Y>
-    void run_typed(const RunState& state, const A* a, const B* b, Y* y) const {
-        const auto result = [&](A p, B q) {
-            if constexpr (sizeof(A) == 1 && sizeof(B) == 1) {
-                const int i = p - (std::is_signed_v<A> ? -128 : 0), j = q - (std::is_signed_v<B> ? -128 : 0);
-                return static_cast<Y>(table_[static_cast<std::size_t>(i * 256 + j)]);
-            } else {
-                return static_cast<Y>(compute_(p, q));
-            }
-        };
-        in_pieces(state, size_of(shape_), [&](std::int64_t begin, std::int64_t end) {
-            for (std::int64_t i = begin; i < end; ++i) {
-                std::int64_t at_a = i, at_b = i;
-                if (!a_strides_.empty()) {
-                    at_a = at_b = 0;
-                    std::int64_t rest = i;
-                    for (std::size_t d = shape_.size(); d-- > 0;) {
-                        const std::int64_t index = rest % shape_[d];
-                        rest /= shape_[d];
-                        at_a += index * a_strides_[d];
-                        at_b += index * b_strides_[d];
-                    }
-                }
-                y[i] = result(a[at_a], b[at_b]);
-            }
-        });
+    template <typename A, typename B>
+    std::int32_t result(A p, B q) const {
+        if constexpr (sizeof(A) == 1 && sizeof(B) == 1) {
+            const int i = p - (std::is_signed_v<A> ? -128 : 0), j = q - (std::is_signed_v<B> ? -128 : 0);
+            return table_[static_cast<std::size_t>(i * 256 + j)];
+        } else {
+            return compute_(p, q);
+        }
     }
 
     QuantId a_, b_, y_;
     Compute compute_;
     Grid y_grid_;
     Shape shape_;
-    std::vector<std::int64_t> a_strides_, b_strides_;
     std::vector<std::int16_t> table_;
 };
 
@@ -752,10 +715,7 @@ class FloatStep final : public Step {
     Result<void> run(RunState& state) const override {
         std::vector<const Tensor*> arguments;
         for (ValueId id : node_.inputs) arguments.push_back(id == no_value ? nullptr : &state.tensor(id));
-        const ParallelFor parallel = [&](std::int64_t count, const std::function<void(std::int64_t)>& body) {
-            state.pool->for_each(count, body);
-        };
-        OCTET_ASSIGN(auto results, evaluate_node(node_, arguments, parallel, features_));
+        OCTET_ASSIGN(auto results, evaluate_node(node_, arguments, state.parallel_for(), features_));
         for (std::size_t i = 0; i < node_.outputs.size(); ++i) {
             if (node_.outputs[i] != no_value)
                 state.tensors[static_cast<std::size_t>(node_.outputs[i])] = std::move(results[i]);
@@ -797,20 +757,15 @@ class Maker {
             });
         }
         const Range range = activated_range(sum.activation, grid(sum.y), profile_.range(grid(sum.y).dtype));
-        const RequantRule steps = requant_rule(profile_.rule("add_steps").value_or("double")).value();
-        OCTET_ASSIGN(const Adder adder, make_adder(add_rule(rule_).value(), steps, sum.a.grid, sum.b.grid, grid(sum.y),
-                                                   range, sum.subtract));
+        OCTET_ASSIGN(const Adder adder,
+                     adder_of(profile_, rule_, sum.a.grid, sum.b.grid, grid(sum.y), range, sum.subtract));
         return binary_step(op_, rule_, sum.a, sum.b, sum.y, program_,
                            [adder](std::int32_t p, std::int32_t q) { return add(p, q, adder); });
     }
     StepResult operator()(const MulOp& mul) const {
         const Range range = activated_range(mul.activation, grid(mul.y), profile_.range(grid(mul.y).dtype));
-        const MulRule rule = rule_ == "ort-mul"    ? MulRule::ort_mul
-                             : rule_ == "dq-float" ? MulRule::dq_float
-                                                   : MulRule::requant;
         OCTET_ASSIGN(const Multiplication multiplication,
-                     make_multiplication(rule, requant_rule(rule_).value_or(RequantRule::fp32), mul.a.grid, mul.b.grid,
-                                         grid(mul.y), range, profile_.multiplier));
+                     multiplication_of(profile_, rule_, mul.a.grid, mul.b.grid, grid(mul.y), range));
         return binary_step(op_, rule_, mul.a, mul.b, mul.y, program_,
                            [multiplication](std::int32_t p, std::int32_t q) { return multiply(p, q, multiplication); });
     }
