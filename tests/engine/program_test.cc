@@ -16,6 +16,7 @@
 #include "graph/ops/infer.h"
 #include "graph/ops/op_list.h"
 #include "tests/quantized_graph.h"
+#include "tests/test_files.h"
 
 namespace octet::engine {
 namespace {
@@ -199,9 +200,8 @@ TEST(Observer, ShowsTheIntegersOfEveryTensor) {
 
 // QuantizeLinear behind operators that only move values, as ONNX Runtime's quantizer writes it.
 TEST(Program, OnnxRuntimesYolopRunsOnIntegers) {
-    const std::string path = std::string(OCTET_SOURCE_DIR) + "/../shared/models/peers/ort-int8.onnx";
-    if (!std::filesystem::exists(path)) GTEST_SKIP() << "needs ../shared/models/peers/ort-int8.onnx";
-    auto graph = onnx::load(path);
+    OCTET_NEEDS_SHARED("models/peers/ort-int8.onnx");
+    auto graph = onnx::load(shared_folder + "/models/peers/ort-int8.onnx");
     ASSERT_TRUE(graph.has_value()) << graph.error().message;
     EXPECT_EQ(program_of(*graph).float_seams(), std::vector<std::string>{});
 }

@@ -13,6 +13,7 @@
 #include "frontends/npz.h"
 #include "frontends/onnx/importer.h"
 #include "tests/engine/npu_emu/truth.h"
+#include "tests/test_files.h"
 
 namespace octet::engine::npu_emu {
 namespace {
@@ -114,11 +115,10 @@ INSTANTIATE_TEST_SUITE_P(
 class Yolop64 : public testing::Test {
   protected:
     void SetUp() override {
-        const std::filesystem::path shared = std::filesystem::path(OCTET_SOURCE_DIR) / "../shared";
-        model_ = shared / "models/peers/ort-int8.onnx";
-        truth_ = shared / "truth/c_yolop";
-        if (!std::filesystem::exists(model_) || !std::filesystem::exists(truth_))
-            GTEST_SKIP() << "needs ../shared/models/peers and ../shared/truth/c_yolop";
+        OCTET_NEEDS_SHARED("models/peers/ort-int8.onnx");
+        OCTET_NEEDS_SHARED("truth/c_yolop");
+        model_ = shared_folder + "/models/peers/ort-int8.onnx";
+        truth_ = shared_folder + "/truth/c_yolop";
     }
 
     Graph model() const {

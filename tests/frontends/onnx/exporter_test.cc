@@ -18,7 +18,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using testing::operators;
-using testing::TemporaryFolder;
 
 Tensor ramp(Shape shape, float from, float step) {
     Tensor tensor(DType::float32, std::move(shape));
@@ -120,7 +119,7 @@ TEST(Exporter, load_gives_back_what_save_wrote) {
     const TemporaryFolder folder;
     Graph graph = sample_graph();
     ASSERT_TRUE(infer_shapes(graph).has_value());
-    const Graph loaded = saved_and_loaded(graph, folder.path("new/folder/model.onnx"));
+    const Graph loaded = saved_and_loaded(graph, folder / "new/folder/model.onnx");
     expect_same_graph(graph, loaded);
 }
 
@@ -129,9 +128,9 @@ TEST(Exporter, omits_dead_constants_and_keeps_weights_once) {
     Graph graph = sample_graph();
     ASSERT_TRUE(infer_shapes(graph).has_value());
     graph.add_constant("unused", Tensor(DType::float32, {1000}));
-    const Graph loaded = saved_and_loaded(graph, folder.path("model.onnx"));
+    const Graph loaded = saved_and_loaded(graph, folder / "model.onnx");
     EXPECT_EQ(loaded.find_value("unused"), no_value);
-    EXPECT_LT(std::filesystem::file_size(folder.path("model.onnx")), 1000U);
+    EXPECT_LT(std::filesystem::file_size(folder / "model.onnx"), 1000U);
 }
 
 TEST(Exporter, focus_becomes_slices) {
@@ -140,7 +139,7 @@ TEST(Exporter, focus_becomes_slices) {
     const ValueId x = graph.add_input("x", DType::float32, {1, 3, 4, 6});
     graph.outputs = {graph.node(graph.add_node("Focus", "stem", {x}, {"y"})).outputs[0]};
     ASSERT_TRUE(infer_shapes(graph).has_value());
-    const Graph loaded = saved_and_loaded(graph, folder.path("focus.onnx"));
+    const Graph loaded = saved_and_loaded(graph, folder / "focus.onnx");
     EXPECT_EQ(operators(loaded), "Slice Slice Slice Slice Concat");
     const std::vector<Tensor> inputs = {ramp({1, 3, 4, 6}, -1.0F, 0.3F)};
     EXPECT_TRUE(identical(only_output(graph, inputs), only_output(loaded, inputs)));
@@ -156,7 +155,7 @@ void expect_detect_survives(float box_scale) {
                                    {"box_scale", box_scale}};
     graph.outputs = {graph.node(graph.add_node("Detect", "boxes", {p3, p4}, {"det_out"}, attributes)).outputs[0]};
     ASSERT_TRUE(infer_shapes(graph).has_value());
-    const Graph loaded = saved_and_loaded(graph, folder.path("detect.onnx"));
+    const Graph loaded = saved_and_loaded(graph, folder / "detect.onnx");
     EXPECT_EQ(operators(loaded).find("Detect"), std::string::npos);
     EXPECT_EQ(loaded.value(loaded.outputs.at(0)).shape, (Shape{2, 2 * 30, 7}));
     const std::vector<Tensor> inputs = {ramp({2, 14, 4, 6}, -5.0F, 0.31F), ramp({2, 14, 2, 3}, -4.0F, 0.27F)};
@@ -177,7 +176,7 @@ TEST(Exporter, names_of_lowered_nodes_stay_unique) {
     graph.outputs = {graph.find_value("stem_Slice")};
     ASSERT_TRUE(infer_shapes(graph).has_value());
     const TemporaryFolder folder;
-    const Graph loaded = saved_and_loaded(graph, folder.path("focus.onnx"));
+    const Graph loaded = saved_and_loaded(graph, folder / "focus.onnx");
     EXPECT_TRUE(verify(loaded).has_value());
     EXPECT_EQ(loaded.value(loaded.outputs.at(0)).name, "stem_Slice");
 }
@@ -197,7 +196,7 @@ TEST(Exporter, a_full_disk_leaves_nothing_behind) {
     const rlimit tiny{100, before.rlim_max};
     const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &tiny), 0);
-    const auto saved = save(graph, folder.path("model.onnx"));
+    const auto saved = save(graph, folder / "model.onnx");
     setrlimit(RLIMIT_FSIZE, &before);
     std::signal(SIGXFSZ, old_handler);
     ASSERT_FALSE(saved.has_value());
@@ -210,8 +209,8 @@ TEST(Exporter, paths_that_cannot_be_written) {
     const TemporaryFolder folder;
     Graph graph = sample_graph();
     ASSERT_TRUE(infer_shapes(graph).has_value());
-    ASSERT_TRUE(save(graph, folder.path("file")).has_value());
-    const auto below_a_file = save(graph, folder.path("file/model.onnx"));
+    ASSERT_TRUE(save(graph, folder / "file").has_value());
+    const auto below_a_file = save(graph, folder / "file/model.onnx");
     ASSERT_FALSE(below_a_file.has_value());
     EXPECT_EQ(below_a_file.error().code, ErrorCode::io);
     const auto onto_a_folder = save(graph, folder.path());

@@ -14,7 +14,6 @@ using testing::attribute;
 using ::testing::HasSubstr;
 using testing::ModelBuilder;
 using testing::operators;
-using testing::TemporaryFolder;
 using testing::write_text;
 
 ModelBuilder small_model(int opset = 13) {
@@ -138,14 +137,14 @@ TEST(Importer, bytes_that_are_no_model) {
 
 TEST(Importer, files_that_cannot_be_read) {
     const TemporaryFolder folder;
-    expect_error(load(folder.path("none.onnx")), ErrorCode::io, {"none.onnx", "no such file"});
+    expect_error(load(folder / "none.onnx"), ErrorCode::io, {"none.onnx", "no such file"});
     expect_error(load(folder.path()), ErrorCode::io, {folder.path(), "directory"});
-    write_text(folder.path("empty.onnx"), "");
-    expect_error(load(folder.path("empty.onnx")), ErrorCode::invalid_model, {"empty.onnx", "empty"});
-    write_text(folder.path("text.onnx"), "hello, world\n");
-    expect_error(load(folder.path("text.onnx")), ErrorCode::invalid_model, {"text.onnx", "is not an ONNX model"});
-    write_text(folder.path("good.onnx"), small_model().bytes());
-    EXPECT_TRUE(load(folder.path("good.onnx")).has_value());
+    write_text(folder / "empty.onnx", "");
+    expect_error(load(folder / "empty.onnx"), ErrorCode::invalid_model, {"empty.onnx", "empty"});
+    write_text(folder / "text.onnx", "hello, world\n");
+    expect_error(load(folder / "text.onnx"), ErrorCode::invalid_model, {"text.onnx", "is not an ONNX model"});
+    write_text(folder / "good.onnx", small_model().bytes());
+    EXPECT_TRUE(load(folder / "good.onnx").has_value());
 }
 
 TEST(Importer, graphs_that_contradict_themselves) {

@@ -10,6 +10,7 @@
 
 #include "frontends/onnx/importer.h"
 #include "octet_onnx.pb.h"
+#include "tests/temporary_folder.h"
 
 namespace octet::onnx::testing {
 
@@ -136,20 +137,6 @@ inline std::string operators(const Graph& graph) {
     for (const NodeId id : graph.topological_order()) list += (list.empty() ? "" : " ") + graph.node(id).op;
     return list;
 }
-
-// A folder that disappears with the test.
-class TemporaryFolder {
-  public:
-    TemporaryFolder();
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-    ~TemporaryFolder();
-    std::string path(const std::string& name) const { return path_ + "/" + name; }
-    const std::string& path() const { return path_; }
-
-  private:
-    std::string path_;
-};
 
 void write_text(const std::string& path, const std::string& text);
 

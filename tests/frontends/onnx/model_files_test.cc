@@ -9,16 +9,14 @@
 #include "graph/ir/dump.h"
 #include "graph/passes/pass.h"
 #include "tests/frontends/onnx/model_builder.h"
+#include "tests/test_files.h"
 
 namespace octet {
 namespace {
 
 std::string shared(const std::string& path) {
-    return std::string(OCTET_SOURCE_DIR) + "/../shared/" + path;
+    return shared_folder + "/" + path;
 }
-
-#define NEED_SHARED(path) \
-    if (!std::filesystem::exists(shared(path))) GTEST_SKIP() << "needs ../shared/" << (path)
 
 void expect_yolop(const std::string& path) {
     const auto graph = onnx::load(shared(path));
@@ -36,26 +34,26 @@ void expect_yolop(const std::string& path) {
 }
 
 TEST(ModelFiles, straight_export_of_yolop) {
-    NEED_SHARED("models/yolop-640.onnx");
+    OCTET_NEEDS_SHARED("models/yolop-640.onnx");
     expect_yolop("models/yolop-640.onnx");
 }
 
 TEST(ModelFiles, simplified_export_of_yolop) {
-    NEED_SHARED("models/yolop-640-simplified.onnx");
+    OCTET_NEEDS_SHARED("models/yolop-640-simplified.onnx");
     expect_yolop("models/yolop-640-simplified.onnx");
 }
 
 // The optimized graph survives the way through a file: Focus and Detect are written as standard operators, and the
 // passes find them again.
 TEST(ModelFiles, optimized_yolop_survives_export) {
-    NEED_SHARED("models/yolop-640-simplified.onnx");
-    const onnx::testing::TemporaryFolder folder;
+    OCTET_NEEDS_SHARED("models/yolop-640-simplified.onnx");
+    const TemporaryFolder folder;
     auto graph = onnx::load(shared("models/yolop-640-simplified.onnx"));
     ASSERT_TRUE(graph.has_value()) << graph.error().message;
     ASSERT_TRUE(optimize(*graph).has_value());
-    const auto saved = onnx::save(*graph, folder.path("optimized.onnx"));
+    const auto saved = onnx::save(*graph, folder / "optimized.onnx");
     ASSERT_TRUE(saved.has_value()) << saved.error().message;
-    auto loaded = onnx::load(folder.path("optimized.onnx"));
+    auto loaded = onnx::load(folder / "optimized.onnx");
     ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
     EXPECT_EQ(summarize(*loaded).operators.count("Detect"), 0U) << "ONNX has no such operator";
     ASSERT_TRUE(optimize(*loaded).has_value());
@@ -77,7 +75,7 @@ TEST(ModelFiles, optimized_yolop_survives_export) {
 TEST(ModelFiles, quantized_models_of_onnx_runtime) {
     for (const std::string path :
          {"models/neighbours/twinlitenet-320x320-qdq.onnx", "models/reference-recipe/yolop-640-ort-entropy.onnx"}) {
-        NEED_SHARED(path);
+        OCTET_NEEDS_SHARED(path);
         const auto graph = onnx::load(shared(path));
         ASSERT_TRUE(graph.has_value()) << graph.error().message;
         const Summary summary = summarize(*graph);

@@ -14,7 +14,6 @@ namespace octet::onnx {
 namespace {
 
 using ::testing::HasSubstr;
-using testing::TemporaryFolder;
 using testing::write_text;
 
 onnx_schema::TensorProto proto_of(int type, const Shape& shape) {
@@ -118,10 +117,10 @@ onnx_schema::TensorProto external(const std::string& location, const std::string
 
 TEST(TensorCodec, external_data) {
     const TemporaryFolder folder;
-    write_text(folder.path("weights.bin"), "abcdefgh");
-    std::filesystem::create_directory(folder.path("sub"));
-    write_text(folder.path("sub/w.bin"), "wxyz");
-    std::filesystem::create_symlink("weights.bin", folder.path("link.bin"));
+    write_text(folder / "weights.bin", "abcdefgh");
+    std::filesystem::create_directory(folder / "sub");
+    write_text(folder / "sub/w.bin", "wxyz");
+    std::filesystem::create_symlink("weights.bin", folder / "link.bin");
 
     const auto values = [&](const onnx_schema::TensorProto& proto) {
         const auto tensor = decode(proto, folder.path());
@@ -136,16 +135,16 @@ TEST(TensorCodec, external_data) {
 
 TEST(TensorCodec, external_data_never_leaves_the_folder) {
     const TemporaryFolder outside;
-    write_text(outside.path("secret.bin"), "abcdefgh");
+    write_text(outside / "secret.bin", "abcdefgh");
     const TemporaryFolder folder;
-    std::filesystem::create_symlink(outside.path("secret.bin"), folder.path("escape.bin"));
-    std::filesystem::create_directory_symlink(outside.path(), folder.path("escape"));
+    std::filesystem::create_symlink(outside / "secret.bin", folder / "escape.bin");
+    std::filesystem::create_directory_symlink(outside.path(), folder / "escape");
     const std::string climb = "../" + std::filesystem::path(outside.path()).filename().string() + "/secret.bin";
 
     const auto expect_refused = [&](const std::string& location, const std::string& word) {
         expect_error(external(location), ErrorCode::invalid_model, word, folder.path());
     };
-    expect_refused(outside.path("secret.bin"), "outside of the model's folder");
+    expect_refused(outside / "secret.bin", "outside of the model's folder");
     expect_refused(climb, "outside of the model's folder");
     expect_refused("escape.bin", "symbolic link");
     expect_refused("escape/secret.bin", "symbolic link");
@@ -155,7 +154,7 @@ TEST(TensorCodec, external_data_never_leaves_the_folder) {
 
 TEST(TensorCodec, external_data_that_does_not_fit) {
     const TemporaryFolder folder;
-    write_text(folder.path("w.bin"), "abcdefgh");
+    write_text(folder / "w.bin", "abcdefgh");
     const auto expect_refused = [&](const onnx_schema::TensorProto& proto, ErrorCode code, const std::string& word) {
         expect_error(proto, code, word, folder.path());
     };
@@ -174,11 +173,11 @@ TEST(TensorFile, reads_a_tensor) {
     const TemporaryFolder folder;
     onnx_schema::TensorProto proto;
     encode(Tensor::from<float>({3}, {1, 2, 3}), proto);
-    write_text(folder.path("input.pb"), proto.SerializeAsString());
-    const auto tensor = load_tensor(folder.path("input.pb"));
+    write_text(folder / "input.pb", proto.SerializeAsString());
+    const auto tensor = load_tensor(folder / "input.pb");
     ASSERT_TRUE(tensor.has_value()) << tensor.error().message;
     EXPECT_EQ(tensor->to_float(), (std::vector<float>{1, 2, 3}));
-    const auto missing = load_tensor(folder.path("none.pb"));
+    const auto missing = load_tensor(folder / "none.pb");
     ASSERT_FALSE(missing.has_value());
     EXPECT_THAT(missing.error().message, HasSubstr("none.pb"));
 }

@@ -5,6 +5,7 @@
 #include "frontends/onnx/importer.h"
 #include "graph/ops/evaluator.h"
 #include "tests/graph/passes/pass_test.h"
+#include "tests/test_files.h"
 
 namespace octet::test {
 namespace {
@@ -87,18 +88,14 @@ TEST(Optimize, FindsWhatTheExporterTookApart) {
 }
 
 Graph load_shared(const std::string& name) {
-    auto loaded = onnx::load(std::string(OCTET_SOURCE_DIR) + "/../shared/models/" + name);
+    auto loaded = onnx::load(shared_folder + "/models/" + name);
     EXPECT_TRUE(loaded) << loaded.error().message;
     return loaded ? std::move(*loaded) : Graph();
 }
 
-bool has_shared(const std::string& name) {
-    return std::filesystem::exists(std::string(OCTET_SOURCE_DIR) + "/../shared/models/" + name);
-}
-
 TEST(Optimize, AQuantizedModelKeepsEveryInteger) {
     const std::string name = "neighbours/twinlitenet-320x320-qdq.onnx";
-    if (!has_shared(name)) GTEST_SKIP() << "needs ../shared/models/" << name;
+    OCTET_NEEDS_SHARED("models/" + name);
     const Graph before = load_shared(name);
     Graph after = before;
     const auto done = optimize(
@@ -114,7 +111,7 @@ TEST(Optimize, AQuantizedModelKeepsEveryInteger) {
 class Yolop : public testing::TestWithParam<const char*> {
   protected:
     void SetUp() override {
-        if (!has_shared(GetParam())) GTEST_SKIP() << "needs ../shared/models/" << GetParam();
+        OCTET_NEEDS_SHARED(std::string("models/") + GetParam());
         graph_ = load_shared(GetParam());
     }
 
