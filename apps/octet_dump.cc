@@ -17,10 +17,10 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/json_text.h"
+#include "engine/session.h"
 #include "frontends/npy.h"
 #include "frontends/npz.h"
-#include "yolop/evaluate.h"
-#include "yolop/yolop.h"
+#include "graph/quant/grid.h"
 
 namespace octet::apps {
 namespace {
@@ -103,14 +103,6 @@ bool matches(const std::vector<std::string>& globs, std::initializer_list<std::s
     });
 }
 
-Tensor dequantized(const Tensor& tensor, const Grid& grid) {
-    Tensor real(DType::float32, tensor.shape());
-    const auto values = tensor.to_int64();
-    for (std::size_t i = 0; i < values.size(); ++i)
-        real.mutable_data<float>()[i] = static_cast<float>(values[i] - grid.zero_point) * grid.scale;
-    return real;
-}
-
 // Writes tensors as they come.
 class Dump {
   public:
@@ -128,7 +120,7 @@ class Dump {
         const Grid grid = info.grid ? *info.grid : Grid{};
         int zero_point = grid.zero_point;
         if (info.grid && options_.dequantize) {
-            tensor = dequantized(tensor, grid);
+            tensor = quant::dequantize(tensor, grid);
             zero_point = 0;
         } else if (info.grid && options_.type != "as-file") {
             const DType before = tensor.dtype();
@@ -216,9 +208,8 @@ Result<ExitCode> write_header(const Options& options, engine::Session& session, 
     const engine::Op* op = find_conv(network, options.header);
     if (!op)
         return fail(ErrorCode::invalid_argument,
-                    "{}: no convolution on integers is named '{}'; the plan of octet-inspect lists "
-                    "them",
-                    options.model, options.header);
+                    "{}: no convolution on integers is named '{}'; the plan of octet-inspect lists them", options.model,
+                    options.header);
     const auto& conv = std::get<engine::ConvOp>(op->form);
     std::map<std::string, Tensor, std::less<>> seen;
     const std::string x = network.values[engine::index_of(conv.x.id)].name,
@@ -266,7 +257,7 @@ Result<ExitCode> run(const Options& options) {
         return fail(ErrorCode::invalid_argument, "{}: no tensor matches --layers {}", options.model,
                     fmt::join(options.layers, " --layers "));
     OCTET_TRY(dump.finish(*executable));
-    fmt::print("{} tensors: {}\n", dump.tensors(), options.out);
+    if (!is_quiet()) fmt::print("{} tensors: {}\n", dump.tensors(), options.out);
     return exit_ok;
 }
 

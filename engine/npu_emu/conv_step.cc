@@ -231,9 +231,11 @@ class ConvStep final : public Step {
                     const bool plain = fits_[static_cast<std::size_t>(o)] && finish_ == Finish::rule &&
                                        std::abs(bias_[static_cast<std::size_t>(o)]) < (std::int64_t{1} << 30);
                     if (plain && accumulator_.bits <= 32) {
-                        const auto add = static_cast<std::int32_t>(correction + bias_[static_cast<std::size_t>(o)]);
+                        // Modulo 2^32, which holds the sum if not its parts.
+                        const auto add = static_cast<std::uint32_t>(correction + bias_[static_cast<std::size_t>(o)]);
                         for (int i = 0; i < out_w_; ++i)
-                            acc[static_cast<std::size_t>(i)] = in[i * sums.pixel_stride] + add;
+                            acc[static_cast<std::size_t>(i)] =
+                                static_cast<std::int32_t>(static_cast<std::uint32_t>(in[i * sums.pixel_stride]) + add);
                         if (state.observer->accumulators) note(acc, here);
                         requantize(acc, requantizers_[static_cast<std::size_t>(o)], rounded);
                         for (int i = 0; i < out_w_; ++i) to[i] = static_cast<T>(rounded[static_cast<std::size_t>(i)]);

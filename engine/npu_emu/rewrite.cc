@@ -54,7 +54,7 @@ class Rewriter {
             if (!table || table->steps.size() != 1) continue;
             if (table->steps[0].op != "Sigmoid") continue;
             const Grid old = value(table->y).grid;
-            const Grid fixed{old.dtype, 0x1p-8F, lowest_of(old.dtype)};
+            const Grid fixed{old.dtype, 0x1p-8F, quant::grid_min(old.dtype)};
             if (old == fixed || old.dtype == DType::int16) continue;
             value(table->y).grid = fixed;
             for (Op& reader : program_.ops) {

@@ -15,6 +15,7 @@
 #include "engine/npu_emu/profile.h"
 #include "engine/program.h"
 #include "graph/ops/op_def.h"
+#include "graph/quant/grid.h"
 #include "kernels/cpu.h"
 
 namespace octet::engine::npu_emu {
@@ -85,10 +86,6 @@ StepResult make_conv_step(const Op& op, const Program& program, const Profile& p
 // The kind of operator that rules and limits are looked up for: "conv", "depthwise_conv", "leaky_relu" …; empty: none.
 std::string_view operation_of(const Op& op, const Program& program);
 
-// int16 → -32768, uint8 → 0, int8 → -128
-inline int lowest_of(DType type) {
-    return type == DType::uint8 ? 0 : type == DType::int16 ? -32768 : -128;
-}
 // f.template operator()<T>() with the type of a quantized tensor.
 template <typename F>
 decltype(auto) with_integers(DType type, F&& f) {

@@ -28,7 +28,7 @@ void in_pieces(const RunState& state, std::int64_t count, const Body& body) {
 
 ByteTable identity(DType type) {
     ByteTable table{};
-    for (int i = 0; i < 256; ++i) table[static_cast<std::size_t>(i)] = lowest_of(type) + i;
+    for (int i = 0; i < 256; ++i) table[static_cast<std::size_t>(i)] = quant::grid_min(type) + i;
     return table;
 }
 
@@ -98,7 +98,8 @@ class TableStep final : public Step {
 // The float table of the program, whose entries are unsigned bytes, on y's type.
 ByteTable float_table(const TableOp& op, const Grid& y, Range range) {
     ByteTable table{};
-    for (std::size_t i = 0; i < 256; ++i) table[i] = std::clamp(op.table[i] + lowest_of(y.dtype), range.min, range.max);
+    for (std::size_t i = 0; i < 256; ++i)
+        table[i] = std::clamp(op.table[i] + quant::grid_min(y.dtype), range.min, range.max);
     return table;
 }
 
@@ -107,7 +108,7 @@ template <typename Function>
 ByteTable real_table(const Grid& x, const Grid& y, Range range, const Function& f) {
     ByteTable table{};
     for (int i = 0; i < 256; ++i) {
-        const float real = static_cast<float>(lowest_of(x.dtype) + i - x.zero_point) * x.scale;
+        const float real = static_cast<float>(quant::grid_min(x.dtype) + i - x.zero_point) * x.scale;
         table[static_cast<std::size_t>(i)] =
             kernels::quantize_linear(f(real), y.scale, y.zero_point, range.min, range.max);
     }
@@ -140,7 +141,7 @@ Result<Mapping> requantization(std::string_view rule, const Grid& x, const Grid&
         OCTET_ASSIGN(const auto params, cpu::copy_params(x, y));
         for (int i = 0; i < 256; ++i) {
             mapping.table[static_cast<std::size_t>(i)] =
-                kernels::requantize_copy_u8(static_cast<std::uint8_t>(i), params) + lowest_of(y.dtype);
+                kernels::requantize_copy_u8(static_cast<std::uint8_t>(i), params) + quant::grid_min(y.dtype);
         }
         return mapping;
     }
@@ -183,7 +184,7 @@ Result<ByteTable> constant_table(const TableOp& op, const Grid& y, std::string_v
     }
     ByteTable table{};
     for (int i = 0; i < 256; ++i) {
-        const int x = lowest_of(op.x.grid.dtype) + i;
+        const int x = quant::grid_min(op.x.grid.dtype) + i;
         table[static_cast<std::size_t>(i)] =
             step.other_first ? compute(step.other_value, x) : compute(x, step.other_value);
     }
@@ -237,8 +238,8 @@ class BinaryStep final : public Step {
         // All there is to compute for 8 bits.
         table_.resize(65536);
         for (int i = 0; i < 65536; ++i) {
-            table_[static_cast<std::size_t>(i)] =
-                static_cast<std::int16_t>(compute_(lowest_of(a_type) + i / 256, lowest_of(b_type) + i % 256));
+            table_[static_cast<std::size_t>(i)] = static_cast<std::int16_t>(
+                compute_(quant::grid_min(a_type) + i / 256, quant::grid_min(b_type) + i % 256));
         }
     }
 
@@ -391,7 +392,7 @@ class PoolStep final : public ImageStep {
             const int offset = std::is_same_v<T, std::uint8_t> ? 128 : 0;
             for (std::int64_t y = 0; y < to_[2]; ++y) {
                 for (std::int64_t x = 0; x < to_[3]; ++x) {
-                    std::int64_t sum = 0, count = 0, largest = lowest_of(x_.grid.dtype);
+                    std::int64_t sum = 0, count = 0, largest = quant::grid_min(x_.grid.dtype);
                     for (int ky = 0; ky < window_.kernel_h; ++ky) {
                         for (int kx = 0; kx < window_.kernel_w; ++kx) {
                             const std::int64_t iy = y * window_.stride_h - window_.pad_top + ky * window_.dilation_h;
@@ -748,8 +749,8 @@ class Maker {
     StepResult operator()(const AddOp& sum) const {
         if (rule_ == "fixed16") {
             OCTET_ASSIGN(const auto params, cpu::add_params(sum, grid(sum.y)));
-            const int a = lowest_of(grid(sum.a.id).dtype), b = lowest_of(grid(sum.b.id).dtype),
-                      y = lowest_of(grid(sum.y).dtype);
+            const int a = quant::grid_min(grid(sum.a.id).dtype), b = quant::grid_min(grid(sum.b.id).dtype),
+                      y = quant::grid_min(grid(sum.y).dtype);
             return binary_step(op_, rule_, sum.a, sum.b, sum.y, program_, [=](std::int32_t p, std::int32_t q) {
                 return std::int32_t{kernels::add_u8(static_cast<std::uint8_t>(p - a), static_cast<std::uint8_t>(q - b),
                                                     params)} +
