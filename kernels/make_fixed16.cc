@@ -204,7 +204,7 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
         step = params.out_mult * std::ldexp(spec.out_scale, -out_bits - k) / post;
     }
 
-    const auto padded = (static_cast<std::size_t>(channels) + fixed16_padding - 1) / fixed16_padding * fixed16_padding;
+    const std::size_t padded = fixed16_entries(channels);
     storage.bias_.assign(padded, 0);
     storage.shift_.assign(padded, 0);
     storage.mult_.assign(padded, 0);

@@ -9,6 +9,7 @@
 // Notation: >> is an arithmetic shift, RNE is round to nearest even, sat16 saturates to [-32768, 32767].
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 
@@ -77,9 +78,13 @@ enum class OutputKind : std::uint8_t {
     s32,  // acc + bias_c, not rounded
 };
 
-// All arrays have `channels` entries rounded up to fixed16_padding, so that vectors may be loaded beyond the end.
-inline constexpr int fixed16_padding = 64;
+// Entries of an array for `channels`: so many that vectors may be loaded beyond the end, from any channel on.
+inline constexpr std::size_t fixed16_entries(int channels) {
+    constexpr std::size_t padding = 64;
+    return static_cast<std::size_t>(channels) + padding;
+}
 
+// All arrays have fixed16_entries(channels) entries.
 struct Fixed16 {
     const std::int32_t* bias = nullptr;
     const std::int32_t* shift = nullptr;  // 0..31

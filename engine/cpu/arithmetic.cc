@@ -118,8 +118,7 @@ Result<IntegerBatchNorm> integer_batchnorm(const BatchNormOp& norm, const Grid& 
     spec.in_zero_point = unsigned_zero_point(norm.x.grid);
     spec.weight_abs_sum = abs_sum;
     OCTET_ASSIGN(result.epilogue, storage_of(spec));
-    result.weights.resize((result.weights.size() + kernels::fixed16_padding - 1) / kernels::fixed16_padding *
-                          kernels::fixed16_padding);
+    result.weights.resize(kernels::fixed16_entries(static_cast<int>(result.weights.size())));
     return result;
 }
 

@@ -13,8 +13,7 @@ class RandomFixed16 {
   public:
     // magnitude: about the largest |acc|; shifts bring it down to 16 bits more or less.
     RandomFixed16(int channels, OutputKind output, Activation activation, double magnitude, Random& random) {
-        const auto padded =
-            static_cast<std::size_t>((channels + fixed16_padding - 1) / fixed16_padding * fixed16_padding);
+        const auto padded = fixed16_entries(channels);
         bias_.assign(padded, 0);
         shift_.assign(padded, 0);
         mult_.assign(padded, 0);
