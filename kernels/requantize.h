@@ -56,10 +56,15 @@ enum class Activation : std::uint8_t {
     none,       // p
     relu,       // max(p, 0)
     leaky,      // max(p, mulhrs(p, alpha)), alpha in Q15
-    prelu,      // the same with an alpha per channel
+    prelu,      // the same with an alpha per channel; both alphas in [-32767, 32767]
     clip,       // min(max(p, lo), hi): hi everywhere where lo is larger
     hardswish,  // mulhrs(p, g), g = clamp(sat_add(p, 3 << f), 0, 6 << f) << (12 - f): p * relu6(p + 3) / 8 on the
                 // grid 2^-f. The missing factor 4/3 is part of out_mult. Needs 0 <= f <= 12.
+    table,      // any function, piecewise linear between the nodes of 64 segments:
+                //     p = sat_add(p, p)                    `table_doublings` times
+                //     d = p + 2^15, i = d >> 10, r = d & 1023
+                //     u = node[i] + mulhrs(r << 5, node[i + 1] - node[i])
+                // p has a grid and a zero point of its own (piecewise.h), u too.
 };
 
 inline constexpr Activation all_activations[] = {
@@ -68,13 +73,16 @@ inline constexpr Activation all_activations[] = {
     Activation::leaky,  //
     Activation::prelu,  //
     Activation::clip,   //
-    Activation::hardswish,
+    Activation::hardswish, Activation::table,
 };
+
+inline constexpr int table_segments = 64;
 
 enum class OutputKind : std::uint8_t {
     u8,   // y
     s16,  // u on the grid 2^-f, for logits and 16-bit tensors; behind hardswish v = mulhrs(u, out_mult) with
-          // out_mult = 2/3, on the grid 2^-(f-1)
+          // out_mult = 2/3, on the grid 2^-(f-1). Then `doublings` times sat_add(v, v), where accumulators are coarser
+          // than the output's grid.
     s32,  // acc + bias_c, not rounded
 };
 
@@ -84,19 +92,21 @@ inline constexpr std::size_t fixed16_entries(int channels) {
     return static_cast<std::size_t>(channels) + padding;
 }
 
-// All arrays have fixed16_entries(channels) entries.
+// Arrays of channels have fixed16_entries(channels) entries.
 struct Fixed16 {
     const std::int32_t* bias = nullptr;
     const std::int32_t* shift = nullptr;  // 0..31
     const std::int16_t* mult = nullptr;   // 0..32767
     const std::int16_t* prelu_alpha = nullptr;
+    int table_doublings = 0;
+    const std::int16_t* nodes = nullptr;  // [table_segments + 1]; neighbours differ by 32767 at most
     int channels = 0;
     OutputKind output = OutputKind::u8;
     Activation activation = Activation::none;
     int f = 0;
     std::int16_t alpha = 0;
     std::int16_t clip_lo = 0, clip_hi = 0;
-    int doublings = 0;          // 0..2, u8 only
+    int doublings = 0;          // u8: 0..2
     std::int16_t out_mult = 0;  // 0..32767
     std::int16_t offset = 0;    // (zp << out_shift) + (1 << (out_shift - 1))
     int out_shift = 0;          // 1..7 with the u8 output
@@ -142,6 +152,13 @@ OCTET_INLINE std::int16_t fixed16_activate(std::int16_t p, int c, const Fixed16&
             const std::int16_t gate = shifted < 0 ? std::int16_t{0} : shifted > six ? six : shifted;
             return mulhrs16(p, static_cast<std::int16_t>(gate << (12 - e.f)));
         }
+        case Activation::table: {
+            for (int i = 0; i < e.table_doublings; ++i) p = sat_add16(p, p);
+            const int d = p + 32768;
+            const std::int16_t* node = e.nodes + (d >> 10);
+            const auto slope = static_cast<std::int16_t>(node[1] - node[0]);
+            return static_cast<std::int16_t>(node[0] + mulhrs16(static_cast<std::int16_t>((d & 1023) << 5), slope));
+        }
     }
     return p;
 }
@@ -160,7 +177,9 @@ OCTET_INLINE std::int16_t fixed16_scaled(std::int16_t u, std::int32_t residual, 
 
 OCTET_INLINE std::int16_t fixed16_s16(std::int32_t acc, int c, const Fixed16& e) {
     const std::int16_t u = fixed16_activated(acc, c, e);
-    return e.activation == Activation::hardswish ? mulhrs16(u, e.out_mult) : u;
+    std::int16_t v = e.activation == Activation::hardswish ? mulhrs16(u, e.out_mult) : u;
+    for (int i = 0; i < e.doublings; ++i) v = sat_add16(v, v);
+    return v;
 }
 
 OCTET_INLINE std::uint8_t fixed16_round(std::int16_t v, const Fixed16& e) {

@@ -14,6 +14,7 @@ int fold_constants(Graph& graph);     // nodes whose inputs are all constant bec
 int remove_identities(Graph& graph);  // Identity, Cast to the same type, Dropout, Reshape to the same shape …
 int eliminate_dead(Graph& graph);     // nodes that no output depends on
 int fuse_hardswish(Graph& graph);  // Add 3 → Clip(0,6) → Mul x → Div 6 (and kin), HardSigmoid·Mul → HardSwish
+int fuse_swish(Graph& graph);      // Mul of x and Sigmoid of x → Swish
 int fold_batchnorm(Graph& graph);  // BatchNormalization into the convolution before it
 int fold_affine(Graph& graph);     // Mul, Div, Add, Sub by a constant a channel into the convolution before it
 int fold_batchnorm_concat(Graph& graph);    // BatchNormalization through a Concat into the convolutions before that

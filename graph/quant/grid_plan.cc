@@ -35,7 +35,10 @@ class Planner {
         OCTET_TRY(check_names(options_.keep_float, "--keep-float"));
         OCTET_TRY(check_names(options_.keep_int16, "--keep-int16"));
         assign_roles();
-        if (options_.fuse) fuse();
+        if (options_.fuse) {
+            prune_curved();
+            fuse();
+        }
         prune();
         GridPlan plan = group();
         for (const GridGroup& group : plan.groups) {
@@ -125,7 +128,9 @@ class Planner {
         const NodeId producer = graph_.producer(value);
         if (producer == no_node || !only_reader(value)) return false;
         const Node& node = graph_.node(producer);
-        if (role_[index(producer)] == Role::activation) return internal_[index(node.inputs[0])];
+        if (role_[index(producer)] == Role::activation) {
+            return internal_[index(node.inputs[0])] && is_convolution(graph_.node(graph_.producer(node.inputs[0])));
+        }
         return is_convolution(node) && role_[index(producer)] == Role::compute;
     }
 
@@ -135,10 +140,13 @@ class Planner {
             if (role_[index(id)] == Role::activation) {
                 const ValueId input = node.inputs[0];
                 const NodeId producer = graph_.producer(input);
-                if (integer_form(node.op).fuses && producer != no_node && is_convolution(graph_.node(producer)) &&
-                    fusible(input)) {
-                    internal_[index(input)] = true;
-                }
+                const bool weighted =
+                    producer != no_node && role_[index(producer)] == Role::compute &&
+                    (is_convolution(graph_.node(producer)) || is_normalization(graph_.node(producer)));
+                if (integer_form(node.op).fuses && weighted && only_reader(input)) internal_[index(input)] = true;
+                const bool rectified_sum = node.op == "Relu" && producer != no_node && only_reader(input) &&
+                                           graph_.node(producer).op == "Add" && role_[index(producer)] == Role::compute;
+                if (rectified_sum) internal_[index(input)] = true;
             }
             if (node.op == "Add" && role_[index(id)] == Role::compute && node.inputs[0] != node.inputs[1]) {
                 std::vector<ValueId> operands = node.inputs;
@@ -153,6 +161,28 @@ class Planner {
     std::size_t place(ValueId value) const {
         const NodeId producer = graph_.producer(value);
         return producer == no_node ? 0 : position_[index(producer)] + 1;
+    }
+
+    // Curved activations at the end of the network stay float, with the copies behind them: heads keep 16 bits.
+    void prune_curved() {
+        for (auto it = order_.rbegin(); it != order_.rend(); ++it) {
+            const Node& node = graph_.node(*it);
+            Role& role = role_[index(*it)];
+            const bool curved = role == Role::activation && integer_form(node.op).curved;
+            if (curved && !computation_reads(node)) role = Role::float_only;
+        }
+    }
+
+    bool computation_reads(const Node& node) const {
+        return std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId output) {
+            if (output == no_value) return false;
+            const auto& readers = consumers_[index(output)];
+            return std::any_of(readers.begin(), readers.end(), [&](NodeId reader) {
+                const Role role = role_[index(reader)];
+                if (role == Role::compute) return true;
+                return role != Role::float_only && computation_reads(graph_.node(reader));
+            });
+        });
     }
 
     // Copies and lone activations that no computation reads stay float: the value before them is the head.
@@ -226,6 +256,7 @@ class Planner {
         for (GridGroup& group : plan.groups) {
             group.kind = kind_of(group);
             group.wide_obstacle = wide_obstacle(group);
+            if (group.kind == GridKind::head && !group.wide_obstacle.empty()) group.kind = GridKind::activation;
         }
         return plan;
     }
@@ -237,7 +268,8 @@ class Planner {
             const NodeId producer = graph_.producer(value);
             if (producer == no_node || group.kind == GridKind::pixels) return "it holds the network's input";
             const Node& node = graph_.node(producer);
-            const bool after_conv = role_[index(producer)] == Role::activation && internal_[index(node.inputs[0])];
+            const bool after_conv = role_[index(producer)] == Role::activation && internal_[index(node.inputs[0])] &&
+                                    is_convolution(graph_.node(graph_.producer(node.inputs[0])));
             if (!is_convolution(node) && !after_conv && !copies_wide(node)) {
                 return named(node, "has no form that writes 16 bits");
             }
@@ -255,6 +287,8 @@ class Planner {
     }
 
     static bool is_convolution(const Node& node) { return integer_form(node.op).kind == FormKind::convolution; }
+
+    static bool is_normalization(const Node& node) { return integer_form(node.op).kind == FormKind::normalization; }
 
     static bool copies_wide(const Node& node) {
         const IntegerForm form = integer_form(node.op);

@@ -33,6 +33,8 @@ OCTET_INLINE auto for_activation(Activation activation, Body body) {
             return body(ActivationOf<Activation::clip>{});
         case Activation::hardswish:
             return body(ActivationOf<Activation::hardswish>{});
+        case Activation::table:
+            return body(ActivationOf<Activation::table>{});
     }
     __builtin_unreachable();
 }
@@ -40,8 +42,9 @@ OCTET_INLINE auto for_activation(Activation activation, Body body) {
 struct Fixed16x32 {
     __m512i mult, prelu_alpha, alpha, clip_lo, clip_hi, three, six, gate_shift, out_mult, offset, out_shift, out_min,
         out_max, mults, residual_zero_point;
+    const std::int16_t* nodes;
     Activation activation;
-    int doublings;
+    int doublings, table_doublings;
 
     OCTET_INLINE Fixed16x32(const Fixed16& e, int channel) {
         mult = _mm512_loadu_si512(e.mult + channel);
@@ -61,6 +64,8 @@ struct Fixed16x32 {
         out_max = _mm512_set1_epi16(e.out_max);
         mults = _mm512_set1_epi32(e.residual_mult << 16 | e.out_mult);
         residual_zero_point = _mm512_set1_epi16(e.residual_zero_point);
+        nodes = e.nodes;
+        table_doublings = e.table_doublings;
         activation = e.activation;
     }
 
@@ -76,7 +81,19 @@ struct Fixed16x32 {
             const __m512i shifted = _mm512_max_epi16(_mm512_adds_epi16(p, three), _mm512_setzero_si512());
             return _mm512_mulhrs_epi16(p, _mm512_sllv_epi16(_mm512_min_epi16(shifted, six), gate_shift));
         }
+        if constexpr (kind == Activation::table) return interpolate(p);
         return p;
+    }
+
+    OCTET_INLINE __m512i interpolate(__m512i p) const {
+        for (int k = 0; k < table_doublings; ++k) p = _mm512_adds_epi16(p, p);
+        const __m512i d = _mm512_xor_si512(p, _mm512_set1_epi16(-32768));
+        const __m512i i = _mm512_srli_epi16(d, 10), r = _mm512_srli_epi16(_mm512_slli_epi16(d, 6), 1);  // r << 5
+        const auto lookup = [&](const std::int16_t* from) {
+            return _mm512_permutex2var_epi16(_mm512_loadu_si512(from), i, _mm512_loadu_si512(from + 32));
+        };
+        const __m512i node = lookup(nodes);
+        return _mm512_add_epi16(node, _mm512_mulhrs_epi16(r, _mm512_sub_epi16(lookup(nodes + 1), node)));
     }
 
     OCTET_INLINE __m512i activate(__m512i t) const {
@@ -92,7 +109,9 @@ struct Fixed16x32 {
 
     // The s16 output.
     OCTET_INLINE __m512i s16(__m512i u) const {
-        return activation == Activation::hardswish ? _mm512_mulhrs_epi16(u, out_mult) : u;
+        __m512i v = activation == Activation::hardswish ? _mm512_mulhrs_epi16(u, out_mult) : u;
+        for (int i = 0; i < doublings; ++i) v = _mm512_adds_epi16(v, v);
+        return v;
     }
 
     // u and a residual, x: 32 u8 values, -> v

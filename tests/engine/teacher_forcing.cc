@@ -74,7 +74,8 @@ struct Bound {
     }
 };
 
-// 16 bits behind a convolution, as kernels/requantize.h and make_fixed16.h state it: 2 steps and 2^-14 of the value;
+// 16 bits behind a convolution, as kernels/requantize.h and make_fixed16.h state it: 2 steps and 2^-14 of the value, or
+// what the accumulators' own steps come to;
 // the pre-activation saturates somewhere beyond 16383 steps, half as many behind hardswish.
 bool is_right_16_bit(const ConvOp& conv, double x, double y, double step) {
     const Activation kind = conv.activation.kind;
@@ -83,7 +84,7 @@ bool is_right_16_bit(const ConvOp& conv, double x, double y, double step) {
     if (kind == Activation::leaky) least *= conv.activation.alpha;
     if (kind == Activation::prelu) least *= *std::ranges::min_element(conv.activation.channel_alpha);
     const double acc_scale = conv.x.grid.scale * *std::ranges::max_element(conv.weight_scales);
-    const double off = 2 * step + std::abs(x) * std::ldexp(1.0, -14) + 0.5 * acc_scale;
+    const double off = 2 * step + std::abs(x) * std::ldexp(1.0, -14) + acc_scale;
     return y >= std::min(x, reach) - off && y <= std::max(x, least) + off;
 }
 

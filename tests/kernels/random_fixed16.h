@@ -2,6 +2,7 @@
 
 // Epilogues with random but valid parameters, beyond what make_fixed16 would choose: every shift, edge multipliers.
 
+#include <array>
 #include <vector>
 
 #include "kernels/requantize.h"
@@ -26,12 +27,21 @@ class RandomFixed16 {
                                                       : std::max(0, natural - random_int(random, 0, 3));
             mult_[c] = static_cast<std::int16_t>(random_int(random, 0, 9) == 0 ? 32767 * random_int(random, 0, 1)
                                                                                : random_int(random, 16384, 32767));
-            alpha_[c] = static_cast<std::int16_t>(random_int(random, 0, 32767));
+            alpha_[c] = static_cast<std::int16_t>(random_int(random, -32767, 32767));
         }
         params.bias = bias_.data();
         params.shift = shift_.data();
         params.mult = mult_.data();
         params.prelu_alpha = activation == Activation::prelu ? alpha_.data() : nullptr;
+        // Neighbours differ by 32767 at most, and now and then by that.
+        const int highest = random_int(random, -1, 32767), lowest = highest - 32767;
+        for (std::int16_t& node : nodes_) {
+            node = static_cast<std::int16_t>(random_int(random, 0, 3) == 0
+                                                 ? random_int(random, 0, 1) == 0 ? lowest : highest
+                                                 : random_int(random, lowest, highest));
+        }
+        params.table_doublings = random_int(random, 0, 6);
+        params.nodes = activation == Activation::table ? nodes_.data() : nullptr;
         params.channels = channels;
         params.output = output;
         params.activation = activation;
@@ -42,7 +52,7 @@ class RandomFixed16 {
         params.clip_hi = static_cast<std::int16_t>(random_int(random, -5000, 20000));
         params.out_mult =
             static_cast<std::int16_t>(random_int(random, 0, 3) == 0 ? 32767 : random_int(random, 0, 32767));
-        params.doublings = output == OutputKind::u8 ? std::max(0, random_int(random, -4, 2)) : 0;
+        params.doublings = std::max(0, random_int(random, -4, output == OutputKind::u8 ? 2 : 6));
         params.out_shift = random_int(random, 1, 7);
         const int zero_point = random_int(random, 0, 255);
         params.offset = static_cast<std::int16_t>((zero_point << params.out_shift) + (1 << (params.out_shift - 1)));
@@ -57,6 +67,7 @@ class RandomFixed16 {
   private:
     std::vector<std::int32_t> bias_, shift_;
     std::vector<std::int16_t> mult_, alpha_;
+    std::array<std::int16_t, table_segments + 1> nodes_{};
 };
 
 }  // namespace octet::kernels
