@@ -23,7 +23,8 @@ int focus_to_conv(Graph& graph);            // Focus + Conv k×k → Conv 2k×2k
 int fuse_detect(Graph& graph);              // the YOLO box decode, down to the Concat of the levels → Detect
 int commute_conv_resize(Graph& graph);      // 1×1 Conv and elementwise operators move before the nearest upsampling
 int upsample_conv_to_phases(Graph& graph);  // 3×3 Conv with few channels behind ×2 nearest upsampling → DepthToSpace
-int maxpool_cascade(Graph& graph);          // MaxPool 5, 9, 13 of one tensor → 5, 5∘5, 5∘5∘5
+int wrap_integer_moves(Graph& graph);  // MaxPool, Reshape … of integers → between DequantizeLinear and QuantizeLinear
+int maxpool_cascade(Graph& graph);     // MaxPool 5, 9, 13 of one tensor → 5, 5∘5, 5∘5∘5
 
 // QuantizeLinear behind an operator that only moves values → in front of it. What comes out of a DequantizeLinear
 // already is left alone where `requantizes` is false: the operator then stands between two grids.
