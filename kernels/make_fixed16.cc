@@ -145,31 +145,22 @@ std::int16_t q15(double x) {
     return static_cast<std::int16_t>(std::clamp(std::round(x * 32768), -32767.0, 32767.0));
 }
 
-// Steps of p in half of the table's domain: as many as a multiplier surely reaches, or fewer where accumulators are
-// coarse. The doublings make up for it.
-constexpr double table_steps(int doublings) {
-    return 1 << (15 - doublings);
-}
-
 // The table activation's nodes in real values, and the grids of p and u.
 struct Table {
     Piecewise fit;
-    int doublings = 1;
     double p_step = 0, u_step = 0;
 };
 
-tl::expected<Table, std::string> make_table(const Fixed16Spec& spec, double largest_scale) {
+tl::expected<Table, std::string> make_table(const Fixed16Spec& spec) {
     const bool u8 = spec.output == OutputKind::u8;
     const double most = 32767 * spec.out_scale;
     Range range{-most, most};
     if (u8) range = output_range(spec);
-    constexpr int most_doublings = 7;  // 256 steps of p: a table of 8 bits
     const PiecewiseSpec piecewise{.function = spec.function,
                                   .reach = reach_of(spec),
                                   .lowest = range.min,
                                   .highest = range.max,
-                                  .step = spec.out_scale,
-                                  .narrowest = table_steps(most_doublings) * largest_scale};
+                                  .step = spec.out_scale};
     const auto fit = fit_piecewise(piecewise);
     if (!fit) return fail(fit.error());
     if (u8 && fit->worst_error > spec.out_scale / 2) {
@@ -181,12 +172,14 @@ tl::expected<Table, std::string> make_table(const Fixed16Spec& spec, double larg
         largest = std::max(largest, std::abs(fit->nodes[i]));
         if (i > 0) steepest = std::max(steepest, std::abs(fit->nodes[i] - fit->nodes[i - 1]));
     }
+    if (!u8 && fit->worst_error > largest / 1024) {
+        return fail("its activation is " + number(largest / fit->worst_error) +
+                    "th of its range from 64 straight segments; 16 bits want a 1024th");
+    }
     // A little less than 2^15, for what out_mult rounds.
     const double u_step = u8 ? std::max({largest, steepest, spec.out_scale}) / 32700 : spec.out_scale;
     if (steepest > 32767 * u_step) return fail("its activation is too steep for 64 segments");
-    int doublings = 1;
-    while (doublings < most_doublings && table_steps(doublings) * largest_scale > fit->half_width) ++doublings;
-    return Table{*fit, doublings, fit->half_width / table_steps(doublings), u_step};
+    return Table{*fit, fit->half_width / (1 << 14), u_step};
 }
 
 }  // namespace
@@ -240,20 +233,24 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
     Table table;
     int f = 0;
     if (by_table) {
-        auto made = make_table(spec, largest_scale);
+        auto made = make_table(spec);
         if (!made) return tl::unexpected(made.error());
         table = *made;
-        params.table_doublings = table.doublings;
     } else if (spec.output != OutputKind::s32) {
         const Range range = u8 ? derive_range(spec) : s16_range(spec);
         const double largest = std::max({std::abs(range.min), std::abs(range.max), 1e-30});
         if (!std::isfinite(largest)) return fail("pre-activation range is not finite");
         const Grids grids = grids_of(spec.activation);
         f = std::min({grids.highest_f, static_cast<int>(std::floor(std::log2(guaranteed_range / largest)))});
-        while (f >= grids.lowest_f && std::round(largest_scale * std::ldexp(1.0, f + 15)) > 32767) --f;
+        while (u8 && f >= grids.lowest_f && std::round(largest_scale * std::ldexp(1.0, f + 15)) > 32767) --f;
         if (f < grids.lowest_f) {
             return fail("a pre-activation range of " + number(largest) + " or an accumulator scale of " +
                         number(largest_scale) + " leaves no 16-bit grid");
+        }
+        const double s16_step = std::ldexp(1.0, spec.activation == Activation::hardswish ? 1 - f : -f);
+        if (spec.output == OutputKind::s16 && s16_step != spec.out_scale) {
+            return fail("16-bit outputs in steps of " + number(s16_step) + " are possible, not " +
+                        number(spec.out_scale));
         }
         params.f = f;
     }
@@ -317,6 +314,11 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
             const double ratio = acc_scale / step;
             const auto mult = [&](int s) { return std::round(ratio * std::ldexp(1.0, 15 + s)); };
             while (shift < 31 && mult(shift + 1) <= 32767) ++shift;
+            while (params.shifts_left() && shift > -15 && mult(shift) > 32767) --shift;
+            if (params.shifts_left() && mult(shift) > 32767) {
+                return fail("accumulators of channel " + std::to_string(c) + ", in steps of " + number(acc_scale) +
+                            ", are far too coarse");
+            }
             storage.mult_[c] = static_cast<std::int16_t>(std::min(mult(shift), 32767.0));
             centre = centring.next(storage.mult_[c], shift);
         }
@@ -325,7 +327,7 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
             std::int64_t{spec.in_zero_point} * (spec.weight_sum.empty() ? 0 : spec.weight_sum[c]) +
             (shift > 0 ? std::int64_t{1} << (shift - 1) : 0) - centre;
         const std::int64_t reach = spec.weight_abs_sum.empty() ? 0 : spec.weight_abs_sum[c] * spec.in_max;
-        if (std::abs(bias) + reach > std::numeric_limits<std::int32_t>::max()) {
+        if (std::abs(bias) + reach > std::numeric_limits<std::int32_t>::max() >> std::max(0, -shift)) {
             return fail("accumulator of channel " + std::to_string(c) + " can exceed 32 bits");
         }
         storage.bias_[c] = static_cast<std::int32_t>(bias);
@@ -349,15 +351,8 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
         params.clip_lo = static_cast<std::int16_t>(std::clamp(std::round(spec.clip_lo / step), -32768.0, 32767.0));
         params.clip_hi = static_cast<std::int16_t>(std::clamp(std::round(spec.clip_hi / step), -32768.0, 32767.0));
     }
-    double s16_scale = by_table ? table.u_step : post * step;
     if (spec.output == OutputKind::s16 && spec.activation == Activation::hardswish) {
         params.out_mult = q15(2.0 / 3.0);  // 4/3 * 2^-f -> 2^-(f-1)
-        s16_scale = 2 * step;
-    }
-    // Accumulators coarser than the grid asked for.
-    while (spec.output == OutputKind::s16 && s16_scale > spec.out_scale) {
-        ++params.doublings;
-        s16_scale /= 2;
     }
     return storage;
 }

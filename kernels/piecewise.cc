@@ -19,7 +19,7 @@ class Fit {
         const double high = end_of_domain(sizes, 1), low = -end_of_domain(sizes, -1);
         Piecewise fit;
         fit.centre = (low + high) / 2;
-        fit.half_width = std::max({(high - low) / 2, spec_.narrowest, 1e-6});
+        fit.half_width = std::max((high - low) / 2, 1e-6);
 
         // Samples of each segment, its ends among them.
         constexpr int samples = 16;

@@ -21,7 +21,6 @@ struct PiecewiseSpec {
     double reach = 0;                // of |x|: what the accumulators can come to
     double lowest = 0, highest = 0;  // the result is clamped to: beyond, the output saturates
     double step = 0;                 // of the output: what is flat to a 32nd of it ends the domain
-    double narrowest = 0;            // half_width is no smaller
 };
 
 struct Piecewise {

@@ -23,8 +23,9 @@ std::int32_t quantize_linear(float x, float scale, std::int32_t zero_point, std:
 
 // fixed16. acc = sum x*w over the raw u8 input. For output channel c:
 //
-//     t = sat16((acc + bias_c) >> shift_c)             bias_c holds bias, -zx * sum(w), the rounding 2^(shift_c - 1)
-//                                                      and what centres it (make_fixed16.cc)
+//     t = sat16((acc + bias_c) >> shift_c)             << -shift_c where that is negative. bias_c holds bias,
+//                                                      -zx * sum(w), the rounding 2^(shift_c - 1) and what centres
+//                                                      it (make_fixed16.cc)
 //     p = mulhrs(t, mult_c)                            pre-activation on the grid 2^-f
 //     u = activation(p)
 //     u = sat_add(u, u)                                `doublings` times
@@ -50,7 +51,7 @@ std::int32_t quantize_linear(float x, float scale, std::int32_t zero_point, std:
 //
 // The roundings to t and p are 1 step of p, an activation's own as much at most, and so is what centres them. The mean of
 // the error is 0, but for ties where scales are powers of two. The s16 output is off by 3 of its steps and 2^-14 of its
-// value at most.
+// value at most, a curve's by 2^-10 of the largest value too.
 
 enum class Activation : std::uint8_t {
     none,       // p
@@ -61,8 +62,7 @@ enum class Activation : std::uint8_t {
     hardswish,  // mulhrs(p, g), g = clamp(sat_add(p, 3 << f), 0, 6 << f) << (12 - f): p * relu6(p + 3) / 8 on the
                 // grid 2^-f. The missing factor 4/3 is part of out_mult. Needs 0 <= f <= 12.
     table,      // any function, piecewise linear between the nodes of 64 segments:
-                //     p = sat_add(p, p)                    `table_doublings` times
-                //     d = p + 2^15, i = d >> 10, r = d & 1023
+                //     d = sat_add(p, p) + 2^15, i = d >> 10, r = d & 1023
                 //     u = node[i] + mulhrs(r << 5, node[i + 1] - node[i])
                 // p has a grid and a zero point of its own (piecewise.h), u too.
 };
@@ -81,8 +81,7 @@ inline constexpr int table_segments = 64;
 enum class OutputKind : std::uint8_t {
     u8,   // y
     s16,  // u on the grid 2^-f, for logits and 16-bit tensors; behind hardswish v = mulhrs(u, out_mult) with
-          // out_mult = 2/3, on the grid 2^-(f-1). Then `doublings` times sat_add(v, v), where accumulators are coarser
-          // than the output's grid.
+          // out_mult = 2/3, on the grid 2^-(f-1)
     s32,  // acc + bias_c, not rounded
 };
 
@@ -95,10 +94,9 @@ inline constexpr std::size_t fixed16_entries(int channels) {
 // Arrays of channels have fixed16_entries(channels) entries.
 struct Fixed16 {
     const std::int32_t* bias = nullptr;
-    const std::int32_t* shift = nullptr;  // 0..31
+    const std::int32_t* shift = nullptr;  // 0..31; -15..31 where shifts_left()
     const std::int16_t* mult = nullptr;   // 0..32767
     const std::int16_t* prelu_alpha = nullptr;
-    int table_doublings = 0;
     const std::int16_t* nodes = nullptr;  // [table_segments + 1]; neighbours differ by 32767 at most
     int channels = 0;
     OutputKind output = OutputKind::u8;
@@ -106,13 +104,17 @@ struct Fixed16 {
     int f = 0;
     std::int16_t alpha = 0;
     std::int16_t clip_lo = 0, clip_hi = 0;
-    int doublings = 0;          // u8: 0..2
+    int doublings = 0;          // 0..2, u8 only
     std::int16_t out_mult = 0;  // 0..32767
     std::int16_t offset = 0;    // (zp << out_shift) + (1 << (out_shift - 1))
     int out_shift = 0;          // 1..7 with the u8 output
     std::uint8_t out_min = 0, out_max = 255;
     std::int16_t residual_mult = 0;
     std::uint8_t residual_zero_point = 0;
+
+    // Accumulators may be coarser than p's grid where that follows from the output's or the table's alone. 32 bits hold
+    // them shifted: make_fixed16 proves it.
+    OCTET_INLINE bool shifts_left() const { return output == OutputKind::s16 || activation == Activation::table; }
 };
 
 OCTET_INLINE std::int16_t sat16(std::int32_t x) {
@@ -153,8 +155,7 @@ OCTET_INLINE std::int16_t fixed16_activate(std::int16_t p, int c, const Fixed16&
             return mulhrs16(p, static_cast<std::int16_t>(gate << (12 - e.f)));
         }
         case Activation::table: {
-            for (int i = 0; i < e.table_doublings; ++i) p = sat_add16(p, p);
-            const int d = p + 32768;
+            const int d = sat_add16(p, p) + 32768;
             const std::int16_t* node = e.nodes + (d >> 10);
             const auto slope = static_cast<std::int16_t>(node[1] - node[0]);
             return static_cast<std::int16_t>(node[0] + mulhrs16(static_cast<std::int16_t>((d & 1023) << 5), slope));
@@ -165,7 +166,9 @@ OCTET_INLINE std::int16_t fixed16_activate(std::int16_t p, int c, const Fixed16&
 
 // u
 OCTET_INLINE std::int16_t fixed16_activated(std::int32_t acc, int c, const Fixed16& e) {
-    const std::int16_t t = sat16(fixed16_s32(acc, c, e) >> e.shift[c]);
+    const std::int32_t sum = fixed16_s32(acc, c, e), shift = e.shift[c];
+    const std::int16_t t =
+        sat16(shift >= 0 ? sum >> shift : static_cast<std::int32_t>(static_cast<std::uint32_t>(sum) << -shift));
     return fixed16_activate(mulhrs16(t, e.mult[c]), c, e);
 }
 
@@ -177,9 +180,7 @@ OCTET_INLINE std::int16_t fixed16_scaled(std::int16_t u, std::int32_t residual, 
 
 OCTET_INLINE std::int16_t fixed16_s16(std::int32_t acc, int c, const Fixed16& e) {
     const std::int16_t u = fixed16_activated(acc, c, e);
-    std::int16_t v = e.activation == Activation::hardswish ? mulhrs16(u, e.out_mult) : u;
-    for (int i = 0; i < e.doublings; ++i) v = sat_add16(v, v);
-    return v;
+    return e.activation == Activation::hardswish ? mulhrs16(u, e.out_mult) : u;
 }
 
 OCTET_INLINE std::uint8_t fixed16_round(std::int16_t v, const Fixed16& e) {

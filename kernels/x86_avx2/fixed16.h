@@ -12,13 +12,21 @@
 namespace octet::kernels {
 namespace {
 
+// Accumulators shifted to t; `raises`: Fixed16::shifts_left().
+OCTET_INLINE __m256i fixed16_shift(__m256i acc, __m256i shift, bool raises) {
+    if (!raises) return _mm256_srav_epi32(acc, shift);
+    const __m256i zero = _mm256_setzero_si256();
+    const __m256i raised = _mm256_sllv_epi32(acc, _mm256_max_epi32(_mm256_sub_epi32(zero, shift), zero));
+    return _mm256_srav_epi32(raised, _mm256_max_epi32(shift, zero));
+}
+
 struct Fixed16x16 {
     __m256i mult, prelu_alpha, alpha, clip_lo, clip_hi, three, six, out_mult, offset, out_min, out_max, out_min_u8,
         out_max_u8, mults, residual_zero_point;
     __m128i gate_shift, out_shift;
     const std::int16_t* nodes;
     Activation activation;
-    int doublings, table_doublings;
+    int doublings;
 
     OCTET_INLINE Fixed16x16(const Fixed16& e, int channel) {
         mult = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(e.mult + channel));
@@ -42,7 +50,6 @@ struct Fixed16x16 {
         mults = _mm256_set1_epi32(e.residual_mult << 16 | e.out_mult);
         residual_zero_point = _mm256_set1_epi16(e.residual_zero_point);
         nodes = e.nodes;
-        table_doublings = e.table_doublings;
         activation = e.activation;
     }
 
@@ -73,8 +80,7 @@ struct Fixed16x16 {
     // node[i] and node[i + 1] come by one load of 32 bits:
     //     node[i] + mulhrs(r << 5, node[i + 1] - node[i]) = (node[i] * (1024 - r) + node[i + 1] * r + 2^9) >> 10
     OCTET_INLINE __m256i interpolate(__m256i p) const {
-        for (int k = 0; k < table_doublings; ++k) p = _mm256_adds_epi16(p, p);
-        const __m256i d = _mm256_xor_si256(p, _mm256_set1_epi16(-32768));
+        const __m256i d = _mm256_xor_si256(_mm256_adds_epi16(p, p), _mm256_set1_epi16(-32768));
         const __m256i i = _mm256_srli_epi16(d, 10), r = _mm256_and_si256(d, _mm256_set1_epi16(1023));
         const __m256i rest = _mm256_sub_epi16(_mm256_set1_epi16(1024), r), zero = _mm256_setzero_si256();
         const auto half = [&](__m256i index, __m256i weights) {
@@ -94,9 +100,7 @@ struct Fixed16x16 {
 
     // The s16 output.
     OCTET_INLINE __m256i s16(__m256i u) const {
-        __m256i v = activation == Activation::hardswish ? _mm256_mulhrs_epi16(u, out_mult) : u;
-        for (int i = 0; i < doublings; ++i) v = _mm256_adds_epi16(v, v);
-        return v;
+        return activation == Activation::hardswish ? _mm256_mulhrs_epi16(u, out_mult) : u;
     }
 
     // u and a residual, x: 16 u8 values, -> v

@@ -39,12 +39,20 @@ OCTET_INLINE auto for_activation(Activation activation, Body body) {
     __builtin_unreachable();
 }
 
+// Accumulators shifted to t; `raises`: Fixed16::shifts_left().
+OCTET_INLINE __m512i fixed16_shift(__m512i acc, __m512i shift, bool raises) {
+    if (!raises) return _mm512_srav_epi32(acc, shift);
+    const __m512i zero = _mm512_setzero_si512();
+    const __m512i raised = _mm512_sllv_epi32(acc, _mm512_max_epi32(_mm512_sub_epi32(zero, shift), zero));
+    return _mm512_srav_epi32(raised, _mm512_max_epi32(shift, zero));
+}
+
 struct Fixed16x32 {
     __m512i mult, prelu_alpha, alpha, clip_lo, clip_hi, three, six, gate_shift, out_mult, offset, out_shift, out_min,
         out_max, mults, residual_zero_point;
     const std::int16_t* nodes;
     Activation activation;
-    int doublings, table_doublings;
+    int doublings;
 
     OCTET_INLINE Fixed16x32(const Fixed16& e, int channel) {
         mult = _mm512_loadu_si512(e.mult + channel);
@@ -65,7 +73,6 @@ struct Fixed16x32 {
         mults = _mm512_set1_epi32(e.residual_mult << 16 | e.out_mult);
         residual_zero_point = _mm512_set1_epi16(e.residual_zero_point);
         nodes = e.nodes;
-        table_doublings = e.table_doublings;
         activation = e.activation;
     }
 
@@ -86,8 +93,7 @@ struct Fixed16x32 {
     }
 
     OCTET_INLINE __m512i interpolate(__m512i p) const {
-        for (int k = 0; k < table_doublings; ++k) p = _mm512_adds_epi16(p, p);
-        const __m512i d = _mm512_xor_si512(p, _mm512_set1_epi16(-32768));
+        const __m512i d = _mm512_xor_si512(_mm512_adds_epi16(p, p), _mm512_set1_epi16(-32768));
         const __m512i i = _mm512_srli_epi16(d, 10), r = _mm512_srli_epi16(_mm512_slli_epi16(d, 6), 1);  // r << 5
         const auto lookup = [&](const std::int16_t* from) {
             return _mm512_permutex2var_epi16(_mm512_loadu_si512(from), i, _mm512_loadu_si512(from + 32));
@@ -109,9 +115,7 @@ struct Fixed16x32 {
 
     // The s16 output.
     OCTET_INLINE __m512i s16(__m512i u) const {
-        __m512i v = activation == Activation::hardswish ? _mm512_mulhrs_epi16(u, out_mult) : u;
-        for (int i = 0; i < doublings; ++i) v = _mm512_adds_epi16(v, v);
-        return v;
+        return activation == Activation::hardswish ? _mm512_mulhrs_epi16(u, out_mult) : u;
     }
 
     // u and a residual, x: 32 u8 values, -> v

@@ -19,12 +19,15 @@ class RandomFixed16 {
         shift_.assign(padded, 0);
         mult_.assign(padded, 0);
         alpha_.assign(padded, 0);
+        params.output = output;
+        params.activation = activation;
         int natural = 0;
         while (natural < 30 && std::ldexp(magnitude, -natural) > 32767) ++natural;
         for (int c = 0; c < channels; ++c) {
             bias_[c] = random_int(random, -static_cast<int>(magnitude) / 2, static_cast<int>(magnitude) / 2);
             shift_[c] = random_int(random, 0, 9) == 0 ? random_int(random, 0, 31)
                                                       : std::max(0, natural - random_int(random, 0, 3));
+            if (params.shifts_left() && random_int(random, 0, 3) == 0) shift_[c] = -random_int(random, 1, 15);
             mult_[c] = static_cast<std::int16_t>(random_int(random, 0, 9) == 0 ? 32767 * random_int(random, 0, 1)
                                                                                : random_int(random, 16384, 32767));
             alpha_[c] = static_cast<std::int16_t>(random_int(random, -32767, 32767));
@@ -40,11 +43,8 @@ class RandomFixed16 {
                                                  ? random_int(random, 0, 1) == 0 ? lowest : highest
                                                  : random_int(random, lowest, highest));
         }
-        params.table_doublings = random_int(random, 0, 6);
         params.nodes = activation == Activation::table ? nodes_.data() : nullptr;
         params.channels = channels;
-        params.output = output;
-        params.activation = activation;
         params.f = random_int(random, 0, 12);
         params.alpha = alpha_[0];
         // Now and then the lower bound is the larger one.
@@ -52,7 +52,7 @@ class RandomFixed16 {
         params.clip_hi = static_cast<std::int16_t>(random_int(random, -5000, 20000));
         params.out_mult =
             static_cast<std::int16_t>(random_int(random, 0, 3) == 0 ? 32767 : random_int(random, 0, 32767));
-        params.doublings = std::max(0, random_int(random, -4, output == OutputKind::u8 ? 2 : 6));
+        params.doublings = output == OutputKind::u8 ? std::max(0, random_int(random, -4, 2)) : 0;
         params.out_shift = random_int(random, 1, 7);
         const int zero_point = random_int(random, 0, 255);
         params.offset = static_cast<std::int16_t>((zero_point << params.out_shift) + (1 << (params.out_shift - 1)));
