@@ -61,8 +61,7 @@ Result<void> evaluate_gemm(EvalContext& ctx) {
     const Tensor& b = *ctx.inputs[1];
     const Attributes& attributes = ctx.node.attributes;
     OCTET_ASSIGN(const GemmShape s, gemm_shape(ctx.node, a.shape(), b.shape()));
-    const std::vector<float> left = prepared(a, attributes.integer("transA", 0) != 0, attributes.real("alpha", 1.0F));
-    const std::vector<float> right = prepared(b, attributes.integer("transB", 0) != 0, 1.0F);
+    const bool transposed = attributes.integer("transB", 0) != 0;
     Tensor& y = ctx.make_output();
     if (y.size() == 0) return {};
     if (ctx.input(2)) {
@@ -73,6 +72,23 @@ Result<void> evaluate_gemm(EvalContext& ctx) {
                                               [beta](float c, float) { return beta * c; });
     }
     if (s.k == 0) return {};
+    const std::vector<float> left = prepared(a, attributes.integer("transA", 0) != 0, attributes.real("alpha", 1.0F));
+    if (s.m == 1 && transposed) {
+        // One row: yᵀ = b · aᵀ takes the matrix as it lies there.
+        kernels::gemm_f32({.m = static_cast<int>(s.n),
+                           .n = 1,
+                           .k = static_cast<int>(s.k),
+                           .a = b.data<float>().data(),
+                           .lda = s.k,
+                           .b = left.data(),
+                           .ldb = 1,
+                           .c = y.mutable_data<float>().data(),
+                           .ldc = 1,
+                           .accumulate = true},
+                          ctx.features);
+        return {};
+    }
+    const std::vector<float> right = prepared(b, transposed, 1.0F);
     kernels::gemm_f32({.m = static_cast<int>(s.m),
                        .n = static_cast<int>(s.n),
                        .k = static_cast<int>(s.k),

@@ -24,6 +24,7 @@ int fuse_detect(Graph& graph);              // the YOLO box decode, down to the 
 int commute_conv_resize(Graph& graph);      // 1×1 Conv and elementwise operators move before the nearest upsampling
 int upsample_conv_to_phases(Graph& graph);  // 3×3 Conv with few channels behind ×2 nearest upsampling → DepthToSpace
 int wrap_integer_moves(Graph& graph);  // MaxPool, Reshape … of integers → between DequantizeLinear and QuantizeLinear
+int dense_to_conv(Graph& graph);       // Gemm, MatMul of rows by constant weights → 1×1 Conv
 int maxpool_cascade(Graph& graph);     // MaxPool 5, 9, 13 of one tensor → 5, 5∘5, 5∘5∘5
 
 // QuantizeLinear behind an operator that only moves values → in front of it. What comes out of a DequantizeLinear
@@ -41,6 +42,7 @@ struct OptimizeOptions {
     bool commute_conv_resize = false;
     bool upsample_conv_to_phases = false;
     bool maxpool_cascade = false;
+    bool dense_to_conv = false;
 };
 
 // Runs the passes to a fixed point, with inference and verify() after each that changed something, then compacts the

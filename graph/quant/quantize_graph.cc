@@ -146,7 +146,8 @@ Result<QuantModel> prepare_model(Graph graph, const QuantizeOptions& options) {
         OCTET_TRY(optimize(model.graph, {.focus_to_conv = true,
                                          .commute_conv_resize = true,
                                          .upsample_conv_to_phases = true,
-                                         .maxpool_cascade = true}));
+                                         .maxpool_cascade = true,
+                                         .dense_to_conv = true}));
         if (options.normalization) model.pixel = fold_normalization(model.graph, *options.normalization);
     }
     model.graph.remove_dead();
