@@ -24,6 +24,7 @@ std::vector<Pass> passes_for(const OptimizeOptions& options) {
     if (options.upsample_conv_to_phases) list.push_back({"upsample_conv_to_phases", upsample_conv_to_phases});
     if (options.maxpool_cascade) list.push_back({"maxpool_cascade", maxpool_cascade});
     if (options.dense_to_conv) list.push_back({"dense_to_conv", dense_to_conv});
+    if (options.conv_transpose_to_phases) list.push_back({"conv_transpose_to_phases", conv_transpose_to_phases});
     return list;
 }
 

@@ -24,8 +24,9 @@ int fuse_detect(Graph& graph);              // the YOLO box decode, down to the 
 int commute_conv_resize(Graph& graph);      // 1×1 Conv and elementwise operators move before the nearest upsampling
 int upsample_conv_to_phases(Graph& graph);  // 3×3 Conv with few channels behind ×2 nearest upsampling → DepthToSpace
 int wrap_integer_moves(Graph& graph);  // MaxPool, Reshape … of integers → between DequantizeLinear and QuantizeLinear
-int dense_to_conv(Graph& graph);       // Gemm, MatMul of rows by constant weights → 1×1 Conv
-int maxpool_cascade(Graph& graph);     // MaxPool 5, 9, 13 of one tensor → 5, 5∘5, 5∘5∘5
+int conv_transpose_to_phases(Graph& graph);  // ConvTranspose to s times the size → Conv + DepthToSpace
+int dense_to_conv(Graph& graph);             // Gemm, MatMul of rows by constant weights → 1×1 Conv
+int maxpool_cascade(Graph& graph);           // MaxPool 5, 9, 13 of one tensor → 5, 5∘5, 5∘5∘5
 
 // QuantizeLinear behind an operator that only moves values → in front of it. What comes out of a DequantizeLinear
 // already is left alone where `requantizes` is false: the operator then stands between two grids.
@@ -43,6 +44,7 @@ struct OptimizeOptions {
     bool upsample_conv_to_phases = false;
     bool maxpool_cascade = false;
     bool dense_to_conv = false;
+    bool conv_transpose_to_phases = false;
 };
 
 // Runs the passes to a fixed point, with inference and verify() after each that changed something, then compacts the

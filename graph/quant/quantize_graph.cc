@@ -147,7 +147,8 @@ Result<QuantModel> prepare_model(Graph graph, const QuantizeOptions& options) {
                                          .commute_conv_resize = true,
                                          .upsample_conv_to_phases = true,
                                          .maxpool_cascade = true,
-                                         .dense_to_conv = true}));
+                                         .dense_to_conv = true,
+                                         .conv_transpose_to_phases = true}));
         if (options.normalization) model.pixel = fold_normalization(model.graph, *options.normalization);
     }
     model.graph.remove_dead();
