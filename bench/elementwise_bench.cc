@@ -18,6 +18,7 @@
 #include "kernels/make_fixed16.h"
 #include "kernels/masks.h"
 #include "kernels/maxpool.h"
+#include "kernels/mul.h"
 #include "kernels/normalize.h"
 #include "kernels/quantize.h"
 #include "kernels/resize_nearest.h"
@@ -75,6 +76,13 @@ void register_u8_families() {
             make_add({DType::uint8, 0.02F, 3}, {DType::uint8, 0.03F, 9}, {DType::uint8, 0.04F, 5}).value();
         measure(state, entry, AddCall{a.view.as_const(), b.view.as_const(), params, out.view}, 160,
                 3.0 * 160 * 160 * 64);
+    });
+    add_family(mul_kernels(), "96x56x56_by_a_gate", [](const auto& entry, benchmark::State& state) {
+        const Plane<std::uint8_t> a(56, 56, 96), gate(1, 1, 96), out(56, 56, 96);
+        const MulParams params =
+            make_mul({DType::uint8, 0.02F, 3}, {DType::uint8, 1.0F / 256, 0}, {DType::uint8, 0.02F, 5}).value();
+        measure(state, entry, MulCall{a.view.as_const(), gate.view.as_const(), params, out.view}, 56,
+                2.0 * 56 * 56 * 96);
     });
     add_family(concat_kernels(), "64x160x160", [](const auto& entry, benchmark::State& state) {
         const Plane<std::uint8_t> in(160, 160, 64), out(160, 160, 128);

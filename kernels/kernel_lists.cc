@@ -11,6 +11,7 @@
 #include "kernels/lut.h"
 #include "kernels/masks.h"
 #include "kernels/maxpool.h"
+#include "kernels/mul.h"
 #include "kernels/normalize.h"
 #include "kernels/quantize.h"
 #include "kernels/resize_nearest.h"
@@ -45,6 +46,10 @@ namespace octet::kernels {
     KERNEL(add_u8, avx512vnni) \
     KERNEL(add_u8, avx2)       \
     KERNEL(add_u8, reference)
+#define OCTET_MUL(KERNEL)      \
+    KERNEL(mul_u8, avx512vnni) \
+    KERNEL(mul_u8, avx2)       \
+    KERNEL(mul_u8, reference)
 #define OCTET_CONCAT(KERNEL) \
     KERNEL(concat_u8, avx2)  \
     KERNEL(concat_u8, reference)
@@ -123,6 +128,7 @@ namespace octet::kernels {
 
 OCTET_LIST(batchnorm_kernels, BatchNormFunction, OCTET_BATCHNORM)
 OCTET_LIST(add_kernels, AddFunction, OCTET_ADD)
+OCTET_LIST(mul_kernels, MulFunction, OCTET_MUL)
 OCTET_LIST(concat_kernels, ConcatFunction, OCTET_CONCAT)
 OCTET_LIST(maxpool_kernels, MaxPoolFunction, OCTET_MAXPOOL)
 OCTET_LIST(resize_nearest_kernels, ResizeNearestFunction, OCTET_RESIZE_NEAREST)

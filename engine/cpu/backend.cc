@@ -49,11 +49,13 @@ class Judge {
         return error_of(integer_batchnorm(norm, grid(norm.y)));
     }
     Why operator()(const AddOp& add) const {
-        if (wide(add.a.grid) || wide(add.b.grid) || wide(grid(add.y))) return no_wide;
-        if (!add.a.channel_zero_points.empty() || !add.b.channel_zero_points.empty()) return no_pixels;
+        if (auto why = two_operands(add.a, add.b, add.y)) return why;
         if (add.subtract || add.activation.kind == kernels::Activation::clip) return no_form;
-        if (shape(add.a.id) != shape(add.b.id)) return "its inputs differ in shape";
         return error_of(add_params(add, grid(add.y)));
+    }
+    Why operator()(const MulOp& mul) const {
+        if (auto why = two_operands(mul.a, mul.b, mul.y)) return why;
+        return error_of(mul_params(mul, grid(mul.y)));
     }
     Why operator()(const ConcatOp& concat) const {
         if (concat.axis != 1) return "it joins along another axis than the channels";
@@ -69,7 +71,6 @@ class Judge {
     Why operator()(const ResizeOp& resize) const {
         return resize.x.same_grid(grid(resize.y)) ? std::nullopt : Why(other_grid);
     }
-    Why operator()(const MulOp&) const { return no_form; }
     Why operator()(const AveragePoolOp&) const { return no_form; }
     Why operator()(const MoveOp&) const { return no_form; }
     Why operator()(const InputOp&) const { return no_form; }
@@ -97,6 +98,12 @@ class Judge {
     static constexpr const char* other_grid = "its input and its output are on different grids";
     static constexpr const char* no_wide = "it has no kernel for 16 bits";
     static constexpr const char* no_pixels = "pixels with a zero point for each channel feed only convolutions";
+
+    Why two_operands(const Operand& a, const Operand& b, QuantId y) const {
+        if (wide(a.grid) || wide(b.grid) || wide(grid(y))) return no_wide;
+        if (!a.channel_zero_points.empty() || !b.channel_zero_points.empty()) return no_pixels;
+        return std::nullopt;
+    }
 
     // kernels/sigmoid.h
     static Why fixed_point_logits(const Grid& grid) {

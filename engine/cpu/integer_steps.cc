@@ -7,6 +7,7 @@
 #include "kernels/concat.h"
 #include "kernels/lut.h"
 #include "kernels/maxpool.h"
+#include "kernels/mul.h"
 #include "kernels/resize_nearest.h"
 
 namespace octet::engine::cpu {
@@ -198,6 +199,16 @@ StepResult make_add_step(CpuFeatures features, const std::string& name, const Ad
     return row_step(
         name, kernels::select(kernels::add_kernels(), features), rows, {a, b, out}, [=](const RunState& state) {
             return kernels::AddCall{state.view<std::uint8_t>(a).as_const(), state.view<std::uint8_t>(b).as_const(),
+                                    params, state.view<std::uint8_t>(out)};
+        });
+}
+
+StepResult make_mul_step(CpuFeatures features, const std::string& name, const MulOp& mul, const Grid& y, int rows,
+                         PlaneRef a, PlaneRef b, PlaneRef out) {
+    OCTET_ASSIGN(const kernels::MulParams params, mul_params(mul, y));
+    return row_step(
+        name, kernels::select(kernels::mul_kernels(), features), rows, {a, b, out}, [=](const RunState& state) {
+            return kernels::MulCall{state.view<std::uint8_t>(a).as_const(), state.view<std::uint8_t>(b).as_const(),
                                     params, state.view<std::uint8_t>(out)};
         });
 }

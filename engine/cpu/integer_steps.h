@@ -41,6 +41,8 @@ StepResult make_batchnorm_step(kernels::CpuFeatures features, const std::string&
                                const Grid& y, int rows, PlaneRef in, PlaneRef out);
 StepResult make_add_step(kernels::CpuFeatures features, const std::string& name, const AddOp& add, const Grid& y,
                          int rows, PlaneRef a, PlaneRef b, PlaneRef out);
+StepResult make_mul_step(kernels::CpuFeatures features, const std::string& name, const MulOp& mul, const Grid& y,
+                         int rows, PlaneRef a, PlaneRef b, PlaneRef out);
 // One input of a Concat that could not be written in place.
 StepResult make_copy_step(kernels::CpuFeatures features, const std::string& name, const Grid& x, const Grid& y,
                           int rows, PlaneRef in, PlaneRef out);

@@ -219,6 +219,11 @@ class Lowering {
         return add(
             make_add_step(plan_->features, op.name, sum, grid(sum.y), rows(sum.y), ref(sum.a.id), ref(sum.b.id), out));
     }
+    Result<void> emit(const Op& op, const MulOp& mul) {
+        OCTET_ASSIGN(const PlaneRef out, target(op, mul.y));
+        return add(
+            make_mul_step(plan_->features, op.name, mul, grid(mul.y), rows(mul.y), ref(mul.a.id), ref(mul.b.id), out));
+    }
     Result<void> emit(const Op& op, const ConcatOp& concat) {
         const PlaneRef out = ref(concat.y);
         int channel = out.channel;

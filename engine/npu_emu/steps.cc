@@ -749,13 +749,8 @@ class Maker {
     StepResult operator()(const AddOp& sum) const {
         if (rule_ == "fixed16") {
             OCTET_ASSIGN(const auto params, cpu::add_params(sum, grid(sum.y)));
-            const int a = quant::grid_min(grid(sum.a.id).dtype), b = quant::grid_min(grid(sum.b.id).dtype),
-                      y = quant::grid_min(grid(sum.y).dtype);
-            return binary_step(op_, rule_, sum.a, sum.b, sum.y, program_, [=](std::int32_t p, std::int32_t q) {
-                return std::int32_t{kernels::add_u8(static_cast<std::uint8_t>(p - a), static_cast<std::uint8_t>(q - b),
-                                                    params)} +
-                       y;
-            });
+            return bytes_step(sum.a, sum.b, sum.y,
+                              [params](std::uint8_t p, std::uint8_t q) { return kernels::add_u8(p, q, params); });
         }
         const Range range = activated_range(sum.activation, grid(sum.y), profile_.range(grid(sum.y).dtype));
         OCTET_ASSIGN(const Adder adder,
@@ -764,6 +759,11 @@ class Maker {
                            [adder](std::int32_t p, std::int32_t q) { return add(p, q, adder); });
     }
     StepResult operator()(const MulOp& mul) const {
+        if (rule_ == "fixed16") {
+            OCTET_ASSIGN(const auto params, cpu::mul_params(mul, grid(mul.y)));
+            return bytes_step(mul.a, mul.b, mul.y,
+                              [params](std::uint8_t p, std::uint8_t q) { return kernels::mul_u8(p, q, params); });
+        }
         const Range range = activated_range(mul.activation, grid(mul.y), profile_.range(grid(mul.y).dtype));
         OCTET_ASSIGN(const Multiplication multiplication,
                      multiplication_of(profile_, rule_, mul.a.grid, mul.b.grid, grid(mul.y), range));
@@ -832,6 +832,15 @@ class Maker {
   private:
     const Grid& grid(QuantId id) const { return program_.values[index_of(id)].grid; }
     const Shape& shape(QuantId id) const { return program_.values[index_of(id)].shape; }
+    // A function of two unsigned bytes, on whatever 8-bit types.
+    template <typename Compute>
+    StepResult bytes_step(const Operand& a, const Operand& b, QuantId y, Compute compute) const {
+        const int least_a = quant::grid_min(grid(a.id).dtype), least_b = quant::grid_min(grid(b.id).dtype),
+                  least_y = quant::grid_min(grid(y).dtype);
+        return binary_step(op_, rule_, a, b, y, program_, [=](std::int32_t p, std::int32_t q) {
+            return compute(static_cast<std::uint8_t>(p - least_a), static_cast<std::uint8_t>(q - least_b)) + least_y;
+        });
+    }
     Result<Mapping> by(std::string_view rule, const Operand& x, QuantId y) const {
         return requantization(rule, x.grid, grid(y), profile_.range(grid(y).dtype), profile_);
     }

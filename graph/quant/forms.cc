@@ -17,6 +17,7 @@ constexpr std::pair<std::string_view, IntegerForm> forms[] = {
     {"Conv", {FormKind::convolution, false, true}},
     {"HardSwish", {FormKind::unary, true}},
     {"LeakyRelu", {FormKind::unary, true}},
+    {"Mul", {FormKind::product}},
     {"PRelu", {FormKind::unary, true}},
     {"Relu", {FormKind::unary, true}},
     {"Resize", {FormKind::copy, false, true}},
@@ -48,7 +49,7 @@ IntegerForm integer_form(std::string_view op) {
 }
 
 std::vector<ValueId> activation_inputs(const Node& node) {
-    if (node.op == "Concat" || node.op == "Add" || node.op == "Detect") return node.inputs;
+    if (node.op == "Concat" || node.op == "Add" || node.op == "Mul" || node.op == "Detect") return node.inputs;
     return {node.inputs.begin(), node.inputs.begin() + (node.inputs.empty() ? 0 : 1)};
 }
 
@@ -101,10 +102,6 @@ std::optional<std::string> form_obstacle(const Graph& graph, const Node& node) {
             if (!is_constant(i)) return "its parameters are not constant";
         }
         return std::nullopt;
-    }
-    if (node.op == "Add") {
-        return unless(graph.value(node.inputs[0]).shape == graph.value(node.inputs[1]).shape,
-                      "its inputs differ in shape");
     }
     if (node.op == "PRelu") return unless(is_constant(1), "its slopes are not constant");
     if (node.op == "Clip") {

@@ -17,8 +17,9 @@ enum class FormKind {
     convolution,    // weights; inputs and output have grids of their own
     normalization,  // a gain and an offset for each channel
     sum,
-    copy,   // output values are input values: one grid for all of them
-    unary,  // one input, elementwise: a table of 256 entries between two 8-bit grids
+    product,  // of two tensors
+    copy,     // output values are input values: one grid for all of them
+    unary,    // one input, elementwise: a table of 256 entries between two 8-bit grids
 };
 
 struct IntegerForm {

@@ -88,6 +88,7 @@ class Planner {
             case FormKind::convolution:
             case FormKind::normalization:
             case FormKind::sum:
+            case FormKind::product:
                 return Role::compute;
             case FormKind::copy:
                 return Role::pass_through;
@@ -107,8 +108,9 @@ class Planner {
         for (const NodeId id : order_) {
             const Node& node = graph_.node(id);
             Role role = role_of(node);
-            // Only computations are worth a conversion from float; the rest follows its input.
-            if (role == Role::pass_through || role == Role::activation) {
+            // Only what adds up is worth a conversion from float; the rest follows its input.
+            const bool product = role == Role::compute && integer_form(node.op).kind == FormKind::product;
+            if (role == Role::pass_through || role == Role::activation || product) {
                 const auto data = activation_inputs(node);
                 const bool follows =
                     std::all_of(data.begin(), data.end(), [&](ValueId v) { return integer_source(v); });
@@ -140,7 +142,8 @@ class Planner {
                     internal_[index(input)] = true;
                 }
             }
-            if (node.op == "Add" && role_[index(id)] == Role::compute && node.inputs[0] != node.inputs[1]) {
+            if (node.op == "Add" && role_[index(id)] == Role::compute && node.inputs[0] != node.inputs[1] &&
+                graph_.value(node.inputs[0]).shape == graph_.value(node.inputs[1]).shape) {
                 std::vector<ValueId> operands = node.inputs;
                 std::sort(operands.begin(), operands.end(), [&](ValueId a, ValueId b) { return place(a) > place(b); });
                 const auto fused =

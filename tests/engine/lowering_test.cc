@@ -63,28 +63,32 @@ struct Expectation {
     bool integer_only = true;
 };
 
-void check(QuantizedGraph& builder, const Tensor& input, const Expectation& expected) {
+void check(QuantizedGraph& builder, const std::vector<Tensor>& inputs, const Expectation& expected) {
     Graph& graph = builder.graph;
     ASSERT_TRUE(infer_shapes(graph).has_value());
-    auto reference = evaluate(graph, std::vector<Tensor>{input});
+    auto reference = evaluate(graph, inputs);
     ASSERT_TRUE(reference.has_value()) << reference.error().message;
     const auto names = kernels_of(graph, kernels::needs::reference);
     for (const std::string& prefix : expected.kernels) EXPECT_GT(count_of(names, prefix), 0) << prefix;
     const auto executable = compile(graph, {.features = kernels::needs::reference});
     EXPECT_EQ((*executable)->program().float_seams().empty(), expected.integer_only);
-    const auto specification = run_plan(graph, kernels::needs::reference, 1, {input});
+    const auto specification = run_plan(graph, kernels::needs::reference, 1, inputs);
     for (std::size_t i = 0; i < specification.size(); ++i) {
         EXPECT_LE(steps_apart(specification[i], (*reference)[i], expected.step), expected.tolerance);
     }
     for (const kernels::Level& level : kernels::levels()) {
         if (!kernels::available(level)) continue;
         for (int threads : {1, 2, 3}) {
-            const auto outputs = run_plan(graph, level.features, threads, {input});
+            const auto outputs = run_plan(graph, level.features, threads, inputs);
             for (std::size_t i = 0; i < outputs.size(); ++i) {
                 EXPECT_TRUE(identical(outputs[i], specification[i])) << level.name << ", " << threads << " threads";
             }
         }
     }
+}
+
+void check(QuantizedGraph& builder, const Tensor& input, const Expectation& expected) {
+    check(builder, std::vector<Tensor>{input}, expected);
 }
 
 TEST(Lowering, ConvolutionWithHardSwishAndShortcut) {
@@ -215,6 +219,28 @@ TEST(Lowering, LeakySumOfCoarseGrids) {
     const ValueId x = b.quantize(b.input({1, 8, 6, 6}), 0.02F, 255);
     b.output(b.quantize(b.node("LeakyRelu", {b.node("Add", {x, x})}, {{"alpha", 0.05F}}), 0.004F, 255));
     check(b, b.random_tensor({1, 8, 6, 6}, -5, 0), {0.004F, 1.01, {"add"}});
+}
+
+// The smaller operand on either side: a gate of squeeze-and-excitation, an offset a channel, a mask, one number.
+TEST(Lowering, ProductsAndSumsRepeatTheSmallerOperand) {
+    for (const Shape& smaller : {Shape{1, 20, 6, 7}, Shape{1, 20, 1, 1}, Shape{1, 1, 6, 7}, Shape{1, 1, 1, 1}}) {
+        for (const bool first : {true, false}) {
+            QuantizedGraph b;
+            const ValueId x = b.quantize(b.input({1, 20, 6, 7}), 0.05F, 100);
+            const ValueId y = b.quantize(b.node("Sigmoid", {b.quantize(b.graph.add_input("y", DType::float32, smaller),
+                                                                       0.02F, -20, DType::int8)}),
+                                         1.0F / 256, 0);
+            const std::vector<ValueId> operands = first ? std::vector{y, x} : std::vector{x, y};
+            const ValueId product = b.quantize(b.node("Mul", operands), 0.04F, 3, DType::int8);
+            const ValueId relu = b.quantize(b.node("Relu", {b.node("Mul", {product, y})}), 0.03F, 10);
+            const ValueId sum = b.quantize(b.node("Add", operands), 0.06F, 90);
+            b.output(product);
+            b.output(relu);
+            b.output(sum);
+            check(b, {b.random_tensor({1, 20, 6, 7}, -5, 7), b.random_tensor(smaller, -2, 2)},
+                  {0.03F, 2.01, {"mul", "add", "lut"}});
+        }
+    }
 }
 
 TEST(Lowering, WideLogitsThroughSigmoid) {
@@ -404,8 +430,8 @@ TEST(Lowering, PixelsThatTheNormalizationRepeatsRunInFloat) {
 TEST(Lowering, FloatOperatorInTheMiddleIsReported) {
     QuantizedGraph b;
     const ValueId x = b.quantize(b.input({1, 8, 6, 6}), 0.05F, 100);
-    b.output(b.quantize(b.node("Mul", {x, x}), 0.2F, 0));
-    check(b, b.random_tensor({1, 8, 6, 6}, -5, 7), {0.2F, 0.01, {"Mul_float"}, false});
+    b.output(b.quantize(b.node("Max", {x, x}), 0.2F, 0));
+    check(b, b.random_tensor({1, 8, 6, 6}, -5, 7), {0.2F, 0.01, {"Max_float"}, false});
 }
 
 TEST(Lowering, AbsentInputsAreNotFreed) {

@@ -18,6 +18,7 @@ using engine::AddOp;
 using engine::BatchNormOp;
 using engine::ConcatOp;
 using engine::ConvOp;
+using engine::MulOp;
 using engine::Op;
 using engine::Program;
 using kernels::Activation;
@@ -59,6 +60,7 @@ struct Bound {
         const auto params = engine::cpu::add_params(add, y);
         return 0.5 + std::ldexp(params->leaky ? 3 : 2, -params->shift);
     }
+    double operator()(const MulOp&) const { return 0.5; }
     double operator()(const ConcatOp& concat) const {
         double most = 0;
         for (const auto& x : concat.x) {

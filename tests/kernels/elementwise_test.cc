@@ -15,6 +15,7 @@
 #include "kernels/lut.h"
 #include "kernels/masks.h"
 #include "kernels/maxpool.h"
+#include "kernels/mul.h"
 #include "kernels/normalize.h"
 #include "kernels/quantize.h"
 #include "kernels/resize_nearest.h"
@@ -50,6 +51,12 @@ class Family : public testing::TestWithParam<KernelEntry<Function>> {
   protected:
     void SetUp() override { OCTET_SKIP_WITHOUT(this->GetParam().needs); }
     int integer(int low, int high) { return random_int(random_, low, high); }
+    // Of that size, or with one row, column or channel that is repeated.
+    Plane<std::uint8_t> operand(int h, int w, int c) {
+        const auto size = [&](int whole) { return integer(0, 2) == 0 ? 1 : whole; };
+        const int rows = size(h), columns = size(w), channels = size(c);
+        return {rows, columns, channels, integer(0, 1), random_slice(random_), random_};
+    }
     Random random_{3};
 };
 
@@ -86,8 +93,7 @@ TEST_P(Add, equals_reference) {
     for (const int c : channel_counts) {
         for (int round = 0; round < 8; ++round) {
             const int h = integer(1, 3), w = integer(1, 9);
-            const Plane<std::uint8_t> a(h, w, c, 0, random_slice(random_), random_);
-            const Plane<std::uint8_t> b(h, w, c, 1, random_slice(random_), random_);
+            Plane<std::uint8_t> a = operand(h, w, c), b = operand(h, w, c);
             Plane<std::uint8_t> out(h, w, c, 0, random_slice(random_), random_);
             const float low = round % 2 == 0 ? 0.01F : 0.5F;
             const auto grid = [&] { return random_grid(random_, low, 1); };
@@ -98,6 +104,51 @@ TEST_P(Add, equals_reference) {
             ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels";
         }
     }
+}
+
+OCTET_FAMILY(Mul, MulFunction, mul_kernels);
+TEST_P(Mul, equals_reference) {
+    for (const int c : channel_counts) {
+        for (int round = 0; round < 8; ++round) {
+            const int h = integer(1, 3), w = integer(1, 9);
+            Plane<std::uint8_t> a = operand(h, w, c), b = operand(h, w, c);
+            if (round == 0) a.fill(255), b.fill(0);
+            Plane<std::uint8_t> out(h, w, c, 0, random_slice(random_), random_);
+            // Every second with results far beyond 16 bits.
+            const auto grid = [&] { return random_grid(random_, round % 2 == 0 ? 0.01F : 20.0F, 30); };
+            const Grid y = random_grid(random_, round % 2 == 0 ? 0.5F : 0.1F, 1);
+            const auto params = make_mul(grid(), grid(), y, integer(0, 1) == 0 ? Activation::none : Activation::relu);
+            ASSERT_TRUE(params.has_value()) << params.error();
+            const MulCall call{a.read(), b.read(), *params, out.view()};
+            ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels";
+        }
+    }
+}
+
+// Every product of two bytes, with products that are multiples of half a step.
+TEST_P(Mul, rounds_every_product_to_the_nearest_even) {
+    Plane<std::uint8_t> a(256, 1, 1, 0, {}, random_), b(1, 256, 1, 0, {}, random_);
+    for (int i = 0; i < 256; ++i) *a.view().pixel(i, 0) = *b.view().pixel(0, i) = static_cast<std::uint8_t>(i);
+    Plane<std::uint8_t> out(256, 256, 1, 0, {}, random_);
+    const auto grid = [](float scale, int zero_point) { return Grid{DType::uint8, scale, zero_point}; };
+    const MulParams params = make_mul(grid(0.25F, 120), grid(0.125F, 130), grid(0.0625F, 99)).value();
+    GetParam().run({a.read(), b.read(), params, out.view()}, 0, 256);
+    for (int i = 0; i < 256; ++i) {
+        for (int k = 0; k < 256; ++k) {
+            const double exact = 0.5 * (i - 120) * (k - 130) + 99;
+            ASSERT_EQ(*out.view().pixel(i, k), std::clamp(std::nearbyint(exact - 99) + 99, 0.0, 255.0))
+                << i << " " << k;
+        }
+    }
+}
+
+TEST(MakeMul, refuses_scales_and_activations) {
+    const auto of_scale = [](float scale) { return Grid{DType::uint8, scale, 7}; };
+    EXPECT_TRUE(make_mul(of_scale(180), of_scale(180), of_scale(1)).has_value());
+    EXPECT_FALSE(make_mul(of_scale(200), of_scale(200), of_scale(1)).has_value());
+    EXPECT_FALSE(make_mul(of_scale(0), of_scale(1), of_scale(1)).has_value());
+    EXPECT_FALSE(make_mul(of_scale(1), of_scale(1), of_scale(1), Activation::leaky).has_value());
+    EXPECT_EQ(make_mul(of_scale(1), of_scale(1), of_scale(1), Activation::relu)->out_min, 7);
 }
 
 TEST(MakeAdd, is_within_its_error_bound) {

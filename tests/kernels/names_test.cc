@@ -19,6 +19,7 @@
 #include "kernels/lut.h"
 #include "kernels/masks.h"
 #include "kernels/maxpool.h"
+#include "kernels/mul.h"
 #include "kernels/normalize.h"
 #include "kernels/quantize.h"
 #include "kernels/resize_nearest.h"
@@ -51,6 +52,7 @@ std::vector<Named> all_kernels() {
     add(gemm_f32_kernels());
     add(lut_kernels());
     add(maxpool_kernels());
+    add(mul_kernels());
     add(normalize_kernels());
     add(pixels_kernels());
     add(quantize_kernels());
