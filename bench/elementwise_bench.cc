@@ -9,6 +9,7 @@
 
 #include "bench/peak.h"
 #include "kernels/add.h"
+#include "kernels/avgpool.h"
 #include "kernels/batchnorm.h"
 #include "kernels/concat.h"
 #include "kernels/dequantize.h"
@@ -109,6 +110,19 @@ void register_u8_families() {
         const Plane<std::uint8_t> in(20, 20, 256), out(20, 20, 256);
         measure(state, entry, MaxPoolCall{5, 5, 1, 1, 2, 2, in.view.as_const(), out.view}, 20, 2.0 * 20 * 20 * 256);
     });
+    for (const bool global : {true, false}) {
+        add_family(avgpool_kernels(), global ? "28x28_of_256" : "2x2s2_256x28x28",
+                   [global](const auto& entry, benchmark::State& state) {
+                       const int size = global ? 1 : 14;
+                       const Plane<std::uint8_t> in(28, 28, 256), out(size, size, 256);
+                       AvgPoolCall call;
+                       call.kernel_h = call.kernel_w = global ? 28 : 2;
+                       call.stride_h = call.stride_w = global ? 1 : 2;
+                       call.params = make_avgpool({DType::uint8, 0.02F, 3}, {DType::uint8, 0.01F, 5}).value();
+                       call.in = in.view.as_const(), call.out = out.view;
+                       measure(state, entry, call, size, 256.0 * (28 * 28 + size * size));
+                   });
+    }
     add_family(resize_nearest_kernels(), "32x160x160_to_320", [](const auto& entry, benchmark::State& state) {
         const Plane<std::uint8_t> in(160, 160, 32), out(320, 320, 32);
         std::vector<std::int32_t> source(320);

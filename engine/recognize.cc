@@ -584,7 +584,7 @@ class Recognizer {
     std::optional<Op> match_spatial(const Node& node, std::string& why) {
         Op op;
         const bool pool = node.op == "MaxPool";
-        const bool average = node.op == "AveragePool" || node.op == "GlobalAveragePool";
+        const bool average = node.op == "AveragePool" || node.op == "GlobalAveragePool" || node.op == "ReduceMean";
         if (!pool && !average && node.op != "Resize") return std::nullopt;
         const auto refuse = [&](std::string_view reason) {
             why = fmt::format("{}: {}", named(node), reason);
@@ -603,7 +603,7 @@ class Recognizer {
         } else if (average) {
             const auto kernel = node.attributes.integers("kernel_shape", {from[2], from[3]});
             op.form = AveragePoolOp{*x, no_quant, window_of(node.attributes, kernel[0], kernel[1]),
-                                    node.attributes.integer("count_include_pad", 0) != 0};
+                                    node.attributes.integer("count_include_pad", 0) != 0, node.op == "ReduceMean"};
         } else {
             auto source_y = nearest_sources(graph_, node, 2);
             auto source_x = nearest_sources(graph_, node, 3);

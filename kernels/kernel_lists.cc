@@ -2,6 +2,7 @@
 // fast to reference. That is what dispatch, tests and benchmarks see.
 
 #include "kernels/add.h"
+#include "kernels/avgpool.h"
 #include "kernels/batchnorm.h"
 #include "kernels/concat.h"
 #include "kernels/conv.h"
@@ -56,6 +57,10 @@ namespace octet::kernels {
 #define OCTET_MAXPOOL(KERNEL) \
     KERNEL(maxpool_u8, avx2)  \
     KERNEL(maxpool_u8, reference)
+#define OCTET_AVGPOOL(KERNEL)      \
+    KERNEL(avgpool_u8, avx512vnni) \
+    KERNEL(avgpool_u8, avx2)       \
+    KERNEL(avgpool_u8, reference)
 #define OCTET_RESIZE_NEAREST(KERNEL) \
     KERNEL(resize_nearest_u8, avx2)  \
     KERNEL(resize_nearest_u8, reference)
@@ -131,6 +136,7 @@ OCTET_LIST(add_kernels, AddFunction, OCTET_ADD)
 OCTET_LIST(mul_kernels, MulFunction, OCTET_MUL)
 OCTET_LIST(concat_kernels, ConcatFunction, OCTET_CONCAT)
 OCTET_LIST(maxpool_kernels, MaxPoolFunction, OCTET_MAXPOOL)
+OCTET_LIST(avgpool_kernels, AvgPoolFunction, OCTET_AVGPOOL)
 OCTET_LIST(resize_nearest_kernels, ResizeNearestFunction, OCTET_RESIZE_NEAREST)
 OCTET_LIST(quantize_kernels, QuantizeFunction, OCTET_QUANTIZE)
 OCTET_LIST(pixels_kernels, PixelsFunction, OCTET_PIXELS)

@@ -4,6 +4,7 @@
 
 #include "engine/cpu/arithmetic.h"
 #include "engine/cpu/lowering.h"
+#include "kernels/avgpool.h"
 #include "kernels/detect_decode.h"
 
 namespace octet::engine::cpu {
@@ -68,10 +69,16 @@ class Judge {
         if (!pool.x.same_grid(grid(pool.y))) return other_grid;
         return wide(pool.x.grid) ? Why(no_wide) : std::nullopt;
     }
+    Why operator()(const AveragePoolOp& pool) const {
+        if (wide(pool.x.grid) || wide(grid(pool.y))) return no_wide;
+        if (pool.window.dilation_h != 1 || pool.window.dilation_w != 1) return "its window is dilated";
+        if (std::int64_t{pool.window.kernel_h} * pool.window.kernel_w > kernels::max_avgpool_pixels)
+            return fmt::format("its window has more than {} pixels", kernels::max_avgpool_pixels);
+        return error_of(avgpool_params(pool, grid(pool.y)));
+    }
     Why operator()(const ResizeOp& resize) const {
         return resize.x.same_grid(grid(resize.y)) ? std::nullopt : Why(other_grid);
     }
-    Why operator()(const AveragePoolOp&) const { return no_form; }
     Why operator()(const MoveOp&) const { return no_form; }
     Why operator()(const InputOp&) const { return no_form; }
     Why operator()(const OutputOp&) const { return no_form; }

@@ -3,6 +3,7 @@
 #include "base/aligned_memory.h"
 #include "engine/cpu/arithmetic.h"
 #include "engine/cpu/step_common.h"
+#include "kernels/avgpool.h"
 #include "kernels/batchnorm.h"
 #include "kernels/concat.h"
 #include "kernels/lut.h"
@@ -219,6 +220,26 @@ StepResult make_copy_step(CpuFeatures features, const std::string& name, const G
     return row_step(name, kernels::select(kernels::concat_kernels(), features), rows, {in, out},
                     [=](const RunState& state) {
                         return kernels::ConcatCall{state.bytes(in).as_const(), params, state.bytes(out)};
+                    });
+}
+
+StepResult make_avgpool_step(CpuFeatures features, const std::string& name, const AveragePoolOp& pool, const Grid& y,
+                             int rows, PlaneRef in, PlaneRef out) {
+    OCTET_ASSIGN(const kernels::AvgPoolParams params, avgpool_params(pool, y));
+    return row_step(name, kernels::select(kernels::avgpool_kernels(), features), rows, {in, out},
+                    [=, window = pool.window, counts_padding = pool.counts_padding](const RunState& state) {
+                        return kernels::AvgPoolCall{window.kernel_h,
+                                                    window.kernel_w,
+                                                    window.stride_h,
+                                                    window.stride_w,
+                                                    window.pad_top,
+                                                    window.pad_left,
+                                                    window.pad_bottom,
+                                                    window.pad_right,
+                                                    counts_padding,
+                                                    params,
+                                                    state.view<std::uint8_t>(in).as_const(),
+                                                    state.view<std::uint8_t>(out)};
                     });
 }
 

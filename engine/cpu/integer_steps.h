@@ -46,6 +46,8 @@ StepResult make_mul_step(kernels::CpuFeatures features, const std::string& name,
 // One input of a Concat that could not be written in place.
 StepResult make_copy_step(kernels::CpuFeatures features, const std::string& name, const Grid& x, const Grid& y,
                           int rows, PlaneRef in, PlaneRef out);
+StepResult make_avgpool_step(kernels::CpuFeatures features, const std::string& name, const AveragePoolOp& pool,
+                             const Grid& y, int rows, PlaneRef in, PlaneRef out);
 StepResult make_maxpool_step(kernels::CpuFeatures features, const std::string& name, const Window& window, int rows,
                              PlaneRef in, PlaneRef out);
 StepResult make_resize_step(kernels::CpuFeatures features, const std::string& name, const ResizeOp& resize, PlaneRef in,

@@ -241,6 +241,10 @@ class Lowering {
         OCTET_ASSIGN(const PlaneRef out, target(op, pool.y));
         return add(make_maxpool_step(plan_->features, op.name, pool.window, rows(pool.y), ref(pool.x.id), out));
     }
+    Result<void> emit(const Op& op, const AveragePoolOp& pool) {
+        OCTET_ASSIGN(const PlaneRef out, target(op, pool.y));
+        return add(make_avgpool_step(plan_->features, op.name, pool, grid(pool.y), rows(pool.y), ref(pool.x.id), out));
+    }
     Result<void> emit(const Op& op, const ResizeOp& resize) {
         OCTET_ASSIGN(const PlaneRef out, target(op, resize.y));
         return add(make_resize_step(plan_->features, op.name, resize, ref(resize.x.id), out));

@@ -319,7 +319,7 @@ const std::vector<RuleKind>& rule_kinds() {
         {"table", {"float-table"}},
         {"concat", {"requantize", "tfl-u8", "fixed16", "copy"}},
         {"max_pool", {"max"}},
-        {"average_pool", {"tfl"}},
+        {"average_pool", {"tfl", "fixed16"}},
         {"resize", {"as-file", "half-up"}},
         {"move", {"copy"}},
         {"logits", {"fixed16"}},

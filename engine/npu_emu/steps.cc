@@ -357,16 +357,25 @@ class ImageStep : public Step {
 
     // channel(in, out) for each channel of each image.
     template <typename Body>
-    Result<Tensor> each_channel(const RunState& state, const Body& channel) const {
+    Result<Tensor> each_channel(const RunState& state, DType made, const Body& channel) const {
         const Tensor& x = state[x_.id];
-        OCTET_ASSIGN(Tensor y, Tensor::create(x.dtype(), to_));
-        with_integers(x.dtype(), [&]<typename T>() {
-            const T* in = x.data<T>().data();
-            T* out = y.mutable_data<T>().data();
-            state.for_each(from_[0] * from_[1],
-                           [&](std::int64_t c) { channel(in + c * from_[2] * from_[3], out + c * to_[2] * to_[3]); });
+        OCTET_ASSIGN(Tensor y, Tensor::create(made, to_));
+        with_integers(x.dtype(), [&]<typename In>() {
+            with_integers(made, [&]<typename Out>() {
+                const In* in = x.data<In>().data();
+                Out* out = y.mutable_data<Out>().data();
+                state.for_each(from_[0] * from_[1], [&](std::int64_t c) {
+                    channel(in + c * from_[2] * from_[3], out + c * to_[2] * to_[3]);
+                });
+            });
         });
         return y;
+    }
+    template <typename Body>
+    Result<Tensor> each_channel(const RunState& state, const Body& channel) const {
+        return each_channel(state, state[x_.id].dtype(), [&]<typename In, typename Out>(const In* in, Out* out) {
+            if constexpr (std::is_same_v<In, Out>) channel(in, out);
+        });
     }
 
     Operand x_;
@@ -417,6 +426,46 @@ class PoolStep final : public ImageStep {
   private:
     Window window_;
     bool average_, counts_padding_;
+};
+
+// kernels/avgpool.h
+class Fixed16AveragePoolStep final : public ImageStep {
+  public:
+    Fixed16AveragePoolStep(const Op& op, std::string rule, const Program& program, kernels::AvgPoolParams params)
+        : ImageStep(op, std::move(rule), std::get<AveragePoolOp>(op.form).x, std::get<AveragePoolOp>(op.form).y,
+                    program, Mapping{.plain = true, .table = {}, .wide = {}}),
+          pool_(std::get<AveragePoolOp>(op.form)),
+          params_(params) {}
+
+  protected:
+    Result<Tensor> move(const RunState& state) const override {
+        const Window& w = pool_.window;
+        const int least_x = quant::grid_min(x_.grid.dtype), least_y = quant::grid_min(y_grid_.dtype);
+        const auto span = [this](std::int64_t out, int stride, int kernel, int before, int after, std::int64_t size) {
+            return kernels::avgpool_span(static_cast<int>(out), stride, kernel, before, after, static_cast<int>(size),
+                                         pool_.counts_padding);
+        };
+        return each_channel(state, y_grid_.dtype, [&](const auto* in, auto* out) {
+            for (std::int64_t y = 0; y < to_[2]; ++y) {
+                const auto rows = span(y, w.stride_h, w.kernel_h, w.pad_top, w.pad_bottom, from_[2]);
+                for (std::int64_t x = 0; x < to_[3]; ++x) {
+                    const auto columns = span(x, w.stride_w, w.kernel_w, w.pad_left, w.pad_right, from_[3]);
+                    std::int32_t sum = 0;
+                    for (int iy = rows.begin; iy < rows.end; ++iy) {
+                        for (int ix = columns.begin; ix < columns.end; ++ix)
+                            sum += in[iy * from_[3] + ix] - least_x - params_.in_zero_point;
+                    }
+                    const int mean =
+                        kernels::avgpool_u8(sum, std::int64_t{rows.count} * columns.count, params_) + least_y;
+                    *out++ = static_cast<std::decay_t<decltype(*out)>>(mean);
+                }
+            }
+        });
+    }
+
+  private:
+    AveragePoolOp pool_;
+    kernels::AvgPoolParams params_;
 };
 
 class ResizeStep final : public ImageStep {
@@ -784,6 +833,10 @@ class Maker {
                                           pool.window, false, false);
     }
     StepResult operator()(const AveragePoolOp& pool) const {
+        if (rule_ == "fixed16") {
+            OCTET_ASSIGN(const auto params, cpu::avgpool_params(pool, grid(pool.y)));
+            return std::make_unique<Fixed16AveragePoolStep>(op_, std::string(rule_), program_, params);
+        }
         OCTET_ASSIGN(Mapping mapping, requantized(pool.x, pool.y));
         return std::make_unique<PoolStep>(op_, std::string(rule_), pool.x, pool.y, program_, std::move(mapping),
                                           pool.window, true, pool.counts_padding);

@@ -11,14 +11,17 @@ namespace {
 
 constexpr std::pair<std::string_view, IntegerForm> forms[] = {
     {"Add", {FormKind::sum}},
+    {"AveragePool", {FormKind::mean}},
     {"BatchNormalization", {FormKind::normalization}},
     {"Clip", {FormKind::unary, true}},
     {"Concat", {FormKind::copy, false, true}},
     {"Conv", {FormKind::convolution, false, true}},
+    {"GlobalAveragePool", {FormKind::mean}},
     {"HardSwish", {FormKind::unary, true}},
     {"LeakyRelu", {FormKind::unary, true}},
     {"Mul", {FormKind::product}},
     {"PRelu", {FormKind::unary, true}},
+    {"ReduceMean", {FormKind::mean}},
     {"Relu", {FormKind::unary, true}},
     {"Resize", {FormKind::copy, false, true}},
 };
@@ -102,6 +105,18 @@ std::optional<std::string> form_obstacle(const Graph& graph, const Node& node) {
             if (!is_constant(i)) return "its parameters are not constant";
         }
         return std::nullopt;
+    }
+    if (integer_form(node.op).kind == FormKind::mean) {
+        const auto& shape = graph.value(node.inputs[0]).shape;
+        if (!shape || shape->size() != 4) return "it reads no image";
+        if (!all_ones(node, "dilations")) return "it is dilated";
+        if (node.op != "ReduceMean") return std::nullopt;
+        const Tensor* axes = omitted(node, 1) ? nullptr : graph.constant(node.inputs[1]);
+        auto reduced = axes ? axes->to_int64() : std::vector<std::int64_t>();
+        for (std::int64_t& axis : reduced) axis += axis < 0 ? 4 : 0;
+        std::sort(reduced.begin(), reduced.end());
+        if (reduced != std::vector<std::int64_t>{2, 3}) return "it is not over height and width";
+        return unless(node.attributes.integer("keepdims", 1) != 0, "it drops dimensions");
     }
     if (node.op == "PRelu") return unless(is_constant(1), "its slopes are not constant");
     if (node.op == "Clip") {

@@ -18,6 +18,7 @@ enum class FormKind {
     normalization,  // a gain and an offset for each channel
     sum,
     product,  // of two tensors
+    mean,     // over windows of an image
     copy,     // output values are input values: one grid for all of them
     unary,    // one input, elementwise: a table of 256 entries between two 8-bit grids
 };

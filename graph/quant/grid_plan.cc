@@ -89,6 +89,7 @@ class Planner {
             case FormKind::normalization:
             case FormKind::sum:
             case FormKind::product:
+            case FormKind::mean:
                 return Role::compute;
             case FormKind::copy:
                 return Role::pass_through;
@@ -109,8 +110,9 @@ class Planner {
             const Node& node = graph_.node(id);
             Role role = role_of(node);
             // Only what adds up is worth a conversion from float; the rest follows its input.
-            const bool product = role == Role::compute && integer_form(node.op).kind == FormKind::product;
-            if (role == Role::pass_through || role == Role::activation || product) {
+            const FormKind kind = integer_form(node.op).kind;
+            if (role == Role::pass_through || role == Role::activation || kind == FormKind::product ||
+                kind == FormKind::mean) {
                 const auto data = activation_inputs(node);
                 const bool follows =
                     std::all_of(data.begin(), data.end(), [&](ValueId v) { return integer_source(v); });

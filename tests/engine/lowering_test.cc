@@ -213,6 +213,35 @@ TEST(Lowering, AddOfTwoGrids) {
     check(b, b.random_tensor({1, 8, 6, 6}, -5, 7), {0.07F, 1.01, {"add", "conv"}});
 }
 
+TEST(Lowering, MeansOfWindowsAndOfTheWholeImage) {
+    using Ints = std::vector<std::int64_t>;
+    QuantizedGraph b;
+    const ValueId x = b.quantize(b.input({1, 70, 9, 8}), 0.05F, -20, DType::int8);
+    const Attributes window = {{"kernel_shape", Ints{3, 2}},
+                               {"strides", Ints{2, 2}},
+                               {"pads", Ints{1, 1, 2, 0}},
+                               {"ceil_mode", std::int64_t{1}}};
+    Attributes counted = window;
+    counted.set("count_include_pad", std::int64_t{1});
+    b.output(b.quantize(b.node("AveragePool", {x}, window), 0.03F, 90));
+    b.output(b.quantize(b.node("AveragePool", {x}, counted), 0.03F, -10, DType::int8));
+    b.output(b.quantize(b.node("GlobalAveragePool", {x}), 0.03F, 128));
+    const ValueId axes = b.constant(Tensor::from<std::int64_t>({2}, {-1, 2}));
+    b.output(b.quantize(b.node("ReduceMean", {x, axes}), 0.03F, 120));
+    check(b, b.random_tensor({1, 70, 9, 8}, -5, 7), {0.03F, 1.01, {"avgpool"}});
+}
+
+TEST(Lowering, SqueezeAndExcitation) {
+    QuantizedGraph b;
+    const ValueId x = b.quantize(b.input({1, 24, 14, 13}), 0.05F, 60);
+    const ValueId mean = b.quantize(b.node("GlobalAveragePool", {x}), 0.02F, 40);
+    const ValueId squeezed = b.quantize(b.node("Relu", {b.conv(mean, 24, 8, 1, 1, 0.02F, 0.004F)}), 0.02F, 0);
+    const ValueId excited = b.quantize(b.conv(squeezed, 8, 24, 1, 1, 0.02F, 0.01F), 0.03F, 128);
+    const ValueId gate = b.quantize(b.node("HardSigmoid", {excited}), 1.0F / 256, 0);
+    b.output(b.quantize(b.node("Mul", {x, gate}), 0.04F, 50));
+    check(b, b.random_tensor({1, 24, 14, 13}, -3, 9), {0.04F, 4.01, {"avgpool", "conv", "lut", "mul"}});
+}
+
 // As far below the output's range as 16 bits reach with fewer fractional bits, which the slope brings back.
 TEST(Lowering, LeakySumOfCoarseGrids) {
     QuantizedGraph b;

@@ -15,6 +15,7 @@ namespace octet::test {
 namespace {
 
 using engine::AddOp;
+using engine::AveragePoolOp;
 using engine::BatchNormOp;
 using engine::ConcatOp;
 using engine::ConvOp;
@@ -61,6 +62,7 @@ struct Bound {
         return 0.5 + std::ldexp(params->leaky ? 3 : 2, -params->shift);
     }
     double operator()(const MulOp&) const { return 0.5; }
+    double operator()(const AveragePoolOp&) const { return 0.5; }
     double operator()(const ConcatOp& concat) const {
         double most = 0;
         for (const auto& x : concat.x) {

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "kernels/add.h"
+#include "kernels/avgpool.h"
 #include "kernels/batchnorm.h"
 #include "kernels/concat.h"
 #include "kernels/dequantize.h"
@@ -203,6 +204,68 @@ TEST_P(MaxPool, equals_reference) {
             }
         }
     }
+}
+
+OCTET_FAMILY(AvgPool, AvgPoolFunction, avgpool_kernels);
+TEST_P(AvgPool, equals_reference) {
+    for (const int c : channel_counts) {
+        for (int round = 0; round < 12; ++round) {
+            AvgPoolCall call;
+            call.kernel_h = integer(1, 4), call.kernel_w = integer(1, 4);
+            call.stride_h = integer(1, 3), call.stride_w = integer(1, 3);
+            // Also windows in the padding alone.
+            call.pad_top = integer(0, 5), call.pad_bottom = integer(0, 5);
+            call.pad_left = integer(0, 5), call.pad_right = integer(0, 5);
+            call.counts_padding = round % 2 == 0;
+            const int h = integer(4, 9), w = integer(4, 9);
+            const auto size = [&](int in, int pads, int kernel, int stride) {
+                return (in + pads - kernel + integer(0, stride - 1)) / stride + 1;  // with ceil_mode or without
+            };
+            const int out_h = size(h, call.pad_top + call.pad_bottom, call.kernel_h, call.stride_h),
+                      out_w = size(w, call.pad_left + call.pad_right, call.kernel_w, call.stride_w);
+            Plane<std::uint8_t> in(h, w, c, integer(0, 1), random_slice(random_), random_);
+            if (round == 0) in.fill(255);
+            Plane<std::uint8_t> out(out_h, out_w, c, 0, random_slice(random_), random_);
+            call.params = make_avgpool(random_grid(random_, 0.5F, 1), random_grid(random_, 0.05F, 1)).value();
+            call.in = in.read(), call.out = out.view();
+            ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels";
+        }
+    }
+}
+
+// One window of the plane, with sums around what 16 and 24 bits hold.
+TEST_P(AvgPool, equals_reference_on_the_whole_plane) {
+    for (const auto& [h, w] : {std::pair{1, 1}, {7, 7}, {16, 16}, {257, 1}, {2, 129}, {28, 28}, {300, 300}}) {
+        for (const int c : {3, 32, 65, 130}) {
+            for (const bool extreme : {true, false}) {
+                Plane<std::uint8_t> in(h, w, c, 0, random_slice(random_), random_);
+                if (extreme) in.fill(255);
+                Plane<std::uint8_t> out(1, 1, c, 0, random_slice(random_), random_);
+                AvgPoolCall call;
+                call.kernel_h = h, call.kernel_w = w;
+                call.params = make_avgpool({DType::uint8, 0.02F, extreme ? 0 : integer(0, 255)},
+                                           {DType::uint8, 0.021F, integer(0, 9)})
+                                  .value();
+                call.in = in.read(), call.out = out.view();
+                ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << "x" << h << "x" << w;
+            }
+        }
+    }
+}
+
+TEST(AvgPoolFormula, is_within_its_error_bound) {
+    Random random(5);
+    for (int round = 0; round < 20000; ++round) {
+        const Grid x = random_grid(random, 0.005F, 0.1F), y = random_grid(random, 0.005F, 0.1F);
+        const AvgPoolParams params = make_avgpool(x, y).value();
+        const int count = random_int(random, 1, 70000), sum = random_int(random, -255 * count, 255 * count);
+        const double exact = static_cast<double>(sum) / count * double{x.scale} / double{y.scale};
+        const double clamped = std::clamp(exact + y.zero_point, 0.0, 255.0);
+        ASSERT_NEAR(avgpool_u8(sum, count, params), clamped, 0.5 + std::abs(exact) * std::ldexp(1.0, -22));
+    }
+    const auto of_scale = [](float scale) { return Grid{DType::uint8, scale, 0}; };
+    EXPECT_FALSE(make_avgpool(of_scale(0), of_scale(1)).has_value());
+    EXPECT_FALSE(make_avgpool(of_scale(4194304), of_scale(1)).has_value());
 }
 
 OCTET_FAMILY(ResizeNearest, ResizeNearestFunction, resize_nearest_kernels);

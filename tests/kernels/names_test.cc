@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/add.h"
+#include "kernels/avgpool.h"
 #include "kernels/batchnorm.h"
 #include "kernels/concat.h"
 #include "kernels/conv.h"
@@ -44,6 +45,7 @@ std::vector<Named> all_kernels() {
     };
     add(add_kernels());
     add(argmax_kernels());
+    add(avgpool_kernels());
     add(batchnorm_kernels());
     add(blend_margin_kernels());
     add(concat_kernels());
