@@ -19,6 +19,7 @@
 #include "kernels/make_fixed16.h"
 #include "kernels/masks.h"
 #include "kernels/maxpool.h"
+#include "kernels/move.h"
 #include "kernels/mul.h"
 #include "kernels/normalize.h"
 #include "kernels/quantize.h"
@@ -109,6 +110,20 @@ void register_u8_families() {
     add_family(maxpool_kernels(), "5x5s1_256x20x20", [](const auto& entry, benchmark::State& state) {
         const Plane<std::uint8_t> in(20, 20, 256), out(20, 20, 256);
         measure(state, entry, MaxPoolCall{5, 5, 1, 1, 2, 2, in.view.as_const(), out.view}, 20, 2.0 * 20 * 20 * 256);
+    });
+    add_family(move_kernels(), "shuffle_of_2_groups_116x28x28", [](const auto& entry, benchmark::State& state) {
+        const Plane<std::uint8_t> in(28, 28, 116), out(28, 28, 116);
+        std::vector<std::int32_t> row, column, channel;
+        for (int i = 0; i < 28; ++i) {
+            row.push_back(static_cast<std::int32_t>(i * in.view.row_stride));
+            column.push_back(static_cast<std::int32_t>(i * in.view.pixel_stride));
+        }
+        for (int c = 0; c < 116; ++c) channel.push_back(c % 2 * 58 + c / 2);
+        const MoveBlocks blocks = make_move_blocks(channel, 0);
+        measure(state, entry,
+                MoveCall{row.data(), column.data(), channel.data(), nullptr, blocks.blocks.data(), blocks.parts.data(),
+                         0, in.view.as_const(), out.view},
+                28, 2.0 * 28 * 28 * 116);
     });
     for (const bool global : {true, false}) {
         add_family(avgpool_kernels(), global ? "28x28_of_256" : "2x2s2_256x28x28",

@@ -12,6 +12,7 @@
 #include "kernels/lut.h"
 #include "kernels/masks.h"
 #include "kernels/maxpool.h"
+#include "kernels/move.h"
 #include "kernels/mul.h"
 #include "kernels/normalize.h"
 #include "kernels/quantize.h"
@@ -54,6 +55,9 @@ namespace octet::kernels {
 #define OCTET_CONCAT(KERNEL) \
     KERNEL(concat_u8, avx2)  \
     KERNEL(concat_u8, reference)
+#define OCTET_MOVE(KERNEL) \
+    KERNEL(move_u8, avx2)  \
+    KERNEL(move_u8, reference)
 #define OCTET_MAXPOOL(KERNEL) \
     KERNEL(maxpool_u8, avx2)  \
     KERNEL(maxpool_u8, reference)
@@ -135,6 +139,7 @@ OCTET_LIST(batchnorm_kernels, BatchNormFunction, OCTET_BATCHNORM)
 OCTET_LIST(add_kernels, AddFunction, OCTET_ADD)
 OCTET_LIST(mul_kernels, MulFunction, OCTET_MUL)
 OCTET_LIST(concat_kernels, ConcatFunction, OCTET_CONCAT)
+OCTET_LIST(move_kernels, MoveFunction, OCTET_MOVE)
 OCTET_LIST(maxpool_kernels, MaxPoolFunction, OCTET_MAXPOOL)
 OCTET_LIST(avgpool_kernels, AvgPoolFunction, OCTET_AVGPOOL)
 OCTET_LIST(resize_nearest_kernels, ResizeNearestFunction, OCTET_RESIZE_NEAREST)

@@ -215,11 +215,35 @@ StepResult make_mul_step(CpuFeatures features, const std::string& name, const Mu
 }
 
 StepResult make_copy_step(CpuFeatures features, const std::string& name, const Grid& x, const Grid& y, int rows,
-                          PlaneRef in, PlaneRef out) {
+                          PlaneRef in, PlaneRef out, int first_row, int first_column) {
     OCTET_ASSIGN(const kernels::RequantizeCopyParams params, copy_params(x, y));
     return row_step(name, kernels::select(kernels::concat_kernels(), features), rows, {in, out},
                     [=](const RunState& state) {
-                        return kernels::ConcatCall{state.bytes(in).as_const(), params, state.bytes(out)};
+                        const kernels::ConstU8View from = state.bytes(in).as_const();
+                        kernels::U8View to = state.bytes(out);
+                        to.data = to.pixel(first_row, first_column);
+                        to.h = from.h;
+                        to.w = from.w;
+                        return kernels::ConcatCall{from, params, to};
+                    });
+}
+
+StepResult make_move_step(CpuFeatures features, const std::string& name, MoveTables tables, const Grid& y, int rows,
+                          PlaneRef in, PlaneRef out) {
+    const std::uint8_t fill = zero_byte(y);
+    return row_step(name, kernels::select(kernels::move_kernels(), features), rows, {in, out},
+                    [=, tables = std::move(tables)](const RunState& state) {
+                        kernels::MoveCall call;
+                        call.row = tables.row.data();
+                        call.column = tables.column.data();
+                        call.channel = tables.channel.data();
+                        call.element = tables.element.empty() ? nullptr : tables.element.data();
+                        call.blocks = tables.blocks.blocks.data();
+                        call.parts = tables.blocks.parts.data();
+                        call.fill = fill;
+                        call.in = state.bytes(in).as_const();
+                        call.out = state.bytes(out);
+                        return call;
                     });
 }
 

@@ -20,6 +20,7 @@ constexpr std::pair<std::string_view, IntegerForm> forms[] = {
     {"HardSwish", {FormKind::unary, true}},
     {"LeakyRelu", {FormKind::unary, true}},
     {"Mul", {FormKind::product}},
+    {"Pad", {FormKind::copy}},
     {"PRelu", {FormKind::unary, true}},
     {"ReduceMean", {FormKind::mean}},
     {"Relu", {FormKind::unary, true}},
@@ -137,7 +138,12 @@ std::optional<std::string> form_obstacle(const Graph& graph, const Node& node) {
         return unless(node.attributes.text("mode", "nearest") == "nearest",
                       "it interpolates: its values leave the grid");
     }
-    if (node.op == "Pad") return "it brings in values that may not be on the grid";
+    if (node.op == "Pad") {
+        if (node.attributes.text("mode", "constant") != "constant" || omitted(node, 2)) return std::nullopt;
+        const auto value = constant_values(graph, node.inputs[2]);
+        return unless(value && value->size() == 1 && value->front() == 0,
+                      "it brings in a value that may not be on the grid");
+    }
     return std::nullopt;
 }
 

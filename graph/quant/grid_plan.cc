@@ -281,7 +281,10 @@ class Planner {
         if (std::any_of(group.values.begin(), group.values.end(), wanted_wide)) return GridKind::wide;
         const auto is_head = [&](ValueId value) {
             const NodeId producer = graph_.producer(value);
-            return producer != no_node && role_[index(producer)] != Role::float_only && !read_as_integer(value);
+            if (producer == no_node || role_[index(producer)] == Role::float_only || read_as_integer(value))
+                return false;
+            const FormKind kind = integer_form(graph_.node(producer).op).kind;
+            return kind != FormKind::product && kind != FormKind::mean;  // they have no form that writes 16 bits
         };
         const bool head = options_.fuse && std::all_of(group.values.begin(), group.values.end(), is_head);
         return head ? GridKind::head : GridKind::activation;

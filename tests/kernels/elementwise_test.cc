@@ -16,6 +16,7 @@
 #include "kernels/lut.h"
 #include "kernels/masks.h"
 #include "kernels/maxpool.h"
+#include "kernels/move.h"
 #include "kernels/mul.h"
 #include "kernels/normalize.h"
 #include "kernels/quantize.h"
@@ -202,6 +203,96 @@ TEST_P(MaxPool, equals_reference) {
                 const MaxPoolCall call{kernel, kernel, stride, stride, pad, pad, in.read(), out.view()};
                 ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels, kernel " << kernel;
             }
+        }
+    }
+}
+
+OCTET_FAMILY(Move, MoveFunction, move_kernels);
+// Tables of a move from plane to plane; the vectors of a call live here.
+struct MoveCase {
+    std::vector<std::int32_t> row, column, channel, element;
+    MoveBlocks blocks;
+
+    MoveCall call(const Plane<std::uint8_t>& in, const Plane<std::uint8_t>& out, std::uint8_t fill) {
+        blocks = make_move_blocks(channel, fill);
+        MoveCall call;
+        call.row = row.data(), call.column = column.data(), call.channel = channel.data();
+        call.element = element.empty() ? nullptr : element.data();
+        call.blocks = blocks.blocks.data(), call.parts = blocks.parts.data();
+        call.fill = fill;
+        call.in = in.read(), call.out = out.view();
+        return call;
+    }
+};
+
+// Permutations of channels from orderly to wild, with rows, columns and channels that are padding.
+TEST_P(Move, equals_reference) {
+    for (const int c : channel_counts) {
+        for (int round = 0; round < 12; ++round) {
+            const int h = integer(1, 4), w = integer(1, 7), cin = c + integer(0, 40);
+            const Plane<std::uint8_t> in(h, w, cin, integer(0, 1), random_slice(random_), random_);
+            const int out_h = integer(1, 4), out_w = integer(1, 7), groups = integer(1, 4);
+            Plane<std::uint8_t> out(out_h, out_w, c, integer(0, 1), random_slice(random_), random_);
+            const TensorView<const std::uint8_t> view = in.read();
+            const auto outside = [&](std::int64_t offset) {
+                return round % 3 == 2 && integer(0, 4) == 0 ? move_outside : static_cast<std::int32_t>(offset);
+            };
+            MoveCase move;
+            for (int y = 0; y < out_h; ++y) move.row.push_back(outside(integer(0, h - 1) * view.row_stride));
+            for (int x = 0; x < out_w; ++x) move.column.push_back(outside(integer(0, w - 1) * view.pixel_stride));
+            for (int k = 0; k < c; ++k) {
+                const int shuffled = (k % groups) * (c / groups) + k / groups;  // up to c + 2
+                const int source = round % 4 == 0 ? k + cin - c : round % 4 == 1 ? cin - 1 - k : shuffled;
+                move.channel.push_back(outside(round % 4 == 3 ? integer(0, cin - 1) : std::min(source, cin - 1)));
+            }
+            const MoveCall call = move.call(in, out, static_cast<std::uint8_t>(integer(0, 255)));
+            ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels, round " << round;
+        }
+    }
+}
+
+TEST_P(Move, equals_reference_on_elements) {
+    for (const int c : {1, 7, 33}) {
+        const Plane<std::uint8_t> in(3, 4, 21, 1, random_slice(random_), random_);
+        Plane<std::uint8_t> out(5, 2, c, 0, random_slice(random_), random_);
+        MoveCase move;
+        for (int i = 0; i < 10 * c; ++i) {
+            const std::uint8_t* source = in.read().pixel(integer(0, 2), integer(0, 3)) + integer(0, 20);
+            move.element.push_back(i % 5 == 4 ? move_outside : static_cast<std::int32_t>(source - in.read().data));
+        }
+        const MoveCall call = move.call(in, out, 77);
+        ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels";
+    }
+}
+
+// What the vectors do is what the table says.
+TEST(MakeMoveBlocks, are_the_channels) {
+    Random random(5);
+    for (int round = 0; round < 400; ++round) {
+        const int c = random_int(random, 1, 70), spread = random_int(random, 1, 300);
+        std::vector<std::int32_t> channel;
+        for (int i = 0; i < c; ++i) {
+            channel.push_back(random_int(random, 0, 9) == 0 ? move_outside
+                              : round % 2 == 0              ? 2 * i - 9
+                                                            : random_int(random, -spread, spread));
+        }
+        const MoveBlocks made = make_move_blocks(channel, 0x5A);
+        ASSERT_EQ(static_cast<int>(made.blocks.size()), (c + 15) / 16);
+        for (int k = 0; k < c; ++k) {
+            const MoveBlock& block = made.blocks[static_cast<std::size_t>(k / 16)];
+            ASSERT_LE(block.parts, max_move_parts);
+            if (round % 2 == 0) ASSERT_FALSE(block.scattered);
+            if (block.scattered) continue;
+            int sources = 0;
+            for (int p = 0; p < block.parts; ++p) {
+                const MovePart& part = made.parts[static_cast<std::size_t>(block.first_part + p)];
+                if (part.shuffle[k % 16] >= 0x80) continue;
+                ++sources;
+                EXPECT_EQ(part.offset + part.shuffle[k % 16], channel[static_cast<std::size_t>(k)]);
+            }
+            const bool padding = channel[static_cast<std::size_t>(k)] == move_outside;
+            EXPECT_EQ(sources, padding ? 0 : 1);
+            EXPECT_EQ(block.fill[k % 16], padding ? 0x5A : 0);
         }
     }
 }

@@ -20,6 +20,7 @@
 #include "kernels/lut.h"
 #include "kernels/masks.h"
 #include "kernels/maxpool.h"
+#include "kernels/move.h"
 #include "kernels/mul.h"
 #include "kernels/normalize.h"
 #include "kernels/quantize.h"
@@ -54,6 +55,7 @@ std::vector<Named> all_kernels() {
     add(gemm_f32_kernels());
     add(lut_kernels());
     add(maxpool_kernels());
+    add(move_kernels());
     add(mul_kernels());
     add(normalize_kernels());
     add(pixels_kernels());
