@@ -52,7 +52,15 @@ IntegerForm integer_form(std::string_view op) {
     return {};
 }
 
-std::vector<ValueId> activation_inputs(const Node& node) {
+bool has_constant_operand(const Graph& graph, const Node& node) {
+    constexpr std::string_view operators[] = {"Add", "Sub", "Mul", "Div", "Pow"};
+    if (std::find(std::begin(operators), std::end(operators), node.op) == std::end(operators)) return false;
+    const Tensor *a = graph.constant(node.inputs[0]), *b = graph.constant(node.inputs[1]);
+    return (a == nullptr) != (b == nullptr) && (a ? a : b)->size() == 1;
+}
+
+std::vector<ValueId> activation_inputs(const Graph& graph, const Node& node) {
+    if (has_constant_operand(graph, node)) return {node.inputs[graph.constant(node.inputs[0]) ? 1 : 0]};
     if (node.op == "Concat" || node.op == "Add" || node.op == "Mul" || node.op == "Detect") return node.inputs;
     return {node.inputs.begin(), node.inputs.begin() + (node.inputs.empty() ? 0 : 1)};
 }
