@@ -85,9 +85,10 @@ class Judge {
     Why operator()(const MoveOp& move) const {
         if (!moves_by_place(move.node.op)) return no_form;
         if (!move.x.same_grid(grid(move.y))) return other_grid;
-        constexpr std::int64_t most = std::int64_t{1} << 30;
+        // Each of them is looked at when the network is compiled.
+        constexpr std::int64_t most = std::int64_t{1} << 26;
         const bool many = *element_count(shape(move.x.id)) > most || *element_count(shape(move.y)) > most;
-        return many ? Why("it has more than 2^30 elements") : std::nullopt;
+        return many ? Why("it has more than 2^26 elements") : std::nullopt;
     }
     Why operator()(const InputOp&) const { return no_form; }
     Why operator()(const OutputOp&) const { return no_form; }

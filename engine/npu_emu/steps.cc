@@ -337,7 +337,11 @@ class ImageStep : public Step {
           from_(program.values[index_of(x.id)].shape),
           to_(program.values[index_of(y)].shape),
           y_grid_(program.values[index_of(y)].grid),
-          mapping_(std::move(mapping)) {}
+          mapping_(std::move(mapping)) {
+        if (to_.size() != 4) return;
+        to_h_ = to_[2];
+        to_w_ = to_[3];
+    }
 
     Result<void> run(RunState& state) const override {
         OCTET_ASSIGN(Tensor moved, move(state));
@@ -364,9 +368,8 @@ class ImageStep : public Step {
             with_integers(made, [&]<typename Out>() {
                 const In* in = x.data<In>().data();
                 Out* out = y.mutable_data<Out>().data();
-                state.for_each(from_[0] * from_[1], [&](std::int64_t c) {
-                    channel(in + c * from_[2] * from_[3], out + c * to_[2] * to_[3]);
-                });
+                state.for_each(from_[0] * from_[1],
+                               [&](std::int64_t c) { channel(in + c * from_[2] * from_[3], out + c * to_h_ * to_w_); });
             });
         });
         return y;
@@ -381,6 +384,7 @@ class ImageStep : public Step {
     Operand x_;
     QuantId y_;
     Shape from_, to_;
+    std::int64_t to_h_ = 1, to_w_ = 1;  // of an image
     Grid y_grid_;
     Mapping mapping_;
 };
@@ -446,9 +450,9 @@ class Fixed16AveragePoolStep final : public ImageStep {
                                          pool_.counts_padding);
         };
         return each_channel(state, y_grid_.dtype, [&](const auto* in, auto* out) {
-            for (std::int64_t y = 0; y < to_[2]; ++y) {
+            for (std::int64_t y = 0; y < to_h_; ++y) {
                 const auto rows = span(y, w.stride_h, w.kernel_h, w.pad_top, w.pad_bottom, from_[2]);
-                for (std::int64_t x = 0; x < to_[3]; ++x) {
+                for (std::int64_t x = 0; x < to_w_; ++x) {
                     const auto columns = span(x, w.stride_w, w.kernel_w, w.pad_left, w.pad_right, from_[3]);
                     std::int32_t sum = 0;
                     for (int iy = rows.begin; iy < rows.end; ++iy) {

@@ -124,8 +124,7 @@ std::optional<std::string> form_obstacle(const Graph& graph, const Node& node) {
         auto reduced = axes ? axes->to_int64() : std::vector<std::int64_t>();
         for (std::int64_t& axis : reduced) axis += axis < 0 ? 4 : 0;
         std::sort(reduced.begin(), reduced.end());
-        if (reduced != std::vector<std::int64_t>{2, 3}) return "it is not over height and width";
-        return unless(node.attributes.integer("keepdims", 1) != 0, "it drops dimensions");
+        return unless(reduced == std::vector<std::int64_t>{2, 3}, "it is not over height and width");
     }
     if (node.op == "PRelu") return unless(is_constant(1), "its slopes are not constant");
     if (node.op == "Clip") {

@@ -228,6 +228,7 @@ TEST(Lowering, MeansOfWindowsAndOfTheWholeImage) {
     b.output(b.quantize(b.node("GlobalAveragePool", {x}), 0.03F, 128));
     const ValueId axes = b.constant(Tensor::from<std::int64_t>({2}, {-1, 2}));
     b.output(b.quantize(b.node("ReduceMean", {x, axes}), 0.03F, 120));
+    b.output(b.quantize(b.node("ReduceMean", {x, axes}, {{"keepdims", std::int64_t{0}}}), 0.03F, 120));
     check(b, b.random_tensor({1, 70, 9, 8}, -5, 7), {0.03F, 1.01, {"avgpool"}});
 }
 

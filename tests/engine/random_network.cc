@@ -608,7 +608,11 @@ class Generator {
                 return;
             }
             case 1:
-                quantize(node(pick({"GlobalAveragePool", "GlobalMaxPool"}), {x.real}));
+                if (chance(30)) {
+                    quantize(node("ReduceMean", {x.real, integers({-1, 2})}));
+                } else {
+                    quantize(node(pick({"GlobalAveragePool", "GlobalMaxPool"}), {x.real}));
+                }
                 return;
             case 2: {
                 const Ints kernel = {1 + roll(3), 1 + roll(3)};
