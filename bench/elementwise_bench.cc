@@ -9,6 +9,7 @@
 
 #include "bench/peak.h"
 #include "kernels/add.h"
+#include "kernels/avgpool.h"
 #include "kernels/batchnorm.h"
 #include "kernels/concat.h"
 #include "kernels/dequantize.h"
@@ -18,6 +19,8 @@
 #include "kernels/make_fixed16.h"
 #include "kernels/masks.h"
 #include "kernels/maxpool.h"
+#include "kernels/move.h"
+#include "kernels/mul.h"
 #include "kernels/normalize.h"
 #include "kernels/quantize.h"
 #include "kernels/resize_nearest.h"
@@ -76,6 +79,13 @@ void register_u8_families() {
         measure(state, entry, AddCall{a.view.as_const(), b.view.as_const(), params, out.view}, 160,
                 3.0 * 160 * 160 * 64);
     });
+    add_family(mul_kernels(), "96x56x56_by_a_gate", [](const auto& entry, benchmark::State& state) {
+        const Plane<std::uint8_t> a(56, 56, 96), gate(1, 1, 96), out(56, 56, 96);
+        const MulParams params =
+            make_mul({DType::uint8, 0.02F, 3}, {DType::uint8, 1.0F / 256, 0}, {DType::uint8, 0.02F, 5}).value();
+        measure(state, entry, MulCall{a.view.as_const(), gate.view.as_const(), params, out.view}, 56,
+                2.0 * 56 * 56 * 96);
+    });
     add_family(concat_kernels(), "64x160x160", [](const auto& entry, benchmark::State& state) {
         const Plane<std::uint8_t> in(160, 160, 64), out(160, 160, 128);
         const RequantizeCopyParams params =
@@ -101,6 +111,33 @@ void register_u8_families() {
         const Plane<std::uint8_t> in(20, 20, 256), out(20, 20, 256);
         measure(state, entry, MaxPoolCall{5, 5, 1, 1, 2, 2, in.view.as_const(), out.view}, 20, 2.0 * 20 * 20 * 256);
     });
+    add_family(move_kernels(), "shuffle_of_2_groups_116x28x28", [](const auto& entry, benchmark::State& state) {
+        const Plane<std::uint8_t> in(28, 28, 116), out(28, 28, 116);
+        std::vector<std::int32_t> row, column, channel;
+        for (int i = 0; i < 28; ++i) {
+            row.push_back(static_cast<std::int32_t>(i * in.view.row_stride));
+            column.push_back(static_cast<std::int32_t>(i * in.view.pixel_stride));
+        }
+        for (int c = 0; c < 116; ++c) channel.push_back(c % 2 * 58 + c / 2);
+        const MoveBlocks blocks = make_move_blocks(channel, 0);
+        measure(state, entry,
+                MoveCall{row.data(), column.data(), channel.data(), nullptr, blocks.blocks.data(), blocks.parts.data(),
+                         0, in.view.as_const(), out.view},
+                28, 2.0 * 28 * 28 * 116);
+    });
+    for (const bool global : {true, false}) {
+        add_family(avgpool_kernels(), global ? "28x28_of_256" : "2x2s2_256x28x28",
+                   [global](const auto& entry, benchmark::State& state) {
+                       const int size = global ? 1 : 14;
+                       const Plane<std::uint8_t> in(28, 28, 256), out(size, size, 256);
+                       AvgPoolCall call;
+                       call.kernel_h = call.kernel_w = global ? 28 : 2;
+                       call.stride_h = call.stride_w = global ? 1 : 2;
+                       call.params = make_avgpool({DType::uint8, 0.02F, 3}, {DType::uint8, 0.01F, 5}).value();
+                       call.in = in.view.as_const(), call.out = out.view;
+                       measure(state, entry, call, size, 256.0 * (28 * 28 + size * size));
+                   });
+    }
     add_family(resize_nearest_kernels(), "32x160x160_to_320", [](const auto& entry, benchmark::State& state) {
         const Plane<std::uint8_t> in(160, 160, 32), out(320, 320, 32);
         std::vector<std::int32_t> source(320);

@@ -127,6 +127,7 @@ struct AveragePoolOp {
     QuantId y = no_quant;
     Window window;
     bool counts_padding = false;
+    bool reduces = false;  // of a ReduceMean, which runtimes round in another way than a pool
 };
 
 // y[n, c, i, j] = x[n, c, source_y[i], source_x[j]].

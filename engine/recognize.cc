@@ -641,7 +641,7 @@ class Recognizer {
     std::optional<Op> match_spatial(const Node& node, std::string& why) {
         Op op;
         const bool pool = node.op == "MaxPool";
-        const bool average = node.op == "AveragePool" || node.op == "GlobalAveragePool";
+        const bool average = node.op == "AveragePool" || node.op == "GlobalAveragePool" || node.op == "ReduceMean";
         if (!pool && !average && node.op != "Resize") return std::nullopt;
         const auto refuse = [&](std::string_view reason) {
             why = fmt::format("{}: {}", named(node), reason);
@@ -660,7 +660,7 @@ class Recognizer {
         } else if (average) {
             const auto kernel = node.attributes.integers("kernel_shape", {from[2], from[3]});
             op.form = AveragePoolOp{*x, no_quant, window_of(node.attributes, kernel[0], kernel[1]),
-                                    node.attributes.integer("count_include_pad", 0) != 0};
+                                    node.attributes.integer("count_include_pad", 0) != 0, node.op == "ReduceMean"};
         } else {
             auto source_y = nearest_sources(graph_, node, 2);
             auto source_x = nearest_sources(graph_, node, 3);
@@ -682,8 +682,9 @@ class Recognizer {
     // What moves integers about, Pad among it.
     std::optional<Op> match_move(ValueId value, const Node& node) {
         Op op;
-        const bool pad = node.op == "Pad";
-        if (!pad && quant::integer_form(node.op).kind != FormKind::copy) return std::nullopt;
+        if (quant::integer_form(node.op).kind != FormKind::copy) return std::nullopt;
+        const bool pad = node.op == "Pad";  // with 0, whatever parameter says so
+        if (pad && quant::form_obstacle(graph_, node)) return std::nullopt;
         const auto x = source(node.inputs[0]);
         if (!x || !x->channel_zero_points.empty()) return std::nullopt;
         MoveOp& move = op.form.emplace<MoveOp>();
@@ -691,9 +692,7 @@ class Recognizer {
         move.node = node;
         for (std::size_t i = 1; i < node.inputs.size(); ++i) {
             const Tensor* parameter = graph_.constant(node.inputs[i]);
-            if (node.inputs[i] != no_value && !parameter) return std::nullopt;
-            const bool fills = pad && i == 2 && parameter;
-            if (fills && !(parameter->size() == 1 && parameter->to_float()[0] == 0)) return std::nullopt;
+            if (node.inputs[i] != no_value && !parameter && !(pad && i == 2)) return std::nullopt;
             move.parameters.push_back(parameter ? std::optional(*parameter) : std::nullopt);
         }
         move.output =

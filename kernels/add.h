@@ -4,6 +4,8 @@
 //     v = sat_add(mulhrs((a - za) << 7, ma), mulhrs((b - zb) << 7, mb));   leaky: v = max(v, mulhrs(v, alpha))
 //     y = clamp(sat_add(v, offset) >> shift, out_min, out_max)
 // relu is out_min = zy. Error in steps of y: 1/2 + 2^(1-shift), half of it for the multipliers; leaky 2^-shift more.
+//
+// Of a and b each has the output's height, width and channels, or 1 of them, which is repeated.
 
 #include <string>
 #include <tl/expected.hpp>
@@ -32,7 +34,7 @@ tl::expected<AddParams, std::string> make_add(const Grid& a, const Grid& b, cons
 struct AddCall {
     ConstU8View a{}, b{};
     AddParams params{};
-    U8View out{};  // may be a or b
+    U8View out{};  // may be a or b where that has its shape
 };
 
 OCTET_INLINE std::uint8_t add_u8(std::uint8_t a, std::uint8_t b, const AddParams& params) {

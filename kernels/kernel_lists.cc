@@ -2,6 +2,7 @@
 // fast to reference. That is what dispatch, tests and benchmarks see.
 
 #include "kernels/add.h"
+#include "kernels/avgpool.h"
 #include "kernels/batchnorm.h"
 #include "kernels/concat.h"
 #include "kernels/conv.h"
@@ -11,6 +12,8 @@
 #include "kernels/lut.h"
 #include "kernels/masks.h"
 #include "kernels/maxpool.h"
+#include "kernels/move.h"
+#include "kernels/mul.h"
 #include "kernels/normalize.h"
 #include "kernels/quantize.h"
 #include "kernels/resize_nearest.h"
@@ -45,12 +48,23 @@ namespace octet::kernels {
     KERNEL(add_u8, avx512vnni) \
     KERNEL(add_u8, avx2)       \
     KERNEL(add_u8, reference)
+#define OCTET_MUL(KERNEL)      \
+    KERNEL(mul_u8, avx512vnni) \
+    KERNEL(mul_u8, avx2)       \
+    KERNEL(mul_u8, reference)
 #define OCTET_CONCAT(KERNEL) \
     KERNEL(concat_u8, avx2)  \
     KERNEL(concat_u8, reference)
+#define OCTET_MOVE(KERNEL) \
+    KERNEL(move_u8, avx2)  \
+    KERNEL(move_u8, reference)
 #define OCTET_MAXPOOL(KERNEL) \
     KERNEL(maxpool_u8, avx2)  \
     KERNEL(maxpool_u8, reference)
+#define OCTET_AVGPOOL(KERNEL)      \
+    KERNEL(avgpool_u8, avx512vnni) \
+    KERNEL(avgpool_u8, avx2)       \
+    KERNEL(avgpool_u8, reference)
 #define OCTET_RESIZE_NEAREST(KERNEL) \
     KERNEL(resize_nearest_u8, avx2)  \
     KERNEL(resize_nearest_u8, reference)
@@ -139,8 +153,11 @@ namespace octet::kernels {
 
 OCTET_LIST(batchnorm_kernels, BatchNormFunction, OCTET_BATCHNORM)
 OCTET_LIST(add_kernels, AddFunction, OCTET_ADD)
+OCTET_LIST(mul_kernels, MulFunction, OCTET_MUL)
 OCTET_LIST(concat_kernels, ConcatFunction, OCTET_CONCAT)
+OCTET_LIST(move_kernels, MoveFunction, OCTET_MOVE)
 OCTET_LIST(maxpool_kernels, MaxPoolFunction, OCTET_MAXPOOL)
+OCTET_LIST(avgpool_kernels, AvgPoolFunction, OCTET_AVGPOOL)
 OCTET_LIST(resize_nearest_kernels, ResizeNearestFunction, OCTET_RESIZE_NEAREST)
 OCTET_LIST(quantize_kernels, QuantizeFunction, OCTET_QUANTIZE)
 OCTET_LIST(pixels_kernels, PixelsFunction, OCTET_PIXELS)

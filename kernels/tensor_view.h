@@ -51,6 +51,19 @@ OCTET_INLINE TensorView<Byte> bytes_of(const TensorView<T>& view) {
             view.pixel_stride * size,           view.halo};
 }
 
+// An operand that broadcasts: of one row, one pixel a row or one channel, which are there again and again.
+template <typename T>
+OCTET_INLINE TensorView<T> repeated(TensorView<T> view) {
+    if (view.h == 1) view.row_stride = 0;
+    if (view.w == 1) view.pixel_stride = 0;
+    return view;
+}
+// Between an operand's channels.
+template <typename T>
+OCTET_INLINE int channel_step(const TensorView<T>& view) {
+    return view.c == 1 ? 0 : 1;
+}
+
 // How a plane lies in a buffer whose start is aligned to buffer_alignment; all numbers in elements.
 struct PlaneLayout {
     int h = 0, w = 0, c = 0, halo = 0;

@@ -124,6 +124,18 @@ Result<kernels::AddParams> add_params(const AddOp& add, const Grid& y) {
     return *params;
 }
 
+Result<kernels::MulParams> mul_params(const MulOp& mul, const Grid& y) {
+    auto params = kernels::make_mul(mul.a.grid, mul.b.grid, y, mul.activation.kind);
+    if (!params) return fail(ErrorCode::unsupported, "{}", params.error());
+    return *params;
+}
+
+Result<kernels::AvgPoolParams> avgpool_params(const AveragePoolOp& pool, const Grid& y) {
+    auto params = kernels::make_avgpool(pool.x.grid, y);
+    if (!params) return fail(ErrorCode::unsupported, "{}", params.error());
+    return *params;
+}
+
 Result<kernels::RequantizeCopyParams> copy_params(const Grid& x, const Grid& y) {
     auto params = kernels::make_requantize_copy(x, y);
     if (!params) return fail(ErrorCode::unsupported, "{}", params.error());

@@ -9,8 +9,10 @@
 #include "base/result.h"
 #include "engine/program.h"
 #include "kernels/add.h"
+#include "kernels/avgpool.h"
 #include "kernels/concat.h"
 #include "kernels/make_fixed16.h"
+#include "kernels/mul.h"
 
 namespace octet::engine::cpu {
 
@@ -25,6 +27,8 @@ struct IntegerBatchNorm {
 Result<IntegerBatchNorm> integer_batchnorm(const BatchNormOp& norm, const Grid& y);
 
 Result<kernels::AddParams> add_params(const AddOp& add, const Grid& y);
+Result<kernels::MulParams> mul_params(const MulOp& mul, const Grid& y);
+Result<kernels::AvgPoolParams> avgpool_params(const AveragePoolOp& pool, const Grid& y);
 Result<kernels::RequantizeCopyParams> copy_params(const Grid& x, const Grid& y);
 
 // f of a grid 2^-f.

@@ -4,6 +4,9 @@
 
 #include "engine/cpu/arithmetic.h"
 #include "engine/cpu/lowering.h"
+#include "engine/cpu/moves.h"
+#include "engine/cpu/plane_shape.h"
+#include "kernels/avgpool.h"
 #include "kernels/detect_decode.h"
 
 namespace octet::engine::cpu {
@@ -44,19 +47,22 @@ class Judge {
         return error_of(conv_epilogue(conv, y));
     }
     Why operator()(const BatchNormOp& norm) const {
+        if (shape(norm.y).size() != 4) return no_image;
         if (wide(norm.x.grid) || wide(grid(norm.y))) return no_wide;
         if (!norm.x.channel_zero_points.empty()) return no_pixels;
         return error_of(integer_batchnorm(norm, grid(norm.y)));
     }
     Why operator()(const AddOp& add) const {
-        if (wide(add.a.grid) || wide(add.b.grid) || wide(grid(add.y))) return no_wide;
-        if (!add.a.channel_zero_points.empty() || !add.b.channel_zero_points.empty()) return no_pixels;
+        if (auto why = two_operands(add.a, add.b, add.y)) return why;
         if (add.subtract || add.activation.kind == kernels::Activation::clip) return no_form;
-        if (shape(add.a.id) != shape(add.b.id)) return "its inputs differ in shape";
         return error_of(add_params(add, grid(add.y)));
     }
+    Why operator()(const MulOp& mul) const {
+        if (auto why = two_operands(mul.a, mul.b, mul.y)) return why;
+        return error_of(mul_params(mul, grid(mul.y)));
+    }
     Why operator()(const ConcatOp& concat) const {
-        if (concat.axis != 1) return "it joins along another axis than the channels";
+        if (!plane_axis(shape(concat.y), concat.axis)) return "the channels of a plane would be interleaved";
         for (const Operand& x : concat.x) {
             if (auto why = error_of(copy_params(x.grid, grid(concat.y)))) return why;
         }
@@ -66,15 +72,29 @@ class Judge {
         if (!pool.x.same_grid(grid(pool.y))) return other_grid;
         return wide(pool.x.grid) ? Why(no_wide) : std::nullopt;
     }
+    Why operator()(const AveragePoolOp& pool) const {
+        if (wide(pool.x.grid) || wide(grid(pool.y))) return no_wide;
+        if (pool.window.dilation_h != 1 || pool.window.dilation_w != 1) return "its window is dilated";
+        if (std::int64_t{pool.window.kernel_h} * pool.window.kernel_w > kernels::max_avgpool_pixels)
+            return fmt::format("its window has more than {} pixels", kernels::max_avgpool_pixels);
+        return error_of(avgpool_params(pool, grid(pool.y)));
+    }
     Why operator()(const ResizeOp& resize) const {
         return resize.x.same_grid(grid(resize.y)) ? std::nullopt : Why(other_grid);
     }
-    Why operator()(const MulOp&) const { return no_form; }
-    Why operator()(const AveragePoolOp&) const { return no_form; }
-    Why operator()(const MoveOp&) const { return no_form; }
+    Why operator()(const MoveOp& move) const {
+        if (!moves_by_place(move.node.op)) return no_form;
+        if (!move.x.same_grid(grid(move.y))) return other_grid;
+        // Each of them is looked at when the network is compiled.
+        constexpr std::int64_t most = std::int64_t{1} << 26;
+        const bool many = *element_count(shape(move.x.id)) > most || *element_count(shape(move.y)) > most;
+        return many ? Why("it has more than 2^26 elements") : std::nullopt;
+    }
     Why operator()(const InputOp&) const { return no_form; }
     Why operator()(const OutputOp&) const { return no_form; }
-    Why operator()(const SigmoidOp& sigmoid) const { return fixed_point_logits(sigmoid.x.grid); }
+    Why operator()(const SigmoidOp& sigmoid) const {
+        return shape(sigmoid.x.id).size() == 4 ? fixed_point_logits(sigmoid.x.grid) : Why(no_image);
+    }
     Why operator()(const DetectOp& detect) const {
         for (const Operand& level : detect.levels) {
             if (auto why = fixed_point_logits(level.grid)) return why;
@@ -96,7 +116,16 @@ class Judge {
     static constexpr const char* no_form = "it has no integer form";
     static constexpr const char* other_grid = "its input and its output are on different grids";
     static constexpr const char* no_wide = "it has no kernel for 16 bits";
+    static constexpr const char* no_image = "it has other dimensions than an image";
     static constexpr const char* no_pixels = "pixels with a zero point for each channel feed only convolutions";
+
+    Why two_operands(const Operand& a, const Operand& b, QuantId y) const {
+        if (wide(a.grid) || wide(b.grid) || wide(grid(y))) return no_wide;
+        if (!a.channel_zero_points.empty() || !b.channel_zero_points.empty()) return no_pixels;
+        if (!broadcasts_in_planes(shape(a.id), shape(y)) || !broadcasts_in_planes(shape(b.id), shape(y)))
+            return "a plane cannot repeat its smaller input";
+        return std::nullopt;
+    }
 
     // kernels/sigmoid.h
     static Why fixed_point_logits(const Grid& grid) {
@@ -114,8 +143,10 @@ class Judge {
 }  // namespace
 
 Why CpuBackend::why_not(const QuantValue& value) const {
-    if (value.shape.size() != 4) return fmt::format("it has {} dimensions; planes have 4", value.shape.size());
-    if (value.shape[0] != 1) return fmt::format("its batch is {}; a plane holds one image", value.shape[0]);
+    const auto elements = element_count(value.shape);
+    if (!elements || *elements == 0) return "it is empty, or too large";
+    if (value.shape.size() == 4 && value.shape[0] != 1)
+        return fmt::format("its batch is {}; a plane holds one image", value.shape[0]);
     switch (value.grid.dtype) {
         case DType::uint8:
         case DType::int8:

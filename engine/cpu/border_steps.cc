@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "engine/cpu/arithmetic.h"
+#include "engine/cpu/plane_shape.h"
 #include "engine/cpu/step_common.h"
 #include "graph/ops/evaluator.h"
 #include "kernels/dequantize.h"
@@ -215,19 +216,19 @@ class FloatStep final : public Step {
 StepResult make_quantize_step(CpuFeatures features, const std::string& name, ValueId in, const Grid& grid,
                               const Shape& shape, PlaneRef out) {
     if (grid.dtype == DType::int16) return std::make_unique<QuantizeWideStep>(name, in, grid.scale, out);
-    return row_step(name, kernels::select(kernels::quantize_kernels(), features), static_cast<int>(shape[2]), {out},
-                    [=](const RunState& state) {
-                        return kernels::QuantizeCall{state.tensors[static_cast<std::size_t>(in)].data<float>().data(),
-                                                     grid.scale, unsigned_zero_point(grid),
-                                                     state.view<std::uint8_t>(out)};
-                    },
-                    {in});
+    return row_step(
+        name, kernels::select(kernels::quantize_kernels(), features), static_cast<int>(plane_shape(shape).h), {out},
+        [=](const RunState& state) {
+            return kernels::QuantizeCall{state.tensors[static_cast<std::size_t>(in)].data<float>().data(), grid.scale,
+                                         unsigned_zero_point(grid), state.view<std::uint8_t>(out)};
+        },
+        {in});
 }
 
 StepResult make_dequantize_step(CpuFeatures features, const std::string& name, const Grid& grid, PlaneRef in,
                                 ValueId out, const Shape& shape) {
-    return row_step(name, kernels::select(kernels::dequantize_kernels(), features), static_cast<int>(shape[2]), {in},
-                    [=](RunState& state) {
+    return row_step(name, kernels::select(kernels::dequantize_kernels(), features),
+                    static_cast<int>(plane_shape(shape).h), {in}, [=](RunState& state) {
                         kernels::DequantizeCall call;
                         if (grid.dtype == DType::int16) {
                             call.in_s16 = state.view<std::int16_t>(in).as_const();

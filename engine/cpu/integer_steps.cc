@@ -3,10 +3,12 @@
 #include "base/aligned_memory.h"
 #include "engine/cpu/arithmetic.h"
 #include "engine/cpu/step_common.h"
+#include "kernels/avgpool.h"
 #include "kernels/batchnorm.h"
 #include "kernels/concat.h"
 #include "kernels/lut.h"
 #include "kernels/maxpool.h"
+#include "kernels/mul.h"
 #include "kernels/resize_nearest.h"
 
 namespace octet::engine::cpu {
@@ -202,12 +204,66 @@ StepResult make_add_step(CpuFeatures features, const std::string& name, const Ad
         });
 }
 
+StepResult make_mul_step(CpuFeatures features, const std::string& name, const MulOp& mul, const Grid& y, int rows,
+                         PlaneRef a, PlaneRef b, PlaneRef out) {
+    OCTET_ASSIGN(const kernels::MulParams params, mul_params(mul, y));
+    return row_step(
+        name, kernels::select(kernels::mul_kernels(), features), rows, {a, b, out}, [=](const RunState& state) {
+            return kernels::MulCall{state.view<std::uint8_t>(a).as_const(), state.view<std::uint8_t>(b).as_const(),
+                                    params, state.view<std::uint8_t>(out)};
+        });
+}
+
 StepResult make_copy_step(CpuFeatures features, const std::string& name, const Grid& x, const Grid& y, int rows,
-                          PlaneRef in, PlaneRef out) {
+                          PlaneRef in, PlaneRef out, int first_row, int first_column) {
     OCTET_ASSIGN(const kernels::RequantizeCopyParams params, copy_params(x, y));
     return row_step(name, kernels::select(kernels::concat_kernels(), features), rows, {in, out},
                     [=](const RunState& state) {
-                        return kernels::ConcatCall{state.bytes(in).as_const(), params, state.bytes(out)};
+                        const kernels::ConstU8View from = state.bytes(in).as_const();
+                        kernels::U8View to = state.bytes(out);
+                        to.data = to.pixel(first_row, first_column);
+                        to.h = from.h;
+                        to.w = from.w;
+                        return kernels::ConcatCall{from, params, to};
+                    });
+}
+
+StepResult make_move_step(CpuFeatures features, const std::string& name, MoveTables tables, const Grid& y, int rows,
+                          PlaneRef in, PlaneRef out) {
+    const std::uint8_t fill = zero_byte(y);
+    return row_step(name, kernels::select(kernels::move_kernels(), features), rows, {in, out},
+                    [=, tables = std::move(tables)](const RunState& state) {
+                        kernels::MoveCall call;
+                        call.row = tables.row.data();
+                        call.column = tables.column.data();
+                        call.channel = tables.channel.data();
+                        call.element = tables.element.empty() ? nullptr : tables.element.data();
+                        call.blocks = tables.blocks.blocks.data();
+                        call.parts = tables.blocks.parts.data();
+                        call.fill = fill;
+                        call.in = state.bytes(in).as_const();
+                        call.out = state.bytes(out);
+                        return call;
+                    });
+}
+
+StepResult make_avgpool_step(CpuFeatures features, const std::string& name, const AveragePoolOp& pool, const Grid& y,
+                             int rows, PlaneRef in, PlaneRef out) {
+    OCTET_ASSIGN(const kernels::AvgPoolParams params, avgpool_params(pool, y));
+    return row_step(name, kernels::select(kernels::avgpool_kernels(), features), rows, {in, out},
+                    [=, window = pool.window, counts_padding = pool.counts_padding](const RunState& state) {
+                        return kernels::AvgPoolCall{window.kernel_h,
+                                                    window.kernel_w,
+                                                    window.stride_h,
+                                                    window.stride_w,
+                                                    window.pad_top,
+                                                    window.pad_left,
+                                                    window.pad_bottom,
+                                                    window.pad_right,
+                                                    counts_padding,
+                                                    params,
+                                                    state.view<std::uint8_t>(in).as_const(),
+                                                    state.view<std::uint8_t>(out)};
                     });
 }
 

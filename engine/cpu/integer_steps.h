@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/cpu/moves.h"
 #include "engine/cpu/plan.h"
 #include "kernels/conv.h"
 
@@ -41,9 +42,16 @@ StepResult make_batchnorm_step(kernels::CpuFeatures features, const std::string&
                                const Grid& y, int rows, PlaneRef in, PlaneRef out);
 StepResult make_add_step(kernels::CpuFeatures features, const std::string& name, const AddOp& add, const Grid& y,
                          int rows, PlaneRef a, PlaneRef b, PlaneRef out);
-// One input of a Concat that could not be written in place.
+StepResult make_mul_step(kernels::CpuFeatures features, const std::string& name, const MulOp& mul, const Grid& y,
+                         int rows, PlaneRef a, PlaneRef b, PlaneRef out);
+// One input of a Concat that could not be written in place; its first row and column in `out`.
 StepResult make_copy_step(kernels::CpuFeatures features, const std::string& name, const Grid& x, const Grid& y,
+                          int rows, PlaneRef in, PlaneRef out, int first_row = 0, int first_column = 0);
+// `y`: the grid of both.
+StepResult make_move_step(kernels::CpuFeatures features, const std::string& name, MoveTables tables, const Grid& y,
                           int rows, PlaneRef in, PlaneRef out);
+StepResult make_avgpool_step(kernels::CpuFeatures features, const std::string& name, const AveragePoolOp& pool,
+                             const Grid& y, int rows, PlaneRef in, PlaneRef out);
 StepResult make_maxpool_step(kernels::CpuFeatures features, const std::string& name, const Window& window, int rows,
                              PlaneRef in, PlaneRef out);
 StepResult make_resize_step(kernels::CpuFeatures features, const std::string& name, const ResizeOp& resize, PlaneRef in,

@@ -7,6 +7,7 @@
 
 #include "engine/cpu/arena.h"
 #include "engine/cpu/border_steps.h"
+#include "engine/cpu/plane_shape.h"
 #include "engine/cpu/upsampling.h"
 
 namespace octet::engine::cpu {
@@ -32,6 +33,7 @@ class Lowering {
 
     Result<std::shared_ptr<const Plan>> run() {
         if (!plan_->shows_tensors) choose_upsampled_forms();
+        OCTET_TRY(find_moves());
         find_needed();
         place_planes();
         for (const Op& op : network().ops) {
@@ -51,7 +53,8 @@ class Lowering {
     const Grid& grid(QuantId id) const { return value(id).grid; }
     const Shape& shape(ValueId id) const { return network().tensors[static_cast<std::size_t>(id)].shape; }
     PlaneRef& ref(QuantId id) { return refs_[index_of(id)]; }
-    int rows(QuantId id) const { return static_cast<int>(value(id).shape[2]); }
+    PlaneShape extent(QuantId id) const { return plane_shape(value(id).shape); }
+    int rows(QuantId id) const { return static_cast<int>(extent(id).h); }
     Plane& plane(PlaneRef where) { return plan_->planes[static_cast<std::size_t>(where.plane)]; }
 
     void choose_upsampled_forms() {
@@ -64,6 +67,34 @@ class Lowering {
                 upsampled_inputs_.emplace(&op, *low);
             }
         }
+    }
+
+    // A move of what another one moved reads where that did.
+    Result<void> find_moves() {
+        for (const Op& op : network().ops) {
+            const auto* form = std::get_if<MoveOp>(&op.form);
+            if (!form) continue;
+            Move move{form->x.id, {}};
+            OCTET_ASSIGN(move.elements, moved_elements(*form, value(form->x.id).shape));
+            const auto before = moves_.find(producers_[index_of(form->x.id)]);
+            if (before != moves_.end() && form->x.same_grid(grid(form->x.id)) && !plan_->shows_tensors) {
+                move.source = before->second.source;
+                for (std::int32_t& element : move.elements) {
+                    if (element >= 0) element = before->second.elements[static_cast<std::size_t>(element)];
+                }
+            }
+            moves_.emplace(&op, std::move(move));
+        }
+        return {};
+    }
+
+    // Whether a move's result is read where its input lies: some of its channels, with the halo that all of them have.
+    std::optional<int> slice_of(const Op& op, const MoveOp& form) {
+        const Move& move = moves_.at(&op);
+        if (ref(form.y).plane >= 0 || !read_as_written_[index_of(move.source)] || !read_as_written_[index_of(form.y)]) {
+            return std::nullopt;
+        }
+        return channel_slice(move.elements, extent(move.source), extent(form.y));
     }
 
     bool has_upsampled_kernel(const ConvOp& conv) const {
@@ -81,6 +112,8 @@ class Lowering {
             ids.push_back(concat->second.full);
         } else if (const auto low = upsampled_inputs_.find(&op); low != upsampled_inputs_.end()) {
             ids[0] = low->second;
+        } else if (const auto move = moves_.find(&op); move != moves_.end()) {
+            ids[0] = move->second.source;
         }
         return ids;
     }
@@ -103,8 +136,21 @@ class Lowering {
         for (auto op = network().ops.rbegin(); op != network().ops.rend(); ++op) {
             const QuantId y = written(*op);
             if (y == no_quant || !needed_.contains(&*op)) continue;
+            if (const auto* move = std::get_if<MoveOp>(&op->form)) {
+                if (const auto first = slice_of(*op, *move)) {
+                    slices_.emplace(&*op, *first);
+                    continue;
+                }
+            }
             if (ref(y).plane < 0) ref(y) = add_plane(y);
             if (const auto* concat = std::get_if<ConcatOp>(&op->form)) reserve_slices(*concat);
+        }
+        for (const Op& op : network().ops) {
+            const auto slice = slices_.find(&op);
+            if (slice == slices_.end()) continue;
+            const PlaneRef whole = ref(moves_.at(&op).source);
+            const QuantId y = written(op);
+            ref(y) = {whole.plane, whole.channel + slice->second, static_cast<int>(extent(y).c)};
         }
         widen_halos();
         for (Plane& plane : plan_->planes) {
@@ -117,23 +163,24 @@ class Lowering {
     }
 
     PlaneRef add_plane(QuantId id) {
-        const Shape& shape = value(id).shape;
+        const PlaneShape shape = extent(id);
         Plane plane;
         plane.dtype = grid(id).dtype == DType::int16 ? DType::int16 : DType::uint8;
-        plane.layout.h = static_cast<int>(shape[2]);
-        plane.layout.w = static_cast<int>(shape[3]);
-        plane.layout.c = static_cast<int>(shape[1]);
+        plane.layout.h = static_cast<int>(shape.h);
+        plane.layout.w = static_cast<int>(shape.w);
+        plane.layout.c = static_cast<int>(shape.c);
         plan_->planes.push_back(std::move(plane));
-        return {static_cast<int>(plan_->planes.size()) - 1, 0, static_cast<int>(shape[1])};
+        return {static_cast<int>(plan_->planes.size()) - 1, 0, static_cast<int>(shape.c)};
     }
 
     // Inputs on the Concat's grid are written straight into its plane, which has one halo: whoever reads it or a part
     // of it has to take the same integer for zero.
     void reserve_slices(const ConcatOp& concat) {
+        if (plane_axis(value(concat.y).shape, concat.axis) != PlaneAxis::channels) return;
         const PlaneRef whole = ref(concat.y);
         int channel = whole.channel;
         for (const Operand& x : concat.x) {
-            const auto channels = static_cast<int>(value(x.id).shape[1]);
+            const auto channels = static_cast<int>(extent(x.id).c);
             const bool alike = grid(x.id) == grid(concat.y) && read_as_written_[index_of(x.id)] &&
                                read_as_written_[index_of(concat.y)];
             if (alike && ref(x.id).plane < 0) ref(x.id) = {whole.plane, channel, channels};
@@ -219,16 +266,27 @@ class Lowering {
         return add(
             make_add_step(plan_->features, op.name, sum, grid(sum.y), rows(sum.y), ref(sum.a.id), ref(sum.b.id), out));
     }
+    Result<void> emit(const Op& op, const MulOp& mul) {
+        OCTET_ASSIGN(const PlaneRef out, target(op, mul.y));
+        return add(
+            make_mul_step(plan_->features, op.name, mul, grid(mul.y), rows(mul.y), ref(mul.a.id), ref(mul.b.id), out));
+    }
     Result<void> emit(const Op& op, const ConcatOp& concat) {
         const PlaneRef out = ref(concat.y);
-        int channel = out.channel;
+        const PlaneAxis axis = *plane_axis(value(concat.y).shape, concat.axis);
+        int channel = out.channel, row = 0, column = 0;
         for (const Operand& x : concat.x) {
             const PlaneRef in = ref(x.id);
             const PlaneRef slice{out.plane, channel, in.channels};
-            channel += in.channels;
-            if (in.plane == slice.plane && in.channel == slice.channel) continue;  // written in place
+            const int first_row = row, first_column = column;
+            if (axis == PlaneAxis::channels) channel += in.channels;
+            if (axis == PlaneAxis::rows) row += rows(x.id);
+            if (axis == PlaneAxis::columns) column += static_cast<int>(extent(x.id).w);
+            if (in.plane == slice.plane && in.channel == slice.channel && axis == PlaneAxis::channels)
+                continue;  // written in place
             OCTET_TRY(target(op, concat.y));
-            OCTET_TRY(add(make_copy_step(plan_->features, op.name, x.grid, grid(concat.y), rows(x.id), in, slice)));
+            OCTET_TRY(add(make_copy_step(plan_->features, op.name, x.grid, grid(concat.y), rows(x.id), in, slice,
+                                         first_row, first_column)));
         }
         return {};
     }
@@ -236,9 +294,23 @@ class Lowering {
         OCTET_ASSIGN(const PlaneRef out, target(op, pool.y));
         return add(make_maxpool_step(plan_->features, op.name, pool.window, rows(pool.y), ref(pool.x.id), out));
     }
+    Result<void> emit(const Op& op, const AveragePoolOp& pool) {
+        OCTET_ASSIGN(const PlaneRef out, target(op, pool.y));
+        return add(make_avgpool_step(plan_->features, op.name, pool, grid(pool.y), rows(pool.y), ref(pool.x.id), out));
+    }
     Result<void> emit(const Op& op, const ResizeOp& resize) {
         OCTET_ASSIGN(const PlaneRef out, target(op, resize.y));
         return add(make_resize_step(plan_->features, op.name, resize, ref(resize.x.id), out));
+    }
+    Result<void> emit(const Op& op, const MoveOp& form) {
+        if (slices_.contains(&op)) return {};
+        OCTET_ASSIGN(const PlaneRef out, target(op, form.y));
+        const Move& move = moves_.at(&op);
+        const PlaneRef in = ref(move.source);
+        const Grid& y = grid(form.y);
+        OCTET_ASSIGN(auto tables, move_tables(move.elements, extent(move.source), extent(form.y), plane(in).layout,
+                                              static_cast<int>(dtype_size(y.dtype)), zero_byte(y)));
+        return add(make_move_step(plan_->features, op.name, std::move(tables), y, rows(form.y), in, out));
     }
     Result<void> emit(const Op& op, const TableOp& table) {
         OCTET_ASSIGN(const PlaneRef out, target(op, table.y));
@@ -306,6 +378,12 @@ class Lowering {
     std::set<const Op*> needed_;
     std::map<const Op*, UpsampledConcat> upsampled_concats_;
     std::map<const Op*, QuantId> upsampled_inputs_;
+    struct Move {
+        QuantId source;
+        std::vector<std::int32_t> elements;  // moved_elements() of the source
+    };
+    std::map<const Op*, Move> moves_;  // of every MoveOp
+    std::map<const Op*, int> slices_;  // MoveOps whose result lies in the plane of their source, from this channel on
     std::set<int> halo_filled_;
 };
 

@@ -18,7 +18,8 @@
 namespace octet::engine::cpu {
 
 // Storage of one or more quantized tensors: NHWC with a halo (kernels/tensor_view.h). The inputs of a Concat are
-// channel slices of the Concat's plane, so that the Concat itself costs nothing.
+// channel slices of the Concat's plane, so that the Concat itself costs nothing, and so are the results of a Split of
+// its input's.
 struct Plane {
     DType dtype = DType::uint8;  // uint8 or int16; int8 tensors are kept as uint8 with 128 added
     kernels::PlaneLayout layout;

@@ -27,7 +27,7 @@ std::optional<UpsampledConcat> upsampled_concat(const Program& program, const Pr
     if (!is_plain(conv, 1, 0) || conv.weights.shape()[0] < least_channels) return std::nullopt;
     const Op* op = producers[index_of(conv.x.id)];
     const auto* concat = op ? std::get_if<ConcatOp>(&op->form) : nullptr;
-    if (!concat || concat->x.size() != 2) return std::nullopt;
+    if (!concat || concat->x.size() != 2 || concat->axis != 1) return std::nullopt;
     for (const std::size_t k : {std::size_t{0}, std::size_t{1}}) {
         const Operand &up = concat->x[k], &other = concat->x[1 - k];
         if (!conv.x.same_grid(up.grid) || !conv.x.same_grid(other.grid)) continue;

@@ -82,6 +82,7 @@ class Judge {
         return limits ? exceeds(*limits, pool.window, value(pool.y)) : std::nullopt;
     }
     Why operator()(const AveragePoolOp& pool) const {
+        if (pool.reduces) return "there is no rule for a ReduceMean";
         if (pool.counts_padding && (pool.window.pad_top != 0 || pool.window.pad_left != 0 ||
                                     pool.window.pad_bottom != 0 || pool.window.pad_right != 0)) {
             return "it counts its padding, where the mean is of the image alone";

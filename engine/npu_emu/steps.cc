@@ -337,7 +337,11 @@ class ImageStep : public Step {
           from_(program.values[index_of(x.id)].shape),
           to_(program.values[index_of(y)].shape),
           y_grid_(program.values[index_of(y)].grid),
-          mapping_(std::move(mapping)) {}
+          mapping_(std::move(mapping)) {
+        if (to_.size() != 4) return;
+        to_h_ = to_[2];
+        to_w_ = to_[3];
+    }
 
     Result<void> run(RunState& state) const override {
         OCTET_ASSIGN(Tensor moved, move(state));
@@ -357,21 +361,30 @@ class ImageStep : public Step {
 
     // channel(in, out) for each channel of each image.
     template <typename Body>
-    Result<Tensor> each_channel(const RunState& state, const Body& channel) const {
+    Result<Tensor> each_channel(const RunState& state, DType made, const Body& channel) const {
         const Tensor& x = state[x_.id];
-        OCTET_ASSIGN(Tensor y, Tensor::create(x.dtype(), to_));
-        with_integers(x.dtype(), [&]<typename T>() {
-            const T* in = x.data<T>().data();
-            T* out = y.mutable_data<T>().data();
-            state.for_each(from_[0] * from_[1],
-                           [&](std::int64_t c) { channel(in + c * from_[2] * from_[3], out + c * to_[2] * to_[3]); });
+        OCTET_ASSIGN(Tensor y, Tensor::create(made, to_));
+        with_integers(x.dtype(), [&]<typename In>() {
+            with_integers(made, [&]<typename Out>() {
+                const In* in = x.data<In>().data();
+                Out* out = y.mutable_data<Out>().data();
+                state.for_each(from_[0] * from_[1],
+                               [&](std::int64_t c) { channel(in + c * from_[2] * from_[3], out + c * to_h_ * to_w_); });
+            });
         });
         return y;
+    }
+    template <typename Body>
+    Result<Tensor> each_channel(const RunState& state, const Body& channel) const {
+        return each_channel(state, state[x_.id].dtype(), [&]<typename In, typename Out>(const In* in, Out* out) {
+            if constexpr (std::is_same_v<In, Out>) channel(in, out);
+        });
     }
 
     Operand x_;
     QuantId y_;
     Shape from_, to_;
+    std::int64_t to_h_ = 1, to_w_ = 1;  // of an image
     Grid y_grid_;
     Mapping mapping_;
 };
@@ -417,6 +430,46 @@ class PoolStep final : public ImageStep {
   private:
     Window window_;
     bool average_, counts_padding_;
+};
+
+// kernels/avgpool.h
+class Fixed16AveragePoolStep final : public ImageStep {
+  public:
+    Fixed16AveragePoolStep(const Op& op, std::string rule, const Program& program, kernels::AvgPoolParams params)
+        : ImageStep(op, std::move(rule), std::get<AveragePoolOp>(op.form).x, std::get<AveragePoolOp>(op.form).y,
+                    program, Mapping{.plain = true, .table = {}, .wide = {}}),
+          pool_(std::get<AveragePoolOp>(op.form)),
+          params_(params) {}
+
+  protected:
+    Result<Tensor> move(const RunState& state) const override {
+        const Window& w = pool_.window;
+        const int least_x = quant::grid_min(x_.grid.dtype), least_y = quant::grid_min(y_grid_.dtype);
+        const auto span = [this](std::int64_t out, int stride, int kernel, int before, int after, std::int64_t size) {
+            return kernels::avgpool_span(static_cast<int>(out), stride, kernel, before, after, static_cast<int>(size),
+                                         pool_.counts_padding);
+        };
+        return each_channel(state, y_grid_.dtype, [&](const auto* in, auto* out) {
+            for (std::int64_t y = 0; y < to_h_; ++y) {
+                const auto rows = span(y, w.stride_h, w.kernel_h, w.pad_top, w.pad_bottom, from_[2]);
+                for (std::int64_t x = 0; x < to_w_; ++x) {
+                    const auto columns = span(x, w.stride_w, w.kernel_w, w.pad_left, w.pad_right, from_[3]);
+                    std::int32_t sum = 0;
+                    for (int iy = rows.begin; iy < rows.end; ++iy) {
+                        for (int ix = columns.begin; ix < columns.end; ++ix)
+                            sum += in[iy * from_[3] + ix] - least_x - params_.in_zero_point;
+                    }
+                    const int mean =
+                        kernels::avgpool_u8(sum, std::int64_t{rows.count} * columns.count, params_) + least_y;
+                    *out++ = static_cast<std::decay_t<decltype(*out)>>(mean);
+                }
+            }
+        });
+    }
+
+  private:
+    AveragePoolOp pool_;
+    kernels::AvgPoolParams params_;
 };
 
 class ResizeStep final : public ImageStep {
@@ -749,13 +802,8 @@ class Maker {
     StepResult operator()(const AddOp& sum) const {
         if (rule_ == "fixed16") {
             OCTET_ASSIGN(const auto params, cpu::add_params(sum, grid(sum.y)));
-            const int a = quant::grid_min(grid(sum.a.id).dtype), b = quant::grid_min(grid(sum.b.id).dtype),
-                      y = quant::grid_min(grid(sum.y).dtype);
-            return binary_step(op_, rule_, sum.a, sum.b, sum.y, program_, [=](std::int32_t p, std::int32_t q) {
-                return std::int32_t{kernels::add_u8(static_cast<std::uint8_t>(p - a), static_cast<std::uint8_t>(q - b),
-                                                    params)} +
-                       y;
-            });
+            return bytes_step(sum.a, sum.b, sum.y,
+                              [params](std::uint8_t p, std::uint8_t q) { return kernels::add_u8(p, q, params); });
         }
         const Range range = activated_range(sum.activation, grid(sum.y), profile_.range(grid(sum.y).dtype));
         OCTET_ASSIGN(const Adder adder,
@@ -764,6 +812,11 @@ class Maker {
                            [adder](std::int32_t p, std::int32_t q) { return add(p, q, adder); });
     }
     StepResult operator()(const MulOp& mul) const {
+        if (rule_ == "fixed16") {
+            OCTET_ASSIGN(const auto params, cpu::mul_params(mul, grid(mul.y)));
+            return bytes_step(mul.a, mul.b, mul.y,
+                              [params](std::uint8_t p, std::uint8_t q) { return kernels::mul_u8(p, q, params); });
+        }
         const Range range = activated_range(mul.activation, grid(mul.y), profile_.range(grid(mul.y).dtype));
         OCTET_ASSIGN(const Multiplication multiplication,
                      multiplication_of(profile_, rule_, mul.a.grid, mul.b.grid, grid(mul.y), range));
@@ -784,6 +837,10 @@ class Maker {
                                           pool.window, false, false);
     }
     StepResult operator()(const AveragePoolOp& pool) const {
+        if (rule_ == "fixed16") {
+            OCTET_ASSIGN(const auto params, cpu::avgpool_params(pool, grid(pool.y)));
+            return std::make_unique<Fixed16AveragePoolStep>(op_, std::string(rule_), program_, params);
+        }
         OCTET_ASSIGN(Mapping mapping, requantized(pool.x, pool.y));
         return std::make_unique<PoolStep>(op_, std::string(rule_), pool.x, pool.y, program_, std::move(mapping),
                                           pool.window, true, pool.counts_padding);
@@ -832,6 +889,15 @@ class Maker {
   private:
     const Grid& grid(QuantId id) const { return program_.values[index_of(id)].grid; }
     const Shape& shape(QuantId id) const { return program_.values[index_of(id)].shape; }
+    // A function of two unsigned bytes, on whatever 8-bit types.
+    template <typename Compute>
+    StepResult bytes_step(const Operand& a, const Operand& b, QuantId y, Compute compute) const {
+        const int least_a = quant::grid_min(grid(a.id).dtype), least_b = quant::grid_min(grid(b.id).dtype),
+                  least_y = quant::grid_min(grid(y).dtype);
+        return binary_step(op_, rule_, a, b, y, program_, [=](std::int32_t p, std::int32_t q) {
+            return compute(static_cast<std::uint8_t>(p - least_a), static_cast<std::uint8_t>(q - least_b)) + least_y;
+        });
+    }
     Result<Mapping> by(std::string_view rule, const Operand& x, QuantId y) const {
         return requantization(rule, x.grid, grid(y), profile_.range(grid(y).dtype), profile_);
     }

@@ -13,6 +13,7 @@ constexpr IntegerForm curved = {.kind = FormKind::unary, .fuses = true, .curved 
 
 constexpr std::pair<std::string_view, IntegerForm> forms[] = {
     {"Add", {FormKind::sum}},
+    {"AveragePool", {FormKind::mean}},
     {"BatchNormalization", {FormKind::normalization}},
     {"Celu", curved},
     {"Clip", {FormKind::unary, true}},
@@ -20,11 +21,15 @@ constexpr std::pair<std::string_view, IntegerForm> forms[] = {
     {"Conv", {.kind = FormKind::convolution, .wide = true}},
     {"Elu", curved},
     {"Gelu", curved},
+    {"GlobalAveragePool", {FormKind::mean}},
     {"HardSigmoid", curved},
     {"HardSwish", {FormKind::unary, true}},
     {"LeakyRelu", {FormKind::unary, true}},
     {"Mish", curved},
+    {"Mul", {FormKind::product}},
+    {"Pad", {FormKind::copy}},
     {"PRelu", {FormKind::unary, true}},
+    {"ReduceMean", {FormKind::mean}},
     {"Relu", {FormKind::unary, true}},
     {"Resize", {.kind = FormKind::copy, .wide = true}},
     {"Selu", curved},
@@ -60,8 +65,16 @@ IntegerForm integer_form(std::string_view op) {
     return {};
 }
 
-std::vector<ValueId> activation_inputs(const Node& node) {
-    if (node.op == "Concat" || node.op == "Add" || node.op == "Detect") return node.inputs;
+bool has_constant_operand(const Graph& graph, const Node& node) {
+    constexpr std::string_view operators[] = {"Add", "Sub", "Mul", "Div", "Pow"};
+    if (std::find(std::begin(operators), std::end(operators), node.op) == std::end(operators)) return false;
+    const Tensor *a = graph.constant(node.inputs[0]), *b = graph.constant(node.inputs[1]);
+    return (a == nullptr) != (b == nullptr) && (a ? a : b)->size() == 1;
+}
+
+std::vector<ValueId> activation_inputs(const Graph& graph, const Node& node) {
+    if (has_constant_operand(graph, node)) return {node.inputs[graph.constant(node.inputs[0]) ? 1 : 0]};
+    if (node.op == "Concat" || node.op == "Add" || node.op == "Mul" || node.op == "Detect") return node.inputs;
     return {node.inputs.begin(), node.inputs.begin() + (node.inputs.empty() ? 0 : 1)};
 }
 
@@ -115,9 +128,16 @@ std::optional<std::string> form_obstacle(const Graph& graph, const Node& node) {
         }
         return std::nullopt;
     }
-    if (node.op == "Add") {
-        return unless(graph.value(node.inputs[0]).shape == graph.value(node.inputs[1]).shape,
-                      "its inputs differ in shape");
+    if (integer_form(node.op).kind == FormKind::mean) {
+        const auto& shape = graph.value(node.inputs[0]).shape;
+        if (!shape || shape->size() != 4) return "it reads no image";
+        if (!all_ones(node, "dilations")) return "it is dilated";
+        if (node.op != "ReduceMean") return std::nullopt;
+        const Tensor* axes = omitted(node, 1) ? nullptr : graph.constant(node.inputs[1]);
+        auto reduced = axes ? axes->to_int64() : std::vector<std::int64_t>();
+        for (std::int64_t& axis : reduced) axis += axis < 0 ? 4 : 0;
+        std::sort(reduced.begin(), reduced.end());
+        return unless(reduced == std::vector<std::int64_t>{2, 3}, "it is not over height and width");
     }
     if (node.op == "PRelu") return unless(is_constant(1), "its slopes are not constant");
     if (node.op == "Clip") {
@@ -138,7 +158,12 @@ std::optional<std::string> form_obstacle(const Graph& graph, const Node& node) {
         return unless(node.attributes.text("mode", "nearest") == "nearest",
                       "it interpolates: its values leave the grid");
     }
-    if (node.op == "Pad") return "it brings in values that may not be on the grid";
+    if (node.op == "Pad") {
+        if (node.attributes.text("mode", "constant") != "constant" || omitted(node, 2)) return std::nullopt;
+        const auto value = constant_values(graph, node.inputs[2]);
+        return unless(value && value->size() == 1 && value->front() == 0,
+                      "it brings in a value that may not be on the grid");
+    }
     return std::nullopt;
 }
 

@@ -17,8 +17,10 @@ enum class FormKind {
     convolution,    // weights; inputs and output have grids of their own
     normalization,  // a gain and an offset for each channel
     sum,
-    copy,   // output values are input values: one grid for all of them
-    unary,  // one input, elementwise: a table of 256 entries between two 8-bit grids
+    product,  // of two tensors
+    mean,     // over windows of an image
+    copy,     // output values are input values: one grid for all of them
+    unary,    // one input, elementwise: a table of 256 entries between two 8-bit grids
 };
 
 struct IntegerForm {
@@ -34,8 +36,11 @@ IntegerForm integer_form(std::string_view op);
 // constants or dequantized constants. Shapes must be inferred.
 std::optional<std::string> form_obstacle(const Graph& graph, const Node& node);
 
+// Add, Sub, Mul, Div or Pow of a tensor and one number that the file has: a table, as unary operators are.
+bool has_constant_operand(const Graph& graph, const Node& node);
+
 // The inputs that carry activations; the others are parameters, shapes and sizes.
-std::vector<ValueId> activation_inputs(const Node& node);
+std::vector<ValueId> activation_inputs(const Graph& graph, const Node& node);
 
 // A float constant, or a DequantizeLinear of a constant with one grid or, for vectors, one an element.
 std::optional<std::vector<double>> constant_values(const Graph& graph, ValueId value);

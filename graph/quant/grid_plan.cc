@@ -40,6 +40,7 @@ class Planner {
             fuse();
         }
         prune();
+        if (options_.fuse) join_tables();
         GridPlan plan = group();
         for (const GridGroup& group : plan.groups) {
             if (group.kind == GridKind::wide && !group.wide_obstacle.empty()) {
@@ -77,13 +78,18 @@ class Planner {
     }
 
     Role role_of(const Node& node) const {
-        const std::vector<ValueId> data = activation_inputs(node);
+        const std::vector<ValueId> data = activation_inputs(graph_, node);
         if (data.empty() || node.outputs.empty() || options_.keep_float.count(node.name)) return Role::float_only;
         if (!std::all_of(data.begin(), data.end(), [&](ValueId id) { return is_float_activation(id); })) {
             return Role::float_only;
         }
         // The reference style rounds sigmoids and boxes of the heads too, and no other operator without a fused form.
         if (!options_.fuse && (node.op == "Sigmoid" || node.op == "Detect")) return Role::compute;
+        if (has_constant_operand(graph_, node)) {
+            // A network's input is rounded once, behind its preprocessing.
+            const bool preprocesses = graph_.producer(data[0]) == no_node;
+            return options_.fuse && !preprocesses ? Role::activation : Role::float_only;
+        }
         if (form_obstacle(graph_, node)) return Role::float_only;
         switch (integer_form(node.op).kind) {
             case FormKind::none:
@@ -91,6 +97,8 @@ class Planner {
             case FormKind::convolution:
             case FormKind::normalization:
             case FormKind::sum:
+            case FormKind::product:
+            case FormKind::mean:
                 return Role::compute;
             case FormKind::copy:
                 return Role::pass_through;
@@ -110,9 +118,11 @@ class Planner {
         for (const NodeId id : order_) {
             const Node& node = graph_.node(id);
             Role role = role_of(node);
-            // Only computations are worth a conversion from float; the rest follows its input.
-            if (role == Role::pass_through || role == Role::activation) {
-                const auto data = activation_inputs(node);
+            // Only what adds up is worth a conversion from float; the rest follows its input.
+            const FormKind kind = integer_form(node.op).kind;
+            if (role == Role::pass_through || role == Role::activation || kind == FormKind::product ||
+                kind == FormKind::mean) {
+                const auto data = activation_inputs(graph_, node);
                 const bool follows =
                     std::all_of(data.begin(), data.end(), [&](ValueId v) { return integer_source(v); });
                 if (!follows) role = Role::float_only;
@@ -148,7 +158,8 @@ class Planner {
                                            graph_.node(producer).op == "Add" && role_[index(producer)] == Role::compute;
                 if (rectified_sum) internal_[index(input)] = true;
             }
-            if (node.op == "Add" && role_[index(id)] == Role::compute && node.inputs[0] != node.inputs[1]) {
+            if (node.op == "Add" && role_[index(id)] == Role::compute && node.inputs[0] != node.inputs[1] &&
+                graph_.value(node.inputs[0]).shape == graph_.value(node.inputs[1]).shape) {
                 std::vector<ValueId> operands = node.inputs;
                 std::sort(operands.begin(), operands.end(), [&](ValueId a, ValueId b) { return place(a) > place(b); });
                 const auto fused =
@@ -156,6 +167,25 @@ class Planner {
                 if (fused != operands.end()) internal_[index(*fused)] = true;
             }
         }
+    }
+
+    // One table for activations behind each other.
+    void join_tables() {
+        for (const NodeId id : order_) {
+            if (!is_table(id)) continue;
+            const ValueId input = activation_inputs(graph_, graph_.node(id))[0];
+            const NodeId producer = graph_.producer(input);
+            if (producer != no_node && is_table(producer) && only_reader(input)) internal_[index(input)] = true;
+        }
+    }
+    bool is_table(NodeId id) const {
+        const Node& node = graph_.node(id);
+        // A slope for each channel is no table.
+        return role_[index(id)] == Role::activation && node.op != "PRelu" && !is_fused(node);
+    }
+    // With the convolution, normalization or sum before it.
+    bool is_fused(const Node& node) const {
+        return internal_[index(node.inputs[0])] && role_[index(graph_.producer(node.inputs[0]))] == Role::compute;
     }
 
     std::size_t place(ValueId value) const {
@@ -220,7 +250,7 @@ class Planner {
         for (const NodeId id : order_) {
             if (role_[index(id)] == Role::float_only) continue;
             const Node& node = graph_.node(id);
-            const auto data = activation_inputs(node);
+            const auto data = activation_inputs(graph_, node);
             for (const ValueId input : data) gridded[index(input)] = !internal_[index(input)];
             for (const ValueId output : node.outputs) {
                 if (is_float_activation(output)) gridded[index(output)] = !internal_[index(output)];
@@ -268,7 +298,7 @@ class Planner {
             const NodeId producer = graph_.producer(value);
             if (producer == no_node || group.kind == GridKind::pixels) return "it holds the network's input";
             const Node& node = graph_.node(producer);
-            const bool after_conv = role_[index(producer)] == Role::activation && internal_[index(node.inputs[0])] &&
+            const bool after_conv = role_[index(producer)] == Role::activation && is_fused(node) &&
                                     is_convolution(graph_.node(graph_.producer(node.inputs[0])));
             if (!is_convolution(node) && !after_conv && !copies_wide(node)) {
                 return named(node, "has no form that writes 16 bits");
@@ -310,7 +340,10 @@ class Planner {
         if (std::any_of(group.values.begin(), group.values.end(), wanted_wide)) return GridKind::wide;
         const auto is_head = [&](ValueId value) {
             const NodeId producer = graph_.producer(value);
-            return producer != no_node && role_[index(producer)] != Role::float_only && !read_as_integer(value);
+            if (producer == no_node || role_[index(producer)] == Role::float_only || read_as_integer(value))
+                return false;
+            const FormKind kind = integer_form(graph_.node(producer).op).kind;
+            return kind != FormKind::product && kind != FormKind::mean;  // they have no form that writes 16 bits
         };
         const bool head = options_.fuse && std::all_of(group.values.begin(), group.values.end(), is_head);
         return head ? GridKind::head : GridKind::activation;

@@ -25,12 +25,12 @@ struct AddVector {
           shift(_mm_cvtsi32_si128(p.shift)),
           leaky(p.leaky) {}
 
-    static OCTET_INLINE __m256i term(const std::uint8_t* x, __m256i zero, __m256i mult) {
-        const __m256i wide = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x)));
+    static OCTET_INLINE __m256i term(__m128i x, __m256i zero, __m256i mult) {
+        const __m256i wide = _mm256_cvtepu8_epi16(x);
         return _mm256_mulhrs_epi16(_mm256_slli_epi16(_mm256_sub_epi16(wide, zero), 7), mult);
     }
 
-    OCTET_INLINE __m128i operator()(const std::uint8_t* a, const std::uint8_t* b) const {
+    OCTET_INLINE __m128i operator()(__m128i a, __m128i b) const {
         __m256i v = _mm256_adds_epi16(term(a, a_zero, a_mult), term(b, b_zero, b_mult));
         if (leaky) v = _mm256_max_epi16(v, _mm256_mulhrs_epi16(v, alpha));
         __m256i y = _mm256_sra_epi16(_mm256_adds_epi16(v, offset), shift);
@@ -44,14 +44,15 @@ struct AddVector {
 void add_u8_avx2(const AddCall& call, int row_begin, int row_end) noexcept {
     const AddVector add(call.params);
     const int c = call.out.c;
-    const bool dense = is_dense(call.a, c) && is_dense(call.b, c) && is_dense(call.out, c);
+    const ConstU8View first = repeated(call.a), second = repeated(call.b);
+    const bool repeats_a = call.a.c != c, repeats_b = call.b.c != c;
+    const bool dense = is_dense(first, c) && is_dense(second, c) && is_dense(call.out, c);
     for (int y = row_begin; y < row_end; ++y) {
         for_each_run(call.out.w, c, dense, [&](int x, std::int64_t count) {
-            const std::uint8_t* a = call.a.pixel(y, x);
-            const std::uint8_t* b = call.b.pixel(y, x);
+            const PixelBytes a(first.pixel(y, x), repeats_a), b(second.pixel(y, x), repeats_b);
             std::uint8_t* out = call.out.pixel(y, x);
             for (std::int64_t i = 0; i < count; i += 16) {
-                store_bytes(out + i, add(a + i, b + i), count - i < 16 ? static_cast<int>(count - i) : 16);
+                store_bytes(out + i, add(a(i), b(i)), count - i < 16 ? static_cast<int>(count - i) : 16);
             }
         });
     }

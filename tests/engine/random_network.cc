@@ -111,6 +111,7 @@ class Generator {
         if (kind < 87) return add_batchnorm();
         if (kind < 91) return add_logits();
         if (kind < 93) return add_constant_item();
+        if (kind < 97) return add_move();
         add_float_operator();
     }
 
@@ -437,7 +438,10 @@ class Generator {
         const ValueId a = any_item().real;
         std::vector<ValueId> others;
         for (const Item& item : items_) {
-            if (shape(item.real) == shape(a)) others.push_back(item.real);
+            const Shape& other = shape(item.real);
+            const bool channels =
+                other[0] == shape(a)[0] && other[2] * other[3] == 1 && (other[1] == 1 || other[1] == shape(a)[1]);
+            if (other == shape(a) || (channels && chance(50))) others.push_back(item.real);
         }
         ValueId y = node("Add", {a, others[static_cast<std::size_t>(roll(static_cast<int>(others.size())))]});
         if (chance(50)) y = add_activation(y);
@@ -491,6 +495,69 @@ class Generator {
         quantize_copy(node("Resize", std::move(inputs), std::move(attributes)), x);
     }
 
+    ValueId integers(const Ints& values) {
+        return constant(Tensor::from<std::int64_t>({static_cast<std::int64_t>(values.size())}, values));
+    }
+
+    void add_move() {
+        const Item x = any_item();
+        const Shape in = shape(x.real);
+        const std::int64_t axis = 1 + roll(3), size = in[static_cast<std::size_t>(axis)];
+        switch (roll(7)) {
+            case 0: {
+                const Ints orders[] = {{0, 1, 3, 2}, {0, 2, 1, 3}, {0, 2, 3, 1}, {0, 3, 1, 2}, {0, 3, 2, 1}};
+                return quantize_copy(node("Transpose", {x.real}, {{"perm", orders[roll(5)]}}), x);
+            }
+            case 1: {
+                const Ints shapes[] = {{in[0], -1, 1, in[3]},     {in[0], in[2], in[1], in[3]}, {in[0], -1, 1, 1},
+                                       {in[0], 1, -1, in[1]},     {in[0], in[3], -1, 1},        {in[0], 1, 1, -1},
+                                       {in[0], in[2], in[3], -1}, {in[0], in[1], -1, 1}};
+                return quantize_copy(node("Reshape", {x.real, integers(shapes[roll(8)])}), x);
+            }
+            case 2: {
+                const bool backwards = chance(30);
+                const std::int64_t first = roll(static_cast<int>(size)), step = 1 + roll(3);
+                return quantize_copy(node("Slice", {x.real, integers({backwards ? size - 1 - first : first}),
+                                                    integers({backwards ? -size - 1 : first + 1 + roll(9)}),
+                                                    integers({axis}), integers({backwards ? -step : step})}),
+                                     x);
+            }
+            case 3: {
+                Ints chosen;
+                for (int i = 1 + roll(9); i > 0; --i) chosen.push_back(roll(static_cast<int>(size)));
+                return quantize_copy(node("Gather", {x.real, integers(chosen)}, {{"axis", axis}}), x);
+            }
+            case 4: {
+                Ints pads(8, 0);
+                for (std::size_t i : {1U, 2U, 3U, 5U, 6U, 7U}) pads[i] = chance(50) ? 0 : roll(4);
+                return quantize_copy(node("Pad", {x.real, integers(pads)}), x);
+            }
+            case 5: {
+                const bool to_space = chance(50);
+                const Attributes block = {{"blocksize", std::int64_t{2}}};
+                Attributes attributes = block;
+                if (to_space) attributes.set("mode", std::string(pick({"DCR", "CRD"})));
+                return quantize_copy(node(to_space ? "DepthToSpace" : "SpaceToDepth", {x.real}, attributes), x);
+            }
+            default:
+                return add_shuffle(x);
+        }
+    }
+
+    // Channels of several groups in turn, through tensors of five dimensions.
+    void add_shuffle(const Item& x) {
+        const Shape in = shape(x.real);
+        const std::int64_t groups = 2 + roll(3);
+        if (in[1] % groups != 0 || x.integers == no_value) throw Refused();
+        const std::size_t items = items_.size();
+        ValueId y = node("Reshape", {x.real, integers({in[0], groups, in[1] / groups, in[2], in[3]})});
+        if (chance(70)) y = quantize(y, x.grid).real;
+        y = node("Transpose", {y}, {{"perm", Ints{0, 2, 1, 3, 4}}});
+        if (chance(70)) y = quantize(y, x.grid).real;
+        items_.resize(items);
+        quantize(node("Reshape", {y, integers({in[0], in[1], in[2], in[3]})}), x.grid);
+    }
+
     void add_elementwise() {
         static const std::vector<const OpDef*> unary = [] {
             std::vector<const OpDef*> list;
@@ -531,7 +598,7 @@ class Generator {
     void add_float_operator() {
         const Item x = any_item();
         const Shape in = shape(x.real);
-        switch (roll(8)) {
+        switch (roll(5)) {
             case 0: {
                 const Ints kernel = {1 + roll(3), 1 + roll(3)};
                 Attributes attributes = {{"kernel_shape", kernel}};
@@ -542,7 +609,11 @@ class Generator {
                 return;
             }
             case 1:
-                quantize(node(pick({"GlobalAveragePool", "GlobalMaxPool"}), {x.real}));
+                if (chance(30)) {
+                    quantize(node("ReduceMean", {x.real, integers({-1, 2})}));
+                } else {
+                    quantize(node(pick({"GlobalAveragePool", "GlobalMaxPool"}), {x.real}));
+                }
                 return;
             case 2: {
                 const Ints kernel = {1 + roll(3), 1 + roll(3)};
@@ -554,19 +625,6 @@ class Generator {
             }
             case 3:
                 quantize(node("Mul", {x.real, any_item().real}));
-                return;
-            case 4:
-                quantize_copy(node("Transpose", {x.real}, {{"perm", Ints{0, 1, 3, 2}}}), x);
-                return;
-            case 5:
-                quantize_copy(
-                    node("Reshape", {x.real, constant(Tensor::from<std::int64_t>({4}, {in[0], -1, 1, in[3]}))}), x);
-                return;
-            case 6:
-                quantize_copy(node("Slice", {x.real, constant(Tensor::from<std::int64_t>({1}, {0})),
-                                             constant(Tensor::from<std::int64_t>({1}, {1 + roll(9)})),
-                                             constant(Tensor::from<std::int64_t>({1}, {1 + roll(3)}))}),
-                              x);
                 return;
             default:
                 quantize(node("Softmax", {x.real}, {{"axis", std::int64_t{1}}}));

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "kernels/add.h"
+#include "kernels/avgpool.h"
 #include "kernels/batchnorm.h"
 #include "kernels/concat.h"
 #include "kernels/dequantize.h"
@@ -15,6 +16,8 @@
 #include "kernels/lut.h"
 #include "kernels/masks.h"
 #include "kernels/maxpool.h"
+#include "kernels/move.h"
+#include "kernels/mul.h"
 #include "kernels/normalize.h"
 #include "kernels/quantize.h"
 #include "kernels/resize_nearest.h"
@@ -50,6 +53,12 @@ class Family : public testing::TestWithParam<KernelEntry<Function>> {
   protected:
     void SetUp() override { OCTET_SKIP_WITHOUT(this->GetParam().needs); }
     int integer(int low, int high) { return random_int(random_, low, high); }
+    // Of that size, or with one row, column or channel that is repeated.
+    Plane<std::uint8_t> operand(int h, int w, int c) {
+        const auto size = [&](int whole) { return integer(0, 2) == 0 ? 1 : whole; };
+        const int rows = size(h), columns = size(w), channels = size(c);
+        return {rows, columns, channels, integer(0, 1), random_slice(random_), random_};
+    }
     Random random_{3};
 };
 
@@ -86,8 +95,7 @@ TEST_P(Add, equals_reference) {
     for (const int c : channel_counts) {
         for (int round = 0; round < 8; ++round) {
             const int h = integer(1, 3), w = integer(1, 9);
-            const Plane<std::uint8_t> a(h, w, c, 0, random_slice(random_), random_);
-            const Plane<std::uint8_t> b(h, w, c, 1, random_slice(random_), random_);
+            Plane<std::uint8_t> a = operand(h, w, c), b = operand(h, w, c);
             Plane<std::uint8_t> out(h, w, c, 0, random_slice(random_), random_);
             const float low = round % 2 == 0 ? 0.01F : 0.5F;
             const auto grid = [&] { return random_grid(random_, low, 1); };
@@ -98,6 +106,51 @@ TEST_P(Add, equals_reference) {
             ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels";
         }
     }
+}
+
+OCTET_FAMILY(Mul, MulFunction, mul_kernels);
+TEST_P(Mul, equals_reference) {
+    for (const int c : channel_counts) {
+        for (int round = 0; round < 8; ++round) {
+            const int h = integer(1, 3), w = integer(1, 9);
+            Plane<std::uint8_t> a = operand(h, w, c), b = operand(h, w, c);
+            if (round == 0) a.fill(255), b.fill(0);
+            Plane<std::uint8_t> out(h, w, c, 0, random_slice(random_), random_);
+            // Every second with results far beyond 16 bits.
+            const auto grid = [&] { return random_grid(random_, round % 2 == 0 ? 0.01F : 20.0F, 30); };
+            const Grid y = random_grid(random_, round % 2 == 0 ? 0.5F : 0.1F, 1);
+            const auto params = make_mul(grid(), grid(), y, integer(0, 1) == 0 ? Activation::none : Activation::relu);
+            ASSERT_TRUE(params.has_value()) << params.error();
+            const MulCall call{a.read(), b.read(), *params, out.view()};
+            ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels";
+        }
+    }
+}
+
+// Every product of two bytes, with products that are multiples of half a step.
+TEST_P(Mul, rounds_every_product_to_the_nearest_even) {
+    Plane<std::uint8_t> a(256, 1, 1, 0, {}, random_), b(1, 256, 1, 0, {}, random_);
+    for (int i = 0; i < 256; ++i) *a.view().pixel(i, 0) = *b.view().pixel(0, i) = static_cast<std::uint8_t>(i);
+    Plane<std::uint8_t> out(256, 256, 1, 0, {}, random_);
+    const auto grid = [](float scale, int zero_point) { return Grid{DType::uint8, scale, zero_point}; };
+    const MulParams params = make_mul(grid(0.25F, 120), grid(0.125F, 130), grid(0.0625F, 99)).value();
+    GetParam().run({a.read(), b.read(), params, out.view()}, 0, 256);
+    for (int i = 0; i < 256; ++i) {
+        for (int k = 0; k < 256; ++k) {
+            const double exact = 0.5 * (i - 120) * (k - 130) + 99;
+            ASSERT_EQ(*out.view().pixel(i, k), std::clamp(std::nearbyint(exact - 99) + 99, 0.0, 255.0))
+                << i << " " << k;
+        }
+    }
+}
+
+TEST(MakeMul, refuses_scales_and_activations) {
+    const auto of_scale = [](float scale) { return Grid{DType::uint8, scale, 7}; };
+    EXPECT_TRUE(make_mul(of_scale(180), of_scale(180), of_scale(1)).has_value());
+    EXPECT_FALSE(make_mul(of_scale(200), of_scale(200), of_scale(1)).has_value());
+    EXPECT_FALSE(make_mul(of_scale(0), of_scale(1), of_scale(1)).has_value());
+    EXPECT_FALSE(make_mul(of_scale(1), of_scale(1), of_scale(1), Activation::leaky).has_value());
+    EXPECT_EQ(make_mul(of_scale(1), of_scale(1), of_scale(1), Activation::relu)->out_min, 7);
 }
 
 TEST(MakeAdd, is_within_its_error_bound) {
@@ -152,6 +205,158 @@ TEST_P(MaxPool, equals_reference) {
             }
         }
     }
+}
+
+OCTET_FAMILY(Move, MoveFunction, move_kernels);
+// Tables of a move from plane to plane; the vectors of a call live here.
+struct MoveCase {
+    std::vector<std::int32_t> row, column, channel, element;
+    MoveBlocks blocks;
+
+    MoveCall call(const Plane<std::uint8_t>& in, const Plane<std::uint8_t>& out, std::uint8_t fill) {
+        blocks = make_move_blocks(channel, fill);
+        MoveCall call;
+        call.row = row.data(), call.column = column.data(), call.channel = channel.data();
+        call.element = element.empty() ? nullptr : element.data();
+        call.blocks = blocks.blocks.data(), call.parts = blocks.parts.data();
+        call.fill = fill;
+        call.in = in.read(), call.out = out.view();
+        return call;
+    }
+};
+
+// Permutations of channels from orderly to wild, with rows, columns and channels that are padding.
+TEST_P(Move, equals_reference) {
+    for (const int c : channel_counts) {
+        for (int round = 0; round < 12; ++round) {
+            const int h = integer(1, 4), w = integer(1, 7), cin = c + integer(0, 40);
+            const Plane<std::uint8_t> in(h, w, cin, integer(0, 1), random_slice(random_), random_);
+            const int out_h = integer(1, 4), out_w = integer(1, 7), groups = integer(1, 4);
+            Plane<std::uint8_t> out(out_h, out_w, c, integer(0, 1), random_slice(random_), random_);
+            const TensorView<const std::uint8_t> view = in.read();
+            const auto outside = [&](std::int64_t offset) {
+                return round % 3 == 2 && integer(0, 4) == 0 ? move_outside : static_cast<std::int32_t>(offset);
+            };
+            MoveCase move;
+            for (int y = 0; y < out_h; ++y) move.row.push_back(outside(integer(0, h - 1) * view.row_stride));
+            for (int x = 0; x < out_w; ++x) move.column.push_back(outside(integer(0, w - 1) * view.pixel_stride));
+            for (int k = 0; k < c; ++k) {
+                const int shuffled = (k % groups) * (c / groups) + k / groups;  // up to c + 2
+                const int source = round % 4 == 0 ? k + cin - c : round % 4 == 1 ? cin - 1 - k : shuffled;
+                move.channel.push_back(outside(round % 4 == 3 ? integer(0, cin - 1) : std::min(source, cin - 1)));
+            }
+            const MoveCall call = move.call(in, out, static_cast<std::uint8_t>(integer(0, 255)));
+            ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels, round " << round;
+        }
+    }
+}
+
+TEST_P(Move, equals_reference_on_elements) {
+    for (const int c : {1, 7, 33}) {
+        const Plane<std::uint8_t> in(3, 4, 21, 1, random_slice(random_), random_);
+        Plane<std::uint8_t> out(5, 2, c, 0, random_slice(random_), random_);
+        MoveCase move;
+        for (int i = 0; i < 10 * c; ++i) {
+            const std::uint8_t* source = in.read().pixel(integer(0, 2), integer(0, 3)) + integer(0, 20);
+            move.element.push_back(i % 5 == 4 ? move_outside : static_cast<std::int32_t>(source - in.read().data));
+        }
+        const MoveCall call = move.call(in, out, 77);
+        ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels";
+    }
+}
+
+// What the vectors do is what the table says.
+TEST(MakeMoveBlocks, are_the_channels) {
+    Random random(5);
+    for (int round = 0; round < 400; ++round) {
+        const int c = random_int(random, 1, 70), spread = random_int(random, 1, 300);
+        std::vector<std::int32_t> channel;
+        for (int i = 0; i < c; ++i) {
+            channel.push_back(random_int(random, 0, 9) == 0 ? move_outside
+                              : round % 2 == 0              ? 2 * i - 9
+                                                            : random_int(random, -spread, spread));
+        }
+        const MoveBlocks made = make_move_blocks(channel, 0x5A);
+        ASSERT_EQ(static_cast<int>(made.blocks.size()), (c + 15) / 16);
+        for (int k = 0; k < c; ++k) {
+            const MoveBlock& block = made.blocks[static_cast<std::size_t>(k / 16)];
+            ASSERT_LE(block.parts, max_move_parts);
+            if (round % 2 == 0) ASSERT_FALSE(block.scattered);
+            if (block.scattered) continue;
+            int sources = 0;
+            for (int p = 0; p < block.parts; ++p) {
+                const MovePart& part = made.parts[static_cast<std::size_t>(block.first_part + p)];
+                if (part.shuffle[k % 16] >= 0x80) continue;
+                ++sources;
+                EXPECT_EQ(part.offset + part.shuffle[k % 16], channel[static_cast<std::size_t>(k)]);
+            }
+            const bool padding = channel[static_cast<std::size_t>(k)] == move_outside;
+            EXPECT_EQ(sources, padding ? 0 : 1);
+            EXPECT_EQ(block.fill[k % 16], padding ? 0x5A : 0);
+        }
+    }
+}
+
+OCTET_FAMILY(AvgPool, AvgPoolFunction, avgpool_kernels);
+TEST_P(AvgPool, equals_reference) {
+    for (const int c : channel_counts) {
+        for (int round = 0; round < 12; ++round) {
+            AvgPoolCall call;
+            call.kernel_h = integer(1, 4), call.kernel_w = integer(1, 4);
+            call.stride_h = integer(1, 3), call.stride_w = integer(1, 3);
+            // Also windows in the padding alone.
+            call.pad_top = integer(0, 5), call.pad_bottom = integer(0, 5);
+            call.pad_left = integer(0, 5), call.pad_right = integer(0, 5);
+            call.counts_padding = round % 2 == 0;
+            const int h = integer(4, 9), w = integer(4, 9);
+            const auto size = [&](int in, int pads, int kernel, int stride) {
+                return (in + pads - kernel + integer(0, stride - 1)) / stride + 1;  // with ceil_mode or without
+            };
+            const int out_h = size(h, call.pad_top + call.pad_bottom, call.kernel_h, call.stride_h),
+                      out_w = size(w, call.pad_left + call.pad_right, call.kernel_w, call.stride_w);
+            Plane<std::uint8_t> in(h, w, c, integer(0, 1), random_slice(random_), random_);
+            if (round == 0) in.fill(255);
+            Plane<std::uint8_t> out(out_h, out_w, c, 0, random_slice(random_), random_);
+            call.params = make_avgpool(random_grid(random_, 0.5F, 1), random_grid(random_, 0.05F, 1)).value();
+            call.in = in.read(), call.out = out.view();
+            ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels";
+        }
+    }
+}
+
+// One window of the plane, with sums around what 16 and 24 bits hold.
+TEST_P(AvgPool, equals_reference_on_the_whole_plane) {
+    for (const auto& [h, w] : {std::pair{1, 1}, {7, 7}, {16, 16}, {257, 1}, {2, 129}, {28, 28}, {300, 300}}) {
+        for (const int c : {3, 32, 65, 130}) {
+            for (const bool extreme : {true, false}) {
+                Plane<std::uint8_t> in(h, w, c, 0, random_slice(random_), random_);
+                if (extreme) in.fill(255);
+                Plane<std::uint8_t> out(1, 1, c, 0, random_slice(random_), random_);
+                AvgPoolCall call;
+                call.kernel_h = h, call.kernel_w = w;
+                call.params = make_avgpool({DType::uint8, 0.02F, extreme ? 0 : integer(0, 255)},
+                                           {DType::uint8, 0.021F, integer(0, 9)})
+                                  .value();
+                call.in = in.read(), call.out = out.view();
+                ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << "x" << h << "x" << w;
+            }
+        }
+    }
+}
+
+TEST(AvgPoolFormula, is_within_its_error_bound) {
+    Random random(5);
+    for (int round = 0; round < 20000; ++round) {
+        const Grid x = random_grid(random, 0.005F, 0.1F), y = random_grid(random, 0.005F, 0.1F);
+        const AvgPoolParams params = make_avgpool(x, y).value();
+        const int count = random_int(random, 1, 70000), sum = random_int(random, -255 * count, 255 * count);
+        const double exact = static_cast<double>(sum) / count * double{x.scale} / double{y.scale};
+        const double clamped = std::clamp(exact + y.zero_point, 0.0, 255.0);
+        ASSERT_NEAR(avgpool_u8(sum, count, params), clamped, 0.5 + std::abs(exact) * std::ldexp(1.0, -22));
+    }
+    const auto of_scale = [](float scale) { return Grid{DType::uint8, scale, 0}; };
+    EXPECT_FALSE(make_avgpool(of_scale(0), of_scale(1)).has_value());
+    EXPECT_FALSE(make_avgpool(of_scale(4194304), of_scale(1)).has_value());
 }
 
 OCTET_FAMILY(ResizeNearest, ResizeNearestFunction, resize_nearest_kernels);

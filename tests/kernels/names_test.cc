@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/add.h"
+#include "kernels/avgpool.h"
 #include "kernels/batchnorm.h"
 #include "kernels/concat.h"
 #include "kernels/conv.h"
@@ -19,6 +20,8 @@
 #include "kernels/lut.h"
 #include "kernels/masks.h"
 #include "kernels/maxpool.h"
+#include "kernels/move.h"
+#include "kernels/mul.h"
 #include "kernels/normalize.h"
 #include "kernels/quantize.h"
 #include "kernels/resize_nearest.h"
@@ -43,6 +46,7 @@ std::vector<Named> all_kernels() {
     };
     add(add_kernels());
     add(argmax_kernels());
+    add(avgpool_kernels());
     add(batchnorm_kernels());
     add(blend_margin_kernels());
     add(concat_kernels());
@@ -51,6 +55,8 @@ std::vector<Named> all_kernels() {
     add(gemm_f32_kernels());
     add(lut_kernels());
     add(maxpool_kernels());
+    add(move_kernels());
+    add(mul_kernels());
     add(normalize_kernels());
     add(pixels_kernels());
     add(quantize_kernels());

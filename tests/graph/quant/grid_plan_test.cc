@@ -58,6 +58,60 @@ TEST(GridPlan, AConvolutionWithAComputedBiasStaysFloat) {
     EXPECT_FALSE(plan_of(network).integer[static_cast<std::size_t>(left)]);
 }
 
+// conv → ReduceMean → gate → Sigmoid → Mul(conv, ·) → Pad → AveragePool, which a float operator reads.
+TEST(GridPlan, SqueezeAndExcitationIsOnGridsOfEightBits) {
+    Graph graph;
+    const auto node = [&](const std::string& op, const std::string& name, std::vector<ValueId> inputs,
+                          Attributes attributes = {}) {
+        return graph.node(graph.add_node(op, name, std::move(inputs), {name + "_out"}, std::move(attributes)))
+            .outputs[0];
+    };
+    const ValueId weights = graph.add_constant("w", Tensor(DType::float32, {8, 8, 1, 1}));
+    const ValueId axes = graph.add_constant("axes", Tensor::from<std::int64_t>({2}, {2, 3}));
+    const ValueId pads = graph.add_constant("pads", Tensor::from<std::int64_t>({8}, {0, 0, 1, 0, 0, 0, 0, 1}));
+    const ValueId x = node("Conv", "conv", {graph.add_input("x", DType::float32, {1, 8, 6, 6}), weights});
+    const ValueId gate =
+        node("Sigmoid", "sigmoid", {node("Conv", "gate", {node("ReduceMean", "mean", {x, axes}), weights})});
+    const ValueId padded = node("Pad", "pad", {node("Mul", "mul", {x, gate}), pads});
+    graph.outputs = {
+        node("Softmax", "softmax",
+             {node("AveragePool", "pool", {padded}, {{"kernel_shape", std::vector<std::int64_t>{2, 2}}})})};
+    ASSERT_TRUE(infer_shapes(graph).has_value());
+    const auto plan = plan_grids(graph, std::nullopt, {});
+    ASSERT_TRUE(plan.has_value()) << plan.error().message;
+    const auto group = [&](const std::string& name) { return plan->group(graph.find_value(name + "_out")); };
+    for (const char* name : {"conv", "mean", "gate", "sigmoid", "mul", "pool"}) {
+        ASSERT_NE(group(name), nullptr) << name;
+        EXPECT_EQ(group(name)->kind, GridKind::activation) << name;
+        EXPECT_EQ(group(name)->sources.size(), 1U) << name;
+    }
+    EXPECT_EQ(group("pad"), group("mul"));
+    EXPECT_EQ(group("softmax"), nullptr);
+}
+
+// conv1 → HardSwish → · 1.5 → + 0.25 → conv2: the two behind the activation are one table.
+TEST(GridPlan, ArithmeticWithOneNumberIsATable) {
+    Graph graph;
+    const auto node = [&](const std::string& op, const std::string& name, std::vector<ValueId> inputs) {
+        return graph.node(graph.add_node(op, name, std::move(inputs), {name + "_out"})).outputs[0];
+    };
+    const ValueId weights = graph.add_constant("w", Tensor(DType::float32, {8, 8, 1, 1}));
+    const ValueId gain = graph.add_constant("gain", Tensor::from<float>({1}, {1.5F}));
+    const ValueId offset = graph.add_constant("offset", Tensor::scalar(0.25F));
+    const ValueId x = node("Conv", "conv1", {graph.add_input("x", DType::float32, {1, 8, 6, 6}), weights});
+    const ValueId y = node("Add", "add", {offset, node("Mul", "mul", {node("HardSwish", "act", {x}), gain})});
+    graph.outputs = {node("Conv", "conv2", {y, weights})};
+    ASSERT_TRUE(infer_shapes(graph).has_value());
+    const auto plan = plan_grids(graph, std::nullopt, {});
+    ASSERT_TRUE(plan.has_value()) << plan.error().message;
+    for (const char* inside : {"conv1_out", "mul_out", "gain", "offset"})
+        EXPECT_EQ(plan->group(graph.find_value(inside)), nullptr) << inside;
+    for (const char* outside : {"act_out", "add_out"}) {
+        ASSERT_NE(plan->group(graph.find_value(outside)), nullptr) << outside;
+        EXPECT_EQ(plan->group(graph.find_value(outside))->kind, GridKind::activation) << outside;
+    }
+}
+
 TEST(GridPlan, WhatOnlyFloatOperatorsReadIsAHead) {
     const TinyNetwork network;
     const GridPlan plan = plan_of(network);
