@@ -57,7 +57,12 @@ void add_assignments(CLI::App& app, const std::string& option, const std::string
 }  // namespace
 
 CLI::Option* add_model_option(CLI::App& app, std::string& model) {
-    return app.add_option("-m,--model,MODEL", model, "The network, an ONNX file, by position or by -m")->required();
+    const auto once = [count = 0](const std::string&) mutable {
+        return ++count == 1 ? std::string() : std::string("a second network is given; by position or by -m, not both");
+    };
+    return app.add_option("-m,--model,MODEL", model, "The network, an ONNX file, by position or by -m")
+        ->required()
+        ->check(once, "");
 }
 
 void add_size_options(CLI::App& app, onnx::ImportOptions& sizes) {
