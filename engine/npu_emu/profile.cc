@@ -299,8 +299,8 @@ Range Profile::range(DType type) const {
 
 const std::vector<RuleKind>& rule_kinds() {
     static const std::vector<RuleKind> kinds = {
-        {"conv", requant_names() + std::initializer_list<std::string_view>{"fixed16"}},
-        {"depthwise_conv", requant_names() + std::initializer_list<std::string_view>{"fixed16"}},
+        {"conv", requant_names() + std::initializer_list<std::string_view>{"mlas-float", "fixed16"}},
+        {"depthwise_conv", requant_names() + std::initializer_list<std::string_view>{"mlas-float", "fixed16"}},
         {"fully_connected", requant_names()},
         {"conv16", requant_names() + std::initializer_list<std::string_view>{"fixed16"}},
         {"fused_activation", {"dq-float", "fixed16"}},
@@ -323,7 +323,7 @@ const std::vector<RuleKind>& rule_kinds() {
         {"resize", {"as-file", "half-up"}},
         {"move", {"copy"}},
         {"logits", {"fixed16"}},
-        {"float", {"run"}},
+        {"float", {"run", "mlas"}},
     };
     return kinds;
 }
