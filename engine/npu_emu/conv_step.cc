@@ -461,11 +461,7 @@ StepResult make_conv_step(const Op& op, const Program& program, const Profile& p
         return fail(ErrorCode::unsupported,
                     "\"mlas-float\" is for convolutions; give the profile another rule \"fully_connected\"");
     }
-    if (name == "mlas-float") {
-        if (!conv.x.channel_zero_points.empty())
-            return fail(ErrorCode::unsupported, "its input are pixels; \"mlas-float\" takes one zero point");
-        return std::make_unique<FloatConvStep>(op, program, profile, features);
-    }
+    if (name == "mlas-float") return std::make_unique<FloatConvStep>(op, program, profile, features);
     const bool simple = conv.activation.kind == Activation::none || conv.activation.kind == Activation::relu ||
                         conv.activation.kind == Activation::clip;
     const auto rule = requant_rule(name);

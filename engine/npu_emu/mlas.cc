@@ -24,7 +24,8 @@ void gather(const MlasConv& conv, const float* x, int channels, std::int64_t beg
     for (int c = 0; c < channels; ++c) {
         const float* plane = x + std::int64_t{c} * conv.h * conv.w;
         for (int tap = 0; tap < w.kernel_h * w.kernel_w; ++tap) {
-            const int dy = tap / w.kernel_w * w.dilation_h - w.pad_top, dx = tap % w.kernel_w * w.dilation_w - w.pad_left;
+            const int dy = tap / w.kernel_w * w.dilation_h - w.pad_top,
+                      dx = tap % w.kernel_w * w.dilation_w - w.pad_left;
             for (std::int64_t p = begin; p < end; ++p) {
                 const std::int64_t iy = p / conv.out_w * w.stride_h + dy, ix = p % conv.out_w * w.stride_w + dx;
                 const bool inside = iy >= 0 && iy < conv.h && ix >= 0 && ix < conv.w;
@@ -82,7 +83,8 @@ void add_chains(const kernels::GemmF32Call& call, kernels::CpuFeatures features)
     for (int m = 0; m < call.m; ++m) {
         for (int p = 0; p < call.n; ++p) {
             float chain = 0;
-            for (int k = 0; k < call.k; ++k) chain = std::fma(call.a[m * call.lda + k], call.b[k * call.ldb + p], chain);
+            for (int k = 0; k < call.k; ++k)
+                chain = std::fma(call.a[m * call.lda + k], call.b[k * call.ldb + p], chain);
             float& y = call.c[m * call.ldc + p];
             y = call.accumulate ? y + chain : chain;
         }
@@ -132,8 +134,8 @@ void mlas_conv(const MlasConv& conv, const ParallelFor& parallel_for, kernels::C
 }
 
 void mlas_batch_normalization(std::span<const float> x, std::int64_t plane, std::span<const float> scale,
-                              std::span<const float> bias, std::span<const float> mean,
-                              std::span<const float> variance, float epsilon, std::span<float> y) {
+                              std::span<const float> bias, std::span<const float> mean, std::span<const float> variance,
+                              float epsilon, std::span<float> y) {
     for (std::size_t i = 0; i < x.size(); ++i) {
         const std::size_t c = i / static_cast<std::size_t>(plane) % scale.size();
         const float slope = scale[c] * (1.0F / std::sqrt(variance[c] + epsilon));

@@ -32,7 +32,7 @@ struct MlasConv {
     int groups = 1, cin = 1, cout = 1, h = 1, w = 1, out_h = 1, out_w = 1;
     Window window;
     const float* x = nullptr;
-    float padding = 0;              // what is read outside of the image
+    float padding = 0;               // what is read outside of the image
     const float* weights = nullptr;  // [cout, cin / groups, kernel_h, kernel_w]
     const float* bias = nullptr;     // nullptr: none
     float* y = nullptr;
@@ -41,7 +41,7 @@ void mlas_conv(const MlasConv& conv, const ParallelFor& parallel_for, kernels::C
 
 // x and y are [images, channels, plane]; one scale, bias, mean and variance a channel.
 void mlas_batch_normalization(std::span<const float> x, std::int64_t plane, std::span<const float> scale,
-                              std::span<const float> bias, std::span<const float> mean,
-                              std::span<const float> variance, float epsilon, std::span<float> y);
+                              std::span<const float> bias, std::span<const float> mean, std::span<const float> variance,
+                              float epsilon, std::span<float> y);
 
 }  // namespace octet::engine::npu_emu

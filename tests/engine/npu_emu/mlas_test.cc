@@ -30,8 +30,7 @@ class Mlas : public testing::Test {
         return 0;
     }
 
-    NpzReader reader_ =
-        NpzReader::open((*truth_folder("mlas/") / "mlas/float_operators.npz").string()).value();
+    NpzReader reader_ = NpzReader::open((*truth_folder("mlas/") / "mlas/float_operators.npz").string()).value();
 };
 
 TEST_F(Mlas, convolutions_add_in_its_order_on_every_level) {
