@@ -15,8 +15,8 @@
 namespace octet::quantizer {
 
 struct AccumulatorUse {
-    std::string name;                                // of the convolution
-    int bits = 1;                                    // hold its sums, whatever the input
+    std::string name;                               // of the convolution
+    int bits = 1;                                   // hold its sums, whatever the input
     std::optional<engine::npu_emu::SumRange> seen;  // on pictures
 };
 

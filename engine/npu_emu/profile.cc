@@ -308,7 +308,7 @@ const std::vector<RuleKind>& rule_kinds() {
         {"add", {"tfl-20", "xnn-21", "ort-fma", "ort-22", "dq-float", "ethos-one", "fixed16"}},
         {"sub", {"tfl-20", "xnn-21", "ort-fma", "ort-22", "dq-float", "ethos-one"}},
         {"add_steps", requant_names()},
-        {"mul", requant_names() + std::initializer_list<std::string_view>{"ort-mul"}},
+        {"mul", requant_names() + std::initializer_list<std::string_view>{"double-f32", "ort-mul"}},
         {"requantize", requant_names() + std::initializer_list<std::string_view>{"float-table", "fixed16"}},
         {"relu", requant_names() + std::initializer_list<std::string_view>{"float-table"}},
         {"clip", requant_names() + std::initializer_list<std::string_view>{"float-table"}},

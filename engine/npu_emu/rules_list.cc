@@ -208,6 +208,7 @@ constexpr RuleInfo rules[] = {
      ethos_spec,
      {}},
     {"mul", "double", "as conv, on (a - za)*(b - zb), S = as*bs/ys", gemmlowp, mul_double_proofs},
+    {"mul", "double-f32", "as double, S = as*bs/ys in float32", "Vela's command stream for Ethos-U", {}},
     {"mul", "fp32", "as conv, on (a - za)*(b - zb)", "XNNPACK qs8-vmul", mul_fp32_proofs},
     {"mul", "ort-mul", "RNE((a - za)*(b - zb)*S + zp)", "MLAS QLinearMul", ort_mul_proofs},
     {"mul", "dq-float", "RNE((a*as) * (b*bs) / ys) + zp", onnx_spec, {}},

@@ -127,8 +127,12 @@ Result<Multiplication> multiplication_of(const Profile& profile, std::string_vie
     const MulRule kind = rule == "ort-mul"    ? MulRule::ort_mul
                          : rule == "dq-float" ? MulRule::dq_float
                                               : MulRule::requant;
-    return make_multiplication(kind, requant_rule(rule).value_or(RequantRule::fp32), a, b, y, range,
-                               profile.multiplier);
+    MultiplierForm form = profile.multiplier;
+    if (rule == "double-f32") {
+        form.from_float32 = true;
+        rule = "double";
+    }
+    return make_multiplication(kind, requant_rule(rule).value_or(RequantRule::fp32), a, b, y, range, form);
 }
 
 Result<Mapping> requantization(std::string_view rule, const Grid& x, const Grid& y, Range range,

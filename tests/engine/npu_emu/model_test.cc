@@ -11,6 +11,7 @@
 #include <set>
 
 #include "engine/compile.h"
+#include "engine/npu_emu/profile.h"
 #include "engine/npu_emu/rules.h"
 #include "engine/session.h"
 #include "frontends/npy.h"
@@ -205,11 +206,17 @@ TEST_F(Vela, scales_products_and_requantizations) {
     const auto products = elementwise("Mul"), requantizations = elementwise("Quantize");
     const auto muls = forms<MulOp>();
     ASSERT_EQ(muls.size(), products.size());
+    EXPECT_EQ(load_profile("ethos-u")->rule("mul"), "double-f32");
     EXPECT_GT(muls.size(), 0U);
     for (std::size_t i = 0; i < muls.size(); ++i) {
         // In float32, unlike all others.
         const float scale = muls[i]->a.grid.scale * muls[i]->b.grid.scale / grid(muls[i]->y).scale;
         EXPECT_EQ(scale_of(quantize_multiplier(scale)), scale_of(products[i]["NPU_SET_OFM_SCALE"]));
+        const Requantizer rule = make_multiplication(MulRule::requant, RequantRule::double_round, muls[i]->a.grid,
+                                                     muls[i]->b.grid, grid(muls[i]->y), {}, {.from_float32 = true})
+                                     .value()
+                                     .requantizer;
+        EXPECT_EQ(scale_of(Multiplier{rule.m, rule.e}), scale_of(products[i]["NPU_SET_OFM_SCALE"]));
     }
     // Vela orders them by its own schedule.
     std::multiset<std::pair<std::int64_t, int>> ours, velas;
@@ -341,7 +348,7 @@ class OnnxRuntime : public testing::TestWithParam<const char*> {
         for (const std::string& python :
              {peers ? std::string(peers) + "/bin/python" : std::string(),
               std::string(OCTET_SOURCE_DIR) + "/build/peers-venv/bin/python", std::string("python3")}) {
-            const std::string program = fmt::format("'{}' '{}'", python, script);
+            const std::string program = fmt::format("'{}' '{}'", python, script_);
             if (std::system((program + " 2> /dev/null").c_str()) == 0) {
                 program_ = program;
                 return;
@@ -350,7 +357,7 @@ class OnnxRuntime : public testing::TestWithParam<const char*> {
         GTEST_SKIP() << "needs onnxruntime 1.32.0 and onnx in $PEERS_VENV, build/peers-venv or python3";
     }
 
-    const std::string script = std::string(OCTET_SOURCE_DIR) + "/tests/engine/npu_emu/run_onnxruntime.py";
+    const std::string script_ = std::string(OCTET_SOURCE_DIR) + "/tests/engine/npu_emu/run_onnxruntime.py";
     std::string model_, program_;
 };
 
@@ -359,7 +366,8 @@ TEST_P(OnnxRuntime, has_the_same_integers_in_every_tensor) {
     // Waves of all lengths, so that no layer rests at its zero point.
     Tensor input(DType::float32, {1, 3, 640, 640});
     for (std::int64_t i = 0; i < input.size(); ++i) {
-        const auto x = static_cast<float>(i % 640), y = static_cast<float>(i / 640);
+        const std::int64_t row = i / 640;
+        const auto x = static_cast<float>(i % 640), y = static_cast<float>(row);
         input.mutable_data<float>()[static_cast<std::size_t>(i)] =
             std::sin(x * x * 1e-3F) + std::cos(y * 0.05F + x * 0.011F);
     }
