@@ -97,14 +97,14 @@ void print_rules() {
 Result<ExitCode> print_accumulators(const Options& options, Graph graph) {
     engine::CompileOptions compile = options.compile;
     // Runs whatever there is, and its accumulators are every backend's.
-    if (compile.backend != "npu-emu") compile = {.backend = "npu-emu", .profile = "onnxruntime-unfused"};
+    if (compile.backend != "npu-emu") compile = {.backend = "npu-emu", .profile = quantizer::accumulator_profile};
     OCTET_ASSIGN(const auto executable, engine::compile(std::move(graph), compile));
-    std::vector<SeenAccumulators> seen;
+    std::vector<quantizer::AccumulatorUse> uses = quantizer::accumulator_use(executable->program());
     if (!options.images.empty()) {
         OCTET_ASSIGN(const auto images, quantizer::find_calibration_images(options.images, options.limit, {}));
-        OCTET_ASSIGN(seen, see_accumulators(executable, images));
+        OCTET_ASSIGN(uses, quantizer::accumulator_use(executable, images, 0, 0));
     }
-    fmt::print("{}", accumulator_table(executable->program(), seen).text());
+    fmt::print("{}", accumulator_table(uses).text());
     return exit_ok;
 }
 

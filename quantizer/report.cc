@@ -114,7 +114,8 @@ void write_header(std::string& page, const Report& report) {
 }
 
 void write_navigation(std::string& page) {
-    page += R"(<nav><a href="#size">Size</a><a href="#layers">Layers</a><a href="#histograms">Histograms</a>)"
+    page += R"(<nav><a href="#size">Size</a><a href="#layers">Layers</a><a href="#accumulators">Accumulators</a>)"
+            R"(<a href="#histograms">Histograms</a>)"
             R"(<a href="#divergence">KL divergence</a><a href="#concat">Boxes and scores in one tensor</a>)"
             R"(<a href="#overlays">FP32 beside INT8</a></nav>)"
             "\n";
@@ -228,6 +229,42 @@ void write_layers(std::string& page, const Report& report) {
         sqnr_chart(report.layers) + "</figure>\n";
     write_outputs(page, report);
     write_layer_table(page, report.layers);
+}
+
+void write_accumulators(std::string& page, const Report& report) {
+    section(page, "accumulators", "Accumulators",
+            "Bits that hold Σ (x − zx)·w + bias of a convolution: <em>needed</em> by its weights, whatever the input, "
+            "and <em>seen</em> on calibration pictures. Safe: no input overflows an accumulator of that width. Red: "
+            "what was seen overflows 16 bits.");
+    if (!report.no_accumulators.empty()) none(page, report.no_accumulators);
+    if (report.accumulators.empty()) return;
+    page += "<div class=\"tall\"><table class=\"layers\">\n<thead><tr>";
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 8> heads{{
+        {" class=\"text\"", "Convolution"},
+        {"", "needed bits"},
+        {"", "16 bits"},
+        {"", "24 bits"},
+        {"", "32 bits"},
+        {"", "least seen"},
+        {"", "largest seen"},
+        {"", "seen bits"},
+    }};
+    for (const auto& [attributes, name] : heads)
+        page += fmt::format("<th{}><button type=\"button\">{}</button></th>", attributes, name);
+    page += "</tr></thead>\n<tbody>\n";
+    for (const AccumulatorUse& use : report.accumulators) {
+        page += fmt::format("<tr><td class=\"name\">{}</td><td>{}</td>", escape_markup(use.name), use.bits);
+        for (const int width : {16, 24, 32})
+            page += use.bits <= width ? "<td data-value=\"1\">safe</td>" : "<td data-value=\"0\">–</td>";
+        if (use.seen) {
+            const int bits = engine::npu_emu::bits_of(*use.seen);
+            page += fmt::format("<td>{}</td><td>{}</td><td{}>{}</td></tr>\n", use.seen->min, use.seen->max,
+                                bits > 16 ? " class=\"bad\"" : "", bits);
+        } else {
+            page += "<td>–</td><td>–</td><td>–</td></tr>\n";
+        }
+    }
+    page += "</tbody></table></div>\n";
 }
 
 std::string sources_text(const ReportActivation& activation) {
@@ -422,6 +459,7 @@ std::string report_page(const Report& report) {
     write_navigation(page);
     write_sizes(page, report);
     write_layers(page, report);
+    write_accumulators(page, report);
     write_histograms(page, report);
     write_divergences(page, report);
     write_concat(page, report);

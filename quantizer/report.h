@@ -12,6 +12,7 @@
 
 #include "engine/program.h"
 #include "graph/quant/quantize_graph.h"
+#include "quantizer/accumulator_use.h"
 #include "quantizer/measured_fidelity.h"
 #include "quantizer/parameter_bytes.h"
 
@@ -111,6 +112,8 @@ struct Report {
     std::vector<ReportLayer> layers;  // in the order of execution; empty: not measured
     std::vector<OutputFidelity> outputs;
     std::vector<ReportActivation> activations;  // least faithful first
+    std::vector<AccumulatorUse> accumulators;   // in the order of execution
+    std::string no_accumulators;                // why there are none, or none that were seen
     std::optional<ReportConcat> concat;
     std::vector<ReportOverlay> overlays;
     std::string not_yolop;  // why there are no boxes and overlays

@@ -135,6 +135,24 @@ Result<void> run_networks(Report& report, const QuantizeJob& job, const Calibrat
     return {};
 }
 
+// Pictures that accumulators are watched on: their ranges hardly grow with more.
+constexpr std::int64_t accumulator_images = 8;
+
+void add_accumulators(Report& report, const QuantizeJob& job, const CalibrationImages& images) {
+    auto executable = load_executable(job.output, job.sizes, {.backend = "npu-emu", .profile = accumulator_profile});
+    if (!executable) {
+        report.no_accumulators = "Left out: " + executable.error().message;
+        return;
+    }
+    report.accumulators = accumulator_use((*executable)->program());
+    auto seen = accumulator_use(*executable, images, accumulator_images, job.threads);
+    if (seen) {
+        report.accumulators = std::move(*seen);
+    } else {
+        report.no_accumulators = "No pictures were run: " + seen.error().message;
+    }
+}
+
 }  // namespace
 
 ReportConcat describe_concat(const std::vector<Tensor>& det_outs) {
@@ -164,6 +182,7 @@ void add_execution(Report& report, const QuantizeJob& job, const QuantizeOutcome
     report.execution.operators = static_cast<int>(program.ops.size());
     report.execution.float_seams = program.float_seams();
     report.execution.float_layers = program.float_layers();
+    add_accumulators(report, job, outcome.images);
     if (auto ran = run_networks(report, job, outcome.images, outcome.executable); !ran) {
         report.overlays.clear();
         report.not_yolop = "Left out, since it needs a YOLOP network: " + ran.error().message;

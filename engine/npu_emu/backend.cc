@@ -42,7 +42,10 @@ class Judge {
     Judge(const Profile& profile, const Program& program) : profile_(profile), program_(program) {}
 
     Why operator()(const ConvOp& conv) const {
-        if (!conv.x.channel_zero_points.empty()) return "its input has a zero point for each channel";
+        if (!conv.x.channel_zero_points.empty())
+            return "its input has a zero point for each channel, where one is taken: quantize the network's input with "
+                   "one "
+                   "scale and one zero point";
         const bool fused_in_float = profile_.rule("fused_activation") == "dq-float";
         const Activation activation = conv.activation.kind;
         const bool clamps =
@@ -283,9 +286,11 @@ std::optional<std::string> NpuBackend::why_not(const Op& op, const Program& prog
 
 Result<std::shared_ptr<const Executable>> NpuBackend::compile(Program program) const {
     std::vector<std::string> refused;
+    std::string cure;
     if (!profile_.rule("float")) {
         for (const FloatLayer& layer : program.float_layers())
             refused.push_back(fmt::format("node '{}' ({}): {}", layer.name, layer.op, layer.reason));
+        if (!refused.empty()) cure = "\n  A profile whose rules have \"float\": \"run\" runs such nodes in float.";
     }
     auto executable = std::make_shared<NpuExecutable>();
     executable->notes = rewrite(program, profile_);
@@ -301,8 +306,8 @@ Result<std::shared_ptr<const Executable>> NpuBackend::compile(Program program) c
         executable->sequence.push_back(std::move(*step));
     }
     if (!refused.empty()) {
-        return fail(ErrorCode::unsupported, "profile '{}' cannot run {} node{}:\n  {}", profile_.name, refused.size(),
-                    refused.size() == 1 ? "" : "s", fmt::join(refused, "\n  "));
+        return fail(ErrorCode::unsupported, "profile '{}' cannot run {} node{}:\n  {}{}", profile_.name, refused.size(),
+                    refused.size() == 1 ? "" : "s", fmt::join(refused, "\n  "), cure);
     }
     executable->find_lifetimes();
     return std::shared_ptr<const Executable>(std::move(executable));

@@ -8,6 +8,7 @@
 #include "engine/cpu/arithmetic.h"
 #include "engine/cpu/integer_steps.h"
 #include "engine/npu_emu/accumulators.h"
+#include "engine/npu_emu/mlas.h"
 #include "engine/npu_emu/step.h"
 #include "kernels/conv.h"
 
@@ -49,6 +50,12 @@ float activate(float x, const ActivationSpec& activation, std::size_t channel) {
         }
     }
     return x;
+}
+
+float real_of(const Tensor& x, const Grid& grid, std::int64_t at) {
+    return with_integers(grid.dtype, [&]<typename T>() {
+        return static_cast<float>(x.data<T>()[static_cast<std::size_t>(at)] - grid.zero_point) * grid.scale;
+    });
 }
 
 class ConvStep final : public Step {
@@ -283,19 +290,10 @@ class ConvStep final : public Step {
         if (finish_ == Finish::rule) return requantize(acc, requantizers_[static_cast<std::size_t>(o)]);
         float real = static_cast<float>(acc) * (conv_.x.grid.scale * weight_scale(o));
         real = activate(real, conv_.activation, static_cast<std::size_t>(o));
-        if (conv_.residual) real += residual(state, at);
+        if (conv_.residual) real += real_of(state[conv_.residual->id], conv_.residual->grid, at);
         if (conv_.relu_behind_residual) real = std::max(real, 0.0F);
         const Range range = range_;
         return kernels::quantize_linear(real, y_grid_.scale, y_grid_.zero_point, range.min, range.max);
-    }
-
-    float residual(const RunState& state, std::int64_t at) const {
-        const Grid& grid = conv_.residual->grid;
-        return with_integers(grid.dtype, [&]<typename T>() {
-            return static_cast<float>(state[conv_.residual->id].data<T>()[static_cast<std::size_t>(at)] -
-                                      grid.zero_point) *
-                   grid.scale;
-        });
     }
 
     template <typename T>
@@ -387,11 +385,88 @@ class ConvStep final : public Step {
     std::vector<Requantizer> requantizers_;
 };
 
+// Everything in float32, in the order of MLAS.
+class FloatConvStep final : public Step {
+  public:
+    FloatConvStep(const Op& op, const Program& program, const Profile& profile, kernels::CpuFeatures features)
+        : Step(op.name, "mlas-float", op.macs),
+          conv_(std::get<ConvOp>(op.form)),
+          features_(features),
+          y_grid_(program.values[index_of(conv_.y)].grid),
+          y_shape_(program.values[index_of(conv_.y)].shape),
+          range_(profile.range(y_grid_.dtype)) {
+        padding_ = profile.padding_value ? real(*profile.padding_value) : 0;
+        const auto weights = conv_.weights.data<std::int8_t>();
+        const std::size_t taps = weights.size() / conv_.weight_scales.size();
+        for (std::size_t i = 0; i < weights.size(); ++i)
+            weights_.push_back(static_cast<float>(weights[i]) * static_cast<float>(conv_.weight_scales[i / taps]));
+        for (double b : conv_.bias) bias_.push_back(static_cast<float>(b));
+    }
+
+    Result<void> run(RunState& state) const override {
+        const Tensor& x = state[conv_.x.id];
+        Tensor real_x(DType::float32, x.shape()), sums(DType::float32, y_shape_);
+        with_integers(x.dtype(), [&]<typename T>() {
+            const auto in = x.data<T>();
+            const auto out = real_x.mutable_data<float>();
+            for (std::size_t i = 0; i < in.size(); ++i) out[i] = real(in[i]);
+        });
+        const Shape &from = x.shape(), &w = conv_.weights.shape();
+        MlasConv call;
+        call.groups = conv_.groups;
+        call.cin = static_cast<int>(from[1]), call.h = static_cast<int>(from[2]), call.w = static_cast<int>(from[3]);
+        call.cout = static_cast<int>(w[0]);
+        call.out_h = static_cast<int>(y_shape_[2]), call.out_w = static_cast<int>(y_shape_[3]);
+        call.window = conv_.window;
+        call.padding = padding_;
+        call.weights = weights_.data();
+        call.bias = bias_.empty() ? nullptr : bias_.data();
+        const std::int64_t plane = y_shape_[2] * y_shape_[3];
+        for (std::int64_t image = 0; image < from[0]; ++image) {
+            call.x = real_x.data<float>().data() + image * from[1] * from[2] * from[3];
+            call.y = sums.mutable_data<float>().data() + image * y_shape_[1] * plane;
+            mlas_conv(call, state.parallel_for(), features_);
+        }
+        OCTET_ASSIGN(Tensor y, Tensor::create(y_grid_.dtype, y_shape_));
+        with_integers(y_grid_.dtype, [&]<typename T>() {
+            const float* in = sums.data<float>().data();
+            T* out = y.mutable_data<T>().data();
+            state.for_each(y_shape_[0] * y_shape_[1], [&](std::int64_t image_channel) {
+                const auto channel = static_cast<std::size_t>(image_channel % y_shape_[1]);
+                for (std::int64_t i = image_channel * plane; i < (image_channel + 1) * plane; ++i) {
+                    float value = activate(in[i], conv_.activation, channel);
+                    if (conv_.residual) value += real_of(state[conv_.residual->id], conv_.residual->grid, i);
+                    out[i] = static_cast<T>(
+                        kernels::quantize_linear(value, y_grid_.scale, y_grid_.zero_point, range_.min, range_.max));
+                }
+            });
+        });
+        state.values[index_of(conv_.y)] = std::move(y);
+        return {};
+    }
+
+  private:
+    float real(int q) const { return static_cast<float>(q - conv_.x.grid.zero_point) * conv_.x.grid.scale; }
+
+    ConvOp conv_;
+    kernels::CpuFeatures features_;
+    Grid y_grid_;
+    Shape y_shape_;
+    Range range_;
+    float padding_ = 0;
+    std::vector<float> weights_, bias_;
+};
+
 }  // namespace
 
 StepResult make_conv_step(const Op& op, const Program& program, const Profile& profile, kernels::CpuFeatures features) {
     const auto& conv = std::get<ConvOp>(op.form);
     const std::string_view name = *profile.rule(operation_of(op, program));
+    if (name == "mlas-float" && conv.dense) {
+        return fail(ErrorCode::unsupported,
+                    "\"mlas-float\" is for convolutions; give the profile another rule \"fully_connected\"");
+    }
+    if (name == "mlas-float") return std::make_unique<FloatConvStep>(op, program, profile, features);
     const bool simple = conv.activation.kind == Activation::none || conv.activation.kind == Activation::relu ||
                         conv.activation.kind == Activation::clip;
     const auto rule = requant_rule(name);

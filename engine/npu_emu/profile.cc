@@ -299,8 +299,8 @@ Range Profile::range(DType type) const {
 
 const std::vector<RuleKind>& rule_kinds() {
     static const std::vector<RuleKind> kinds = {
-        {"conv", requant_names() + std::initializer_list<std::string_view>{"fixed16"}},
-        {"depthwise_conv", requant_names() + std::initializer_list<std::string_view>{"fixed16"}},
+        {"conv", requant_names() + std::initializer_list<std::string_view>{"mlas-float", "fixed16"}},
+        {"depthwise_conv", requant_names() + std::initializer_list<std::string_view>{"mlas-float", "fixed16"}},
         {"fully_connected", requant_names()},
         {"conv16", requant_names() + std::initializer_list<std::string_view>{"fixed16"}},
         {"fused_activation", {"dq-float", "fixed16"}},
@@ -308,7 +308,7 @@ const std::vector<RuleKind>& rule_kinds() {
         {"add", {"tfl-20", "xnn-21", "ort-fma", "ort-22", "dq-float", "ethos-one", "fixed16"}},
         {"sub", {"tfl-20", "xnn-21", "ort-fma", "ort-22", "dq-float", "ethos-one"}},
         {"add_steps", requant_names()},
-        {"mul", requant_names() + std::initializer_list<std::string_view>{"ort-mul", "fixed16"}},
+        {"mul", requant_names() + std::initializer_list<std::string_view>{"double-f32", "ort-mul", "fixed16"}},
         {"requantize", requant_names() + std::initializer_list<std::string_view>{"float-table", "fixed16"}},
         {"relu", requant_names() + std::initializer_list<std::string_view>{"float-table"}},
         {"clip", requant_names() + std::initializer_list<std::string_view>{"float-table"}},
@@ -323,7 +323,7 @@ const std::vector<RuleKind>& rule_kinds() {
         {"resize", {"as-file", "half-up"}},
         {"move", {"copy"}},
         {"logits", {"fixed16"}},
-        {"float", {"run"}},
+        {"float", {"run", "mlas"}},
     };
     return kinds;
 }

@@ -160,6 +160,9 @@ constexpr Proof average_proofs[] = {
     {tosa, averages, "tosa", pooled},
 };
 
+constexpr Proof mlas_conv_proofs[] = {{ort, "mlas/float_operators.npz", "conv_*_y", 5'587}};
+constexpr Proof mlas_float_proofs[] = {{ort, "mlas/float_operators.npz", "bn_y", 2 * 12 * 7 * 9}};
+
 constexpr std::string_view gemmlowp = "gemmlowp fixedpoint.h", tosa_spec = "TOSA 1.0 specification, apply_scale",
                            ethos_spec = "Ethos-U rounding modes, Arm 102420", onnx_spec = "ONNX QuantizeLinear";
 
@@ -173,6 +176,8 @@ constexpr RuleInfo rules[] = {
     {"conv", "m16", "m16 = (m + 2^15) >> 16; (x*m16 + 2^(14-e)) >> (15-e), x of 48 bits", "TFLite 16x8", m16_proofs},
     {"conv", "fp32", "RNE(clamp((float)x * S)) + zp, S = xs*ws/ys in float32", "MLAS, XNNPACK", fp32_proofs},
     {"conv", "dq-float", "RNE(((float)x * (xs*ws)) / ys) + zp", onnx_spec, dq_float_proofs},
+    {"conv", "mlas-float", "RNE(y / ys) + zp, y the float32 sum of dequantized products in MLAS's order (mlas.h)",
+     "MLAS convolve, sgemm, x86 with FMA", mlas_conv_proofs},
     {"conv", "onnx-ref", "RNE(x*S + zp)", onnx_spec, onnx_ref_proofs},
     {"conv", "ethos-symmetric", "(x*m + 2^(sh-1) - (x < 0)) >> sh", ethos_spec, {}},
     {"conv", "ethos-truncate", "x*m / 2^sh towards zero", ethos_spec, {}},
@@ -203,6 +208,7 @@ constexpr RuleInfo rules[] = {
      ethos_spec,
      {}},
     {"mul", "double", "as conv, on (a - za)*(b - zb), S = as*bs/ys", gemmlowp, mul_double_proofs},
+    {"mul", "double-f32", "as double, S = as*bs/ys in float32", "Vela's command stream for Ethos-U", {}},
     {"mul", "fp32", "as conv, on (a - za)*(b - zb)", "XNNPACK qs8-vmul", mul_fp32_proofs},
     {"mul", "ort-mul", "RNE((a - za)*(b - zb)*S + zp)", "MLAS QLinearMul", ort_mul_proofs},
     {"mul", "dq-float", "RNE((a*as) * (b*bs) / ys) + zp", onnx_spec, {}},
@@ -216,6 +222,8 @@ constexpr RuleInfo rules[] = {
      concat_proofs},
     {"average_pool", "tfl", "(sum + count/2) / count, half away from zero, on stored integers", "TFLite pooling.h",
      average_proofs},
+    {"float", "mlas", "as octet; BatchNormalization: s = scale*(1/sqrt(variance + epsilon)), x*s + (bias - mean*s)",
+     "ONNX Runtime batch_norm.h", mlas_float_proofs},
 };
 
 }  // namespace

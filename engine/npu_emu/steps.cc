@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "engine/cpu/arithmetic.h"
+#include "engine/npu_emu/mlas.h"
 #include "engine/npu_emu/step.h"
 #include "graph/ops/broadcast.h"
 #include "graph/ops/evaluator.h"
@@ -126,8 +127,12 @@ Result<Multiplication> multiplication_of(const Profile& profile, std::string_vie
     const MulRule kind = rule == "ort-mul"    ? MulRule::ort_mul
                          : rule == "dq-float" ? MulRule::dq_float
                                               : MulRule::requant;
-    return make_multiplication(kind, requant_rule(rule).value_or(RequantRule::fp32), a, b, y, range,
-                               profile.multiplier);
+    MultiplierForm form = profile.multiplier;
+    if (rule == "double-f32") {
+        form.from_float32 = true;
+        rule = "double";
+    }
+    return make_multiplication(kind, requant_rule(rule).value_or(RequantRule::fp32), a, b, y, range, form);
 }
 
 Result<Mapping> requantization(std::string_view rule, const Grid& x, const Grid& y, Range range,
@@ -762,6 +767,27 @@ class DetectStep final : public Step {
     std::vector<Shape> levels_;
 };
 
+// In MLAS's order of roundings.
+class FloatBatchNormStep final : public Step {
+  public:
+    explicit FloatBatchNormStep(const Op& op)
+        : Step(op.name, "mlas", op.macs), node_(std::get<FloatOp>(op.form).node) {}
+    Result<void> run(RunState& state) const override {
+        const auto floats = [&](std::size_t i) { return state.tensor(node_.inputs[i]).data<float>(); };
+        const Tensor& x = state.tensor(node_.inputs[0]);
+        Tensor y(DType::float32, x.shape());
+        std::int64_t plane = 1;
+        for (int i = 2; i < x.rank(); ++i) plane *= x.shape()[static_cast<std::size_t>(i)];
+        mlas_batch_normalization(floats(0), plane, floats(1), floats(2), floats(3), floats(4),
+                                 node_.attributes.real("epsilon", 1e-5F), y.mutable_data<float>());
+        state.tensors[static_cast<std::size_t>(node_.outputs[0])] = std::move(y);
+        return {};
+    }
+
+  private:
+    Node node_;
+};
+
 class FloatStep final : public Step {
   public:
     FloatStep(const Op& op, kernels::CpuFeatures features)
@@ -884,7 +910,12 @@ class Maker {
                                              program_.tensors[static_cast<std::size_t>(sigmoid.y)].shape);
     }
     StepResult operator()(const DetectOp& detect) const { return std::make_unique<DetectStep>(op_, detect, program_); }
-    StepResult operator()(const FloatOp&) const { return std::make_unique<FloatStep>(op_, features_); }
+    StepResult operator()(const FloatOp& layer) const {
+        const bool mlas = profile_.rule("float") == "mlas" && layer.node.op == "BatchNormalization" &&
+                          program_.tensors[static_cast<std::size_t>(layer.node.inputs[0])].dtype == DType::float32;
+        if (mlas) return std::make_unique<FloatBatchNormStep>(op_);
+        return std::make_unique<FloatStep>(op_, features_);
+    }
 
   private:
     const Grid& grid(QuantId id) const { return program_.values[index_of(id)].grid; }

@@ -27,7 +27,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr const char* sections[] = {"size", "layers", "histograms", "divergence", "concat", "overlays"};
+constexpr const char* sections[] = {"size", "layers", "accumulators", "histograms", "divergence", "concat", "overlays"};
 
 std::size_t count_of(const std::string& text, const std::string& part) {
     std::size_t count = 0;
@@ -86,10 +86,23 @@ Report full_report() {
     const quant::Fidelity fidelity{.signal = 100, .noise = 1, .other = 100, .dot = 99};
     report.outputs = {{"det_out", fidelity, {fidelity, {.signal = 1, .noise = 1, .other = 0, .dot = 0}}}};
     report.activations = SmallModel(ramp()).describe();
+    report.accumulators = {{"narrow", 15, engine::npu_emu::SumRange{-9, 100}},
+                           {"wide", 25, engine::npu_emu::SumRange{-40'000, 7}},
+                           {"unseen", 33, {}}};
     report.concat =
         describe_concat({Tensor::from<float>({1, 2, 6}, {320, 600, 40, 20, 0.9F, 0.8F, 5, 6, 7, 8, 0.01F, 1})});
     report.overlays = {{"a.jpg", "FP32!", "INT8", "2 vehicles", "3 vehicles", 99.5, 88.25}};
     return report;
+}
+
+TEST(Report, SaysWhichAccumulatorsAreSafeAndWhatIsUsed) {
+    const std::string page = report_page(full_report());
+    const std::string safe = "<td data-value=\"1\">safe</td>", unsafe = "<td data-value=\"0\">–</td>";
+    EXPECT_THAT(page, HasSubstr("narrow</td><td>15</td>" + safe + safe + safe + "<td>-9</td><td>100</td><td>8</td>"));
+    EXPECT_THAT(page, HasSubstr("wide</td><td>25</td>" + unsafe + unsafe + safe +
+                                "<td>-40000</td><td>7</td><td class=\"bad\">17</td>"));
+    EXPECT_THAT(page,
+                HasSubstr("unseen</td><td>33</td>" + unsafe + unsafe + unsafe + "<td>–</td><td>–</td><td>–</td>"));
 }
 
 TEST(Report, IsWellFormedAndHasEverySection) {

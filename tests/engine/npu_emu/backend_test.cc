@@ -209,6 +209,7 @@ TEST(Refusals, operators_without_a_rule_and_grids_outside_of_the_profile) {
     EXPECT_NE(refused(R"("limits": {"conv": {"max_stride": 1}})").find("its stride is 2x2"), std::string::npos);
     EXPECT_NE(refusal(b.graph, "pow2-rne").find("no power of two"), std::string::npos);
     EXPECT_NE(refusal(b.graph, "int16x8").find("no rule for \"conv\""), std::string::npos);
+    EXPECT_NE(refusal(b.graph, "int16x8").find("\"float\": \"run\""), std::string::npos);
 }
 
 TEST(Rewrites, are_said_and_keep_their_values) {

@@ -322,7 +322,8 @@ TEST(Rules, names_and_proofs_are_each_listed_once) {
     for (const RuleInfo& rule : list_rules()) {
         EXPECT_TRUE(seen.emplace(rule.operation, rule.name).second) << rule.operation << " " << rule.name;
         EXPECT_FALSE(rule.formula.empty() || rule.source.empty());
-        if (rule.operation == "conv" && rule.name != "fixed16") EXPECT_TRUE(requant_rule(rule.name)) << rule.name;
+        if (rule.operation == "conv" && rule.name != "fixed16" && rule.name != "mlas-float")
+            EXPECT_TRUE(requant_rule(rule.name)) << rule.name;
         if (rule.operation == "add") EXPECT_TRUE(add_rule(rule.name)) << rule.name;
     }
 }
