@@ -1,4 +1,4 @@
-// Every convolution kernel on every layer shape of YOLOP, one thread.
+// Every convolution kernel on every layer shape of layers.h, one thread.
 
 #include <benchmark/benchmark.h>
 
@@ -60,10 +60,11 @@ void conv_layer(benchmark::State& state, const ConvKernel& kernel, const Layer& 
     params.pad_top = params.pad_left = pad;
     params.cin = layer.cin;
     params.cout = layer.cout;
+    params.groups = layer.groups;
     params.upsampled = layer.upsampled;
     std::mt19937 random(1);
-    const std::vector<std::int8_t> weights =
-        trained_weights(layer.cout, static_cast<std::size_t>(layer.kernel * layer.kernel * layer.cin), random);
+    const std::vector<std::int8_t> weights = trained_weights(
+        layer.cout, static_cast<std::size_t>(layer.kernel * layer.kernel * layer.cin / layer.groups), random);
     if (const char* why = kernel.refuses(params, weights.data())) return state.SkipWithError(why);
 
     const int halo = conv_halo(params, layer.in_size, layer.in_size, out_size, out_size);
@@ -101,11 +102,16 @@ void conv_layer(benchmark::State& state, const ConvKernel& kernel, const Layer& 
 const int registered = [] {
     for (const ConvKernel* kernel : conv_kernels()) {
         if (!runs(kernel->needs)) continue;
-        for (const Layer& layer : yolop_layers) {
+        std::vector<const Layer*> layers;
+        for (const Layer& layer : yolop_layers) layers.push_back(&layer);
+        for (const Layer& layer : grouped_layers) layers.push_back(&layer);
+        for (const Layer* shape : layers) {
+            const Layer& layer = *shape;
             const std::string name = std::string(kernel->name) + "/" + std::to_string(layer.kernel) + "x" +
                                      std::to_string(layer.kernel) + "s" + std::to_string(layer.stride) + "_" +
                                      std::to_string(layer.cin) + "to" + std::to_string(layer.cout) + "_" +
                                      std::to_string(layer.in_size) + (layer.upsampled ? "_upsampled" : "") +
+                                     (layer.groups > 1 ? "_groups" + std::to_string(layer.groups) : "") +
                                      (layer.hardswish ? "_hardswish" : "");
             benchmark::RegisterBenchmark(name.c_str(), [kernel, &layer](benchmark::State& state) {
                 conv_layer(state, *kernel, layer);

@@ -17,6 +17,7 @@
 
 #include "base/grid.h"
 #include "graph/ir/graph.h"
+#include "kernels/piecewise.h"
 #include "kernels/requantize.h"
 
 namespace octet::engine {
@@ -48,7 +49,10 @@ struct ActivationSpec {
     kernels::Activation kind = kernels::Activation::none;
     double alpha = 0;                   // leaky
     std::vector<double> channel_alpha;  // prelu
-    double clip_lo = 0, clip_hi = 0;    // clip
+    double clip_lo = 0, clip_hi = 0;    // clip; may be infinite
+    // table: any unary operators in a row, and what they come to.
+    kernels::RealFunction function;
+    std::string function_name;  // "Swish"
 };
 
 // How a kernel slides over an image.
@@ -61,7 +65,7 @@ struct Window {
     friend bool operator==(const Window&, const Window&) = default;
 };
 
-// y = activation(conv(x, weights) + bias) + residual. Dense: x is [..., cin], y [..., cout] and the window one pixel.
+// y = activation(conv(x, weights) + bias) + residual, and rectified where it says so. Dense: x is [..., cin], y [..., cout] and the window one pixel.
 struct ConvOp {
     Operand x;
     QuantId y = no_quant;
@@ -75,6 +79,7 @@ struct ConvOp {
     // The bias as the file has it, where that is on the accumulator's scale x * weight; else empty.
     std::vector<std::int32_t> integer_bias;
     ActivationSpec activation;
+    bool relu_behind_residual = false;
 };
 
 // y = activation(x * gain[c] + bias[c])

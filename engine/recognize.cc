@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <utility>
 
@@ -65,7 +66,7 @@ std::int64_t macs_of(const Graph& graph, const Node& node) {
 
 // Int8 weights with one scale for each output channel (or one for all), zero point 0.
 struct Weights {
-    const Tensor* values = nullptr;
+    Tensor values;
     std::vector<double> scales;  // one an output channel
 };
 
@@ -239,6 +240,13 @@ class Recognizer {
 
     // ---- parameters
 
+    static Tensor int8_of(const Tensor& around_128) {
+        Tensor values(DType::int8, around_128.shape());
+        std::ranges::transform(around_128.data<std::uint8_t>(), values.mutable_data<std::int8_t>().begin(),
+                               [](std::uint8_t w) { return static_cast<std::int8_t>(w - 128); });
+        return values;
+    }
+
     std::optional<Weights> weights(ValueId value, std::int64_t axis, std::int64_t channels, std::string& why) const {
         const Node* node = producer(value);
         const auto refuse = [&](std::string reason) {
@@ -249,17 +257,22 @@ class Recognizer {
         const Tensor* values = graph_.constant(node->inputs[0]);
         const Tensor* scales = graph_.constant(node->inputs[1]);
         if (!values || !scales) return refuse("its weights are not constant");
-        if (values->dtype() != DType::int8) {
-            return refuse(fmt::format("its weights are {}; int8 is taken", dtype_name(values->dtype())));
+        // uint8 around 128 is int8 around 0.
+        const bool offset = values->dtype() == DType::uint8;
+        if (values->dtype() != DType::int8 && !offset) {
+            return refuse(fmt::format("its weights are {}; int8 and uint8 are taken", dtype_name(values->dtype())));
         }
+        const int wanted_zero = offset ? 128 : 0;
+        if (offset && (node->inputs.size() <= 2 || node->inputs[2] == no_value))
+            return refuse("the zero point of its uint8 weights is not 128");
         if (node->inputs.size() > 2 && node->inputs[2] != no_value) {
             const Tensor* zero_points = graph_.constant(node->inputs[2]);
             if (!zero_points) return refuse("the zero point of its weights is not constant");
             const auto zeros = zero_points->to_int64();
-            if (std::any_of(zeros.begin(), zeros.end(), [](std::int64_t z) { return z != 0; }))
-                return refuse("the zero point of its weights is not 0");
+            if (std::any_of(zeros.begin(), zeros.end(), [&](std::int64_t z) { return z != wanted_zero; }))
+                return refuse(fmt::format("the zero point of its weights is not {}", wanted_zero));
         }
-        Weights result{values, {}};
+        Weights result{offset ? int8_of(*values) : *values, {}};
         for (float scale : scales->to_float()) result.scales.push_back(static_cast<double>(scale));
         if (scales->size() == 1) {
             result.scales.assign(static_cast<std::size_t>(channels), result.scales[0]);
@@ -283,7 +296,7 @@ class Recognizer {
     // When `value` is made by an activation that an epilogue may compute: its parameters and the value before it.
     std::optional<ActivationSpec> activation(ValueId value, ValueId& before, std::string& why) const {
         const Node* node = producer(value);
-        if (!node || !quant::integer_form(node->op).fuses) return std::nullopt;
+        if (!node || !quant::integer_form(node->op).fuses || quant::integer_form(node->op).curved) return std::nullopt;
         const auto refuse = [&](std::string_view reason) {
             if (why.empty()) why = fmt::format("{} behind it: {}", named(*node), reason);
             return std::nullopt;
@@ -297,13 +310,13 @@ class Recognizer {
         } else if (node->op == "LeakyRelu") {
             spec.kind = Activation::leaky;
             spec.alpha = static_cast<double>(node->attributes.real("alpha", 0.01F));
-            if (!(spec.alpha >= 0 && spec.alpha < 1)) return refuse("its slope is not in [0, 1)");
+            if (!(std::abs(spec.alpha) < 1)) return refuse("its slope is not in (-1, 1)");
         } else if (node->op == "PRelu") {
-            if (!prelu_slopes(*node, value, spec)) return refuse("its slopes are not one in [0, 1) for each channel");
+            if (!prelu_slopes(*node, value, spec)) return refuse("its slopes are not one in (-1, 1) for each channel");
         } else if (node->op == "Clip") {
             const auto lo = bound(*node, 1, -std::numeric_limits<double>::infinity());
             const auto hi = bound(*node, 2, std::numeric_limits<double>::infinity());
-            if (!lo || !hi || !std::isfinite(*lo) || !std::isfinite(*hi)) return refuse("it lacks a finite bound");
+            if (!lo || !hi || std::isnan(*lo) || std::isnan(*hi)) return refuse("its bounds are not constant");
             spec.kind = Activation::clip;
             spec.clip_lo = std::min(*lo, *hi);  // crossed bounds: every value becomes the upper one
             spec.clip_hi = *hi;
@@ -311,6 +324,37 @@ class Recognizer {
             return refuse("no epilogue computes it");
         }
         before = node->inputs[0];
+        return spec;
+    }
+
+    // Unary operators in a row between `value` and a layer that has weights, and arithmetic with constants among them.
+    std::optional<ActivationSpec> curved_activation(ValueId value, ValueId& before,
+                                                    std::vector<std::string>& names) const {
+        std::vector<const Node*> chain;
+        ValueId at = value;
+        for (const Node* node = producer(at); node && node->op != "Conv" && node->op != "BatchNormalization";
+             node = producer(at)) {
+            const ValueId input = elementwise_input(*node);
+            if (input == no_value) return std::nullopt;
+            chain.push_back(node);
+            at = input;
+        }
+        if (chain.empty() || !producer(at)) return std::nullopt;
+        std::reverse(chain.begin(), chain.end());
+        auto function = function_of(chain);
+        if (!function) return std::nullopt;
+        before = at;
+        ActivationSpec spec;
+        spec.kind = Activation::table;
+        for (const Node* node : chain) {
+            names.push_back(node->name);
+            if (!spec.function_name.empty()) spec.function_name += " + ";
+            spec.function_name += node->op;
+        }
+        spec.function = [evaluate = std::move(*function)](std::span<const double> x) {
+            const std::vector<float> y = evaluate(std::vector<float>(x.begin(), x.end()));
+            return std::vector<double>(y.begin(), y.end());
+        };
         return spec;
     }
 
@@ -330,7 +374,7 @@ class Recognizer {
         }
         spec.kind = Activation::prelu;
         return std::all_of(spec.channel_alpha.begin(), spec.channel_alpha.end(),
-                           [](double a) { return a >= 0 && a < 1; });
+                           [](double a) { return std::abs(a) < 1; });
     }
 
     static Window window_of(const Attributes& attributes, std::int64_t kernel_h, std::int64_t kernel_w) {
@@ -366,7 +410,7 @@ class Recognizer {
             conv.integer_bias = integer_bias(node.inputs[2], x->grid, w->scales);
         }
         conv.x = *x;
-        conv.weights = *w->values;
+        conv.weights = w->values;
         conv.weight_scales = w->scales;
         conv.window = window_of(node.attributes, conv.weights.shape()[2], conv.weights.shape()[3]);
         conv.groups = static_cast<int>(node.attributes.integer("group", 1));
@@ -431,7 +475,7 @@ class Recognizer {
         dense.dense = true;
         dense.weight_scales = w->scales;
         dense.weights = Tensor(DType::int8, {cout, cin, 1, 1});
-        const auto from = values->data<std::int8_t>();
+        const auto from = w->values.data<std::int8_t>();
         const auto to = dense.weights.mutable_data<std::int8_t>();
         for (std::int64_t o = 0; o < cout; ++o) {
             for (std::int64_t i = 0; i < cin; ++i)
@@ -472,7 +516,7 @@ class Recognizer {
             return std::all_of(v.begin(), v.end(), [&](double value) { return value == v[0]; });
         };
         if (quantized && same(variance) && same(quantized->scales)) {
-            const auto values = quantized->values->data<std::int8_t>();
+            const auto values = quantized->values.data<std::int8_t>();
             norm.weights.assign(values.begin(), values.end());
             norm.weight_scale = quantized->scales[0] / std::sqrt(variance[0] + epsilon);
         }
@@ -486,20 +530,32 @@ class Recognizer {
         ValueId at = result;
         std::optional<Operand> residual;
         std::vector<std::string> behind;
+        const Node* relu = producer(at);
+        const bool rectified =
+            relu && relu->op == "Relu" && producer(relu->inputs[0]) && producer(relu->inputs[0])->op == "Add";
+        if (rectified) {
+            behind.push_back(relu->name);
+            at = relu->inputs[0];
+        }
         if (const Node* add = producer(at); add && add->op == "Add") {
             for (std::size_t i = 0; i < 2 && !residual; ++i) {
                 const auto shortcut = source(add->inputs[i]);
                 if (!shortcut || source(add->inputs[1 - i]) || at_id(shortcut->id).shape != shape(result)) continue;
                 residual = shortcut;
                 at = add->inputs[1 - i];
-                behind.push_back(add->name);
+                behind.insert(behind.begin(), add->name);
             }
         }
+        if (rectified && !residual) return std::nullopt;
         ActivationSpec spec;
         const NodeId last = graph_.producer(at);
+        std::vector<std::string> curve;
         if (auto found = activation(at, at, why)) {
             spec = std::move(*found);
             behind.insert(behind.begin(), graph_.node(last).name);
+        } else if (auto curved = curved_activation(at, at, curve)) {
+            spec = std::move(*curved);
+            behind.insert(behind.begin(), curve.begin(), curve.end());
         }
         const Node* node = producer(at);
         if (!node) return std::nullopt;
@@ -519,6 +575,7 @@ class Recognizer {
             auto& form = std::get<ConvOp>(op.form);
             form.activation = std::move(spec);
             form.residual = std::move(residual);
+            form.relu_behind_residual = rectified;
         } else {
             std::get<BatchNormOp>(op.form).activation = std::move(spec);
         }
@@ -651,25 +708,10 @@ class Recognizer {
         std::optional<Operand> x;
         for (ValueId at = value; !(x = source(at));) {
             const Node* node = producer(at);
-            if (!node || node->outputs.size() != 1) return std::nullopt;
-            const bool unary = quant::integer_form(node->op).kind == FormKind::unary;
-            const bool arithmetic =
-                node->op == "Add" || node->op == "Sub" || node->op == "Mul" || node->op == "Div" || node->op == "Pow";
-            if (!unary && !arithmetic) return std::nullopt;
-            ValueId dynamic = no_value;
-            for (ValueId input : node->inputs) {
-                if (input == no_value) continue;
-                if (const auto constant = real_constant(input)) {
-                    if (!is_scalar(*constant)) return std::nullopt;
-                } else if (dynamic == no_value) {
-                    dynamic = input;
-                } else {
-                    return std::nullopt;
-                }
-            }
-            if (dynamic == no_value) return std::nullopt;
+            const ValueId input = node ? elementwise_input(*node) : no_value;
+            if (input == no_value) return std::nullopt;
             chain.push_back(node);
-            at = dynamic;
+            at = input;
         }
         if (x->grid.dtype == DType::int16 || grid.dtype == DType::int16 || !x->channel_zero_points.empty())
             return std::nullopt;
@@ -681,6 +723,27 @@ class Recognizer {
         if (!chain.empty()) op.name = chain.back()->name;
         for (const Node* node : chain) op.nodes.push_back(node->name);
         return op;
+    }
+
+    // The one input of an elementwise operator that is no scalar constant; no_value where there is no such.
+    ValueId elementwise_input(const Node& node) const {
+        if (node.outputs.size() != 1) return no_value;
+        const bool unary = quant::integer_form(node.op).kind == FormKind::unary;
+        const bool arithmetic =
+            node.op == "Add" || node.op == "Sub" || node.op == "Mul" || node.op == "Div" || node.op == "Pow";
+        if (!unary && !arithmetic) return no_value;
+        ValueId dynamic = no_value;
+        for (ValueId input : node.inputs) {
+            if (input == no_value) continue;
+            if (const auto constant = real_constant(input)) {
+                if (!is_scalar(*constant)) return no_value;
+            } else if (dynamic == no_value) {
+                dynamic = input;
+            } else {
+                return no_value;
+            }
+        }
+        return dynamic;
     }
 
     // A float constant, or one integer that a DequantizeLinear reads as a real number.
@@ -725,24 +788,44 @@ class Recognizer {
         return step;
     }
 
+    using Elementwise = std::function<std::vector<float>(const std::vector<float>&)>;
+
+    // What elementwise operators in a row come to; nothing where an operator does not take a plain vector.
+    std::optional<Elementwise> function_of(const std::vector<const Node*>& chain) const {
+        struct Link {
+            Node node;
+            std::vector<std::optional<Tensor>> constants;  // by input
+        };
+        std::vector<Link> links;
+        for (const Node* node : chain) {
+            Link link{*node, {}};
+            for (ValueId input : node->inputs) link.constants.push_back(real_constant(input));
+            links.push_back(std::move(link));
+        }
+        Elementwise function = [links = std::move(links)](const std::vector<float>& x) {
+            const Shape shape = {1, 1, 1, static_cast<std::int64_t>(x.size())};
+            Tensor value = Tensor::from<float>(shape, x);
+            for (const auto& [node, constants] : links) {
+                std::vector<const Tensor*> arguments;
+                for (std::size_t i = 0; i < constants.size(); ++i)
+                    arguments.push_back(node.inputs[i] == no_value ? nullptr : constants[i] ? &*constants[i] : &value);
+                auto result = evaluate_node(node, arguments);
+                if (!result || result->front().size() != value.size()) return std::vector<float>();
+                value = result->front().reshaped(shape);
+            }
+            return value.to_float();
+        };
+        if (function({0, 1}).size() != 2) return std::nullopt;
+        return function;
+    }
+
     bool fill_table(const std::vector<const Node*>& chain, const Grid& grid, TableOp& table) const {
         const Grid& in = table.x.grid;
-        Tensor value(DType::float32, {1, 1, 16, 16});
-        for (int i = 0; i < 256; ++i) {
-            value.mutable_data<float>()[static_cast<std::size_t>(i)] =
-                static_cast<float>(i - unsigned_zero_point(in)) * in.scale;
-        }
-        for (const Node* node : chain) {
-            std::vector<std::optional<Tensor>> constants;
-            for (ValueId input : node->inputs) constants.push_back(real_constant(input));
-            std::vector<const Tensor*> arguments;
-            for (std::size_t i = 0; i < constants.size(); ++i)
-                arguments.push_back(node->inputs[i] == no_value ? nullptr : constants[i] ? &*constants[i] : &value);
-            auto result = evaluate_node(*node, arguments);
-            if (!result || result->front().size() != 256) return false;
-            value = result->front().reshaped({1, 1, 16, 16});
-        }
-        const auto real = value.data<float>();
+        const auto function = function_of(chain);
+        if (!function) return false;
+        std::vector<float> values;
+        for (int i = 0; i < 256; ++i) values.push_back(static_cast<float>(i - unsigned_zero_point(in)) * in.scale);
+        const std::vector<float> real = (*function)(values);
         for (std::size_t i = 0; i < 256; ++i) {
             table.table[i] = static_cast<std::uint8_t>(
                 kernels::quantize_linear(real[i], grid.scale, unsigned_zero_point(grid), 0, 255));

@@ -11,7 +11,7 @@ namespace octet::kernels {
 
 struct BatchNormCall {
     ConstU8View in{};
-    const std::int16_t* weights = nullptr;  // [c], rounded up to fixed16_padding entries
+    const std::int16_t* weights = nullptr;  // [fixed16_entries(c)]
     Fixed16 epilogue{};                     // output u8, no residual
     U8View out{};
 };

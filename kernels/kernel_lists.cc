@@ -101,27 +101,43 @@ namespace octet::kernels {
     KERNEL(gemm_f32, reference)
 
 // Forms of which each layer takes the first that does not refuse it.
-#define OCTET_CONV(KERNEL)                         \
-    KERNEL(conv_winograd_u8s8_14x32, avx512vnni)   \
-    KERNEL(conv_upsampled_u8s8_14x32, avx512vnni)  \
-    KERNEL(conv_narrow_u8s8_32x4, avx512vnni)      \
-    KERNEL(conv_u8s8_14x32, avx512vnni)            \
-    KERNEL(conv_s16s8_14x32, avx512vnni)           \
-    KERNEL(conv_winograd_u8s8_6x16, avxvnni)       \
-    KERNEL(conv_upsampled_u8s8_6x16, avxvnni)      \
-    KERNEL(conv_narrow_u8s8_16x4, avxvnni)         \
-    KERNEL(conv_u8s8_6x16, avxvnni)                \
-    KERNEL(conv_s16s8_6x16, avxvnni)               \
-    KERNEL(conv_winograd_u8s8_6x16, avxvnni_evex)  \
-    KERNEL(conv_upsampled_u8s8_6x16, avxvnni_evex) \
-    KERNEL(conv_narrow_u8s8_16x4, avxvnni_evex)    \
-    KERNEL(conv_u8s8_6x16, avxvnni_evex)           \
-    KERNEL(conv_s16s8_6x16, avxvnni_evex)          \
-    KERNEL(conv_winograd_u8s8_6x16, avx2)          \
-    KERNEL(conv_upsampled_u8s8_6x16, avx2)         \
-    KERNEL(conv_u8s8_8x8, avx2)                    \
-    KERNEL(conv_s16s8_5x16, avx2)                  \
-    KERNEL(conv_u8s8, reference)                   \
+#define OCTET_CONV(KERNEL)                          \
+    KERNEL(conv_winograd_u8s8_14x32, avx512vnni)    \
+    KERNEL(conv_upsampled_u8s8_14x32, avx512vnni)   \
+    KERNEL(conv_narrow_u8s8_32x4, avx512vnni)       \
+    KERNEL(conv_u8s8_14x32, avx512vnni)             \
+    KERNEL(conv_s16s8_14x32, avx512vnni)            \
+    KERNEL(conv_depthwise_u8s8_4x32, avx512vnni)    \
+    KERNEL(conv_depthwise_s16s8_4x32, avx512vnni)   \
+    KERNEL(conv_grouped_u8s8_14x32, avx512vnni)     \
+    KERNEL(conv_grouped_s16s8_14x32, avx512vnni)    \
+    KERNEL(conv_winograd_u8s8_6x16, avxvnni)        \
+    KERNEL(conv_upsampled_u8s8_6x16, avxvnni)       \
+    KERNEL(conv_narrow_u8s8_16x4, avxvnni)          \
+    KERNEL(conv_u8s8_6x16, avxvnni)                 \
+    KERNEL(conv_s16s8_6x16, avxvnni)                \
+    KERNEL(conv_depthwise_u8s8_4x16, avxvnni)       \
+    KERNEL(conv_depthwise_s16s8_4x16, avxvnni)      \
+    KERNEL(conv_grouped_u8s8_6x16, avxvnni)         \
+    KERNEL(conv_grouped_s16s8_6x16, avxvnni)        \
+    KERNEL(conv_winograd_u8s8_6x16, avxvnni_evex)   \
+    KERNEL(conv_upsampled_u8s8_6x16, avxvnni_evex)  \
+    KERNEL(conv_narrow_u8s8_16x4, avxvnni_evex)     \
+    KERNEL(conv_u8s8_6x16, avxvnni_evex)            \
+    KERNEL(conv_s16s8_6x16, avxvnni_evex)           \
+    KERNEL(conv_depthwise_u8s8_4x16, avxvnni_evex)  \
+    KERNEL(conv_depthwise_s16s8_4x16, avxvnni_evex) \
+    KERNEL(conv_grouped_u8s8_6x16, avxvnni_evex)    \
+    KERNEL(conv_grouped_s16s8_6x16, avxvnni_evex)   \
+    KERNEL(conv_winograd_u8s8_6x16, avx2)           \
+    KERNEL(conv_upsampled_u8s8_6x16, avx2)          \
+    KERNEL(conv_u8s8_8x8, avx2)                     \
+    KERNEL(conv_s16s8_5x16, avx2)                   \
+    KERNEL(conv_depthwise_u8s8_4x16, avx2)          \
+    KERNEL(conv_depthwise_s16s8_4x16, avx2)         \
+    KERNEL(conv_grouped_u8s8_8x8, avx2)             \
+    KERNEL(conv_grouped_s16s8_5x16, avx2)           \
+    KERNEL(conv_u8s8, reference)                    \
     KERNEL(conv_s16s8, reference)
 
 #define OCTET_DECLARE_FUNCTION(NAME, LEVEL) OCTET_IF_##LEVEL(Function NAME##_##LEVEL;)

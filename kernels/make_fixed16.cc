@@ -43,8 +43,36 @@ double post_scale(const Fixed16Spec& spec) {
     return spec.activation == Activation::hardswish ? 4.0 / 3.0 : 1.0;
 }
 
-// What the pre-activation must reach so that the output can show its whole range.
-Range derive_range(const Fixed16Spec& spec) {
+// |x| that the accumulators can come to.
+double reach_of(const Fixed16Spec& spec) {
+    constexpr double unknown = 2147483648.0;  // as much as accumulators hold
+    double reach = 0;
+    for (std::size_t c = 0; c < spec.acc_scale.size(); ++c) {
+        const double bias = spec.bias.empty() ? 0 : std::abs(static_cast<double>(spec.bias[c]));
+        const double sum =
+            spec.weight_abs_sum.empty() ? unknown : static_cast<double>(spec.weight_abs_sum[c]) * spec.in_max;
+        reach = std::max(reach, spec.acc_scale[c] * (bias + sum));
+    }
+    return reach;
+}
+
+// The most negative x that matters where alpha * x stands for it: of a negative slope, what comes to the largest output.
+// What a small slope makes of the rest is left out where that is a quarter of an output step at most.
+double behind_slopes(const Range& output, std::span<const double> alphas, double reach, double step) {
+    double lowest = output.min;
+    for (const double alpha : alphas) {
+        if (alpha == 0) continue;
+        const double needed = std::max((alpha > 0 ? output.min : output.max) / alpha, -reach);
+        lowest = std::min(lowest, needed + step / 4 / std::abs(alpha));
+    }
+    // Nor is more than 32 times the output's 255 steps worth a coarser p.
+    lowest = std::max(lowest, -32 * 255 * step);
+    const bool none = std::all_of(alphas.begin(), alphas.end(), [](double alpha) { return alpha == 0; });
+    return none ? 0 : lowest;
+}
+
+// What the activation must reach so that the output can show its whole range.
+Range output_range(const Fixed16Spec& spec) {
     Range range{(spec.out_min - spec.out_zero_point) * spec.out_scale,
                 (spec.out_max - spec.out_zero_point) * spec.out_scale};
     if (spec.residual) {
@@ -52,6 +80,12 @@ Range derive_range(const Fixed16Spec& spec) {
         const double high = (255 - unsigned_zero_point(*spec.residual)) * double{spec.residual->scale};
         range = {range.min - high, range.max - low};
     }
+    return range;
+}
+
+// The same of the pre-activation.
+Range derive_range(const Fixed16Spec& spec) {
+    Range range = output_range(spec);
     switch (spec.activation) {
         case Activation::none:
             break;
@@ -59,21 +93,21 @@ Range derive_range(const Fixed16Spec& spec) {
             range.min = 0;
             break;
         case Activation::leaky:
-            range.min = spec.alpha > 0 ? range.min / spec.alpha : 0;
+            range.min = spec.alpha > 0   ? range.min / spec.alpha
+                        : spec.alpha < 0 ? std::min(range.min, range.max / spec.alpha)
+                                         : 0;
             break;
-        case Activation::prelu: {
-            double smallest = 1;
-            for (const double alpha : spec.prelu_alpha) {
-                if (alpha > 0) smallest = std::min(smallest, alpha);
-            }
-            range.min /= smallest;
+        case Activation::prelu:
+            range.min = behind_slopes(range, spec.prelu_alpha, reach_of(spec), spec.out_scale);
             break;
-        }
         case Activation::clip:
-            range = {std::min(range.min, spec.clip_lo), std::max(range.max, spec.clip_hi)};
+            if (std::isfinite(spec.clip_lo)) range.min = std::min(range.min, spec.clip_lo);
+            if (std::isfinite(spec.clip_hi)) range.max = std::max(range.max, spec.clip_hi);
             break;
         case Activation::hardswish:  // 0 below -3, the identity above 3
             range = {-3.0, std::max(range.max, 3.0)};
+            break;
+        case Activation::table:  // has a grid of its own
             break;
     }
     return range;
@@ -108,7 +142,44 @@ class Centring {
 };
 
 std::int16_t q15(double x) {
-    return static_cast<std::int16_t>(std::clamp(std::round(x * 32768), 0.0, 32767.0));
+    return static_cast<std::int16_t>(std::clamp(std::round(x * 32768), -32767.0, 32767.0));
+}
+
+// The table activation's nodes in real values, and the grids of p and u.
+struct Table {
+    Piecewise fit;
+    double p_step = 0, u_step = 0;
+};
+
+tl::expected<Table, std::string> make_table(const Fixed16Spec& spec) {
+    const bool u8 = spec.output == OutputKind::u8;
+    const double most = 32767 * spec.out_scale;
+    Range range{-most, most};
+    if (u8) range = output_range(spec);
+    const PiecewiseSpec piecewise{.function = spec.function,
+                                  .reach = reach_of(spec),
+                                  .lowest = range.min,
+                                  .highest = range.max,
+                                  .step = spec.out_scale};
+    const auto fit = fit_piecewise(piecewise);
+    if (!fit) return fail(fit.error());
+    if (u8 && fit->worst_error > spec.out_scale / 2) {
+        return fail("its activation is " + number(fit->worst_error / spec.out_scale) +
+                    " steps of the output from 64 straight segments");
+    }
+    double largest = 0, steepest = 0;
+    for (std::size_t i = 0; i < fit->nodes.size(); ++i) {
+        largest = std::max(largest, std::abs(fit->nodes[i]));
+        if (i > 0) steepest = std::max(steepest, std::abs(fit->nodes[i] - fit->nodes[i - 1]));
+    }
+    if (!u8 && fit->worst_error > largest / 1024) {
+        return fail("its activation is " + number(largest / fit->worst_error) +
+                    "th of its range from 64 straight segments; 16 bits want a 1024th");
+    }
+    // A little less than 2^15, for what out_mult rounds.
+    const double u_step = u8 ? std::max({largest, steepest, spec.out_scale}) / 32700 : spec.out_scale;
+    if (steepest > 32767 * u_step) return fail("its activation is too steep for 64 segments");
+    return Table{*fit, fit->half_width / (1 << 14), u_step};
 }
 
 }  // namespace
@@ -124,6 +195,7 @@ Fixed16 Fixed16Storage::view() const {
     params.shift = shift_.data();
     params.mult = mult_.data();
     params.prelu_alpha = prelu_alpha_.empty() ? nullptr : prelu_alpha_.data();
+    params.nodes = nodes_.empty() ? nullptr : nodes_.data();
     return params;
 }
 
@@ -157,27 +229,37 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
     params.activation = spec.activation;
 
     // f: as fine as the range allows, and not finer than the coarsest accumulator.
+    const bool by_table = spec.activation == Activation::table && spec.output != OutputKind::s32;
+    Table table;
     int f = 0;
-    if (spec.output != OutputKind::s32) {
+    if (by_table) {
+        auto made = make_table(spec);
+        if (!made) return tl::unexpected(made.error());
+        table = *made;
+    } else if (spec.output != OutputKind::s32) {
         const Range range = u8 ? derive_range(spec) : s16_range(spec);
         const double largest = std::max({std::abs(range.min), std::abs(range.max), 1e-30});
         if (!std::isfinite(largest)) return fail("pre-activation range is not finite");
         const Grids grids = grids_of(spec.activation);
-        f = std::min(
-            {spec.max_f, grids.highest_f, static_cast<int>(std::floor(std::log2(guaranteed_range / largest)))});
-        while (f >= grids.lowest_f && std::round(largest_scale * std::ldexp(1.0, f + 15)) > 32767) --f;
+        f = std::min({grids.highest_f, static_cast<int>(std::floor(std::log2(guaranteed_range / largest)))});
+        while (u8 && f >= grids.lowest_f && std::round(largest_scale * std::ldexp(1.0, f + 15)) > 32767) --f;
         if (f < grids.lowest_f) {
             return fail("a pre-activation range of " + number(largest) + " or an accumulator scale of " +
                         number(largest_scale) + " leaves no 16-bit grid");
+        }
+        const double s16_step = std::ldexp(1.0, spec.activation == Activation::hardswish ? 1 - f : -f);
+        if (spec.output == OutputKind::s16 && s16_step != spec.out_scale) {
+            return fail("16-bit outputs in steps of " + number(s16_step) + " are possible, not " +
+                        number(spec.out_scale));
         }
         params.f = f;
     }
 
     // out_shift: the largest for which both multipliers fit in 15 bits.
     const double post = post_scale(spec);
-    double step = std::ldexp(1.0, -f);  // of p
+    double step = by_table ? table.p_step : std::ldexp(1.0, -f);  // of p
     if (u8) {
-        const double ratio = post * step / spec.out_scale;
+        const double ratio = (by_table ? table.u_step : post * step) / spec.out_scale;
         const double residual_ratio = spec.residual ? double{spec.residual->scale} / spec.out_scale / 128 : 0;
         const auto fits = [](double r, int bits) { return std::round(r * std::ldexp(1.0, bits)) <= 32767; };
         // Twice guaranteed_range is all that 16 bits hold; without a residual, u is of no larger size than y.
@@ -200,46 +282,67 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
             params.residual_mult = static_cast<std::int16_t>(std::round(residual_ratio * std::ldexp(1.0, v_bits + k)));
             params.residual_zero_point = static_cast<std::uint8_t>(unsigned_zero_point(*spec.residual));
         }
-        // What out_mult loses to rounding, mult makes good.
-        step = params.out_mult * std::ldexp(spec.out_scale, -out_bits - k) / post;
+        // What out_mult loses to rounding, mult makes good, or the table.
+        const double u_step = params.out_mult * std::ldexp(spec.out_scale, -out_bits - k);
+        (by_table ? table.u_step : step) = by_table ? u_step : u_step / post;
+    }
+    for (const double node : by_table ? std::span<const double>(table.fit.nodes) : std::span<const double>()) {
+        storage.nodes_.push_back(
+            static_cast<std::int16_t>(std::clamp(std::round(node / table.u_step), -32768.0, 32767.0)));
     }
 
-    const auto padded = (static_cast<std::size_t>(channels) + fixed16_padding - 1) / fixed16_padding * fixed16_padding;
+    const std::size_t padded = fixed16_entries(channels);
     storage.bias_.assign(padded, 0);
     storage.shift_.assign(padded, 0);
     storage.mult_.assign(padded, 0);
     Centring centring;
     for (int c = 0; c < channels; ++c) {
         int shift = 0;
-        std::int64_t centre = 0;
+        std::int64_t centre = 0, zero_of_p = 0;
+        double acc_scale = spec.acc_scale[c], own_bias = spec.bias.empty() ? 0 : spec.bias[c];
+        if (by_table) {
+            // A channel without weights has but its bias, on whatever scale.
+            const bool empty = !spec.weight_abs_sum.empty() && spec.weight_abs_sum[c] == 0;
+            if (empty) {
+                own_bias = std::round(own_bias * acc_scale / step);
+                acc_scale = step;
+            }
+            if (acc_scale == 0) return fail("scale of channel " + std::to_string(c) + " is 0");
+            zero_of_p = std::llround(std::clamp(table.fit.centre / acc_scale, -4e9, 4e9));
+        }
         if (spec.output != OutputKind::s32) {
-            const double ratio = spec.acc_scale[c] / step;
+            const double ratio = acc_scale / step;
             const auto mult = [&](int s) { return std::round(ratio * std::ldexp(1.0, 15 + s)); };
             while (shift < 31 && mult(shift + 1) <= 32767) ++shift;
+            while (params.shifts_left() && shift > -15 && mult(shift) > 32767) --shift;
+            if (params.shifts_left() && mult(shift) > 32767) {
+                return fail("accumulators of channel " + std::to_string(c) + ", in steps of " + number(acc_scale) +
+                            ", are far too coarse");
+            }
             storage.mult_[c] = static_cast<std::int16_t>(std::min(mult(shift), 32767.0));
             centre = centring.next(storage.mult_[c], shift);
         }
         const std::int64_t bias =
-            (spec.bias.empty() ? std::int64_t{0} : std::int64_t{spec.bias[c]}) -
+            static_cast<std::int64_t>(own_bias) - zero_of_p -
             std::int64_t{spec.in_zero_point} * (spec.weight_sum.empty() ? 0 : spec.weight_sum[c]) +
             (shift > 0 ? std::int64_t{1} << (shift - 1) : 0) - centre;
         const std::int64_t reach = spec.weight_abs_sum.empty() ? 0 : spec.weight_abs_sum[c] * spec.in_max;
-        if (std::abs(bias) + reach > std::numeric_limits<std::int32_t>::max()) {
+        if (std::abs(bias) + reach > std::numeric_limits<std::int32_t>::max() >> std::max(0, -shift)) {
             return fail("accumulator of channel " + std::to_string(c) + " can exceed 32 bits");
         }
         storage.bias_[c] = static_cast<std::int32_t>(bias);
         storage.shift_[c] = shift;
     }
     if (spec.activation == Activation::leaky) {
-        if (spec.alpha < 0 || spec.alpha >= 1) return fail("leaky slope " + number(spec.alpha) + " is outside [0, 1)");
+        if (std::abs(spec.alpha) >= 1) return fail("leaky slope " + number(spec.alpha) + " is outside (-1, 1)");
         params.alpha = q15(spec.alpha);
     }
     if (spec.activation == Activation::prelu) {
         if (spec.prelu_alpha.size() != spec.acc_scale.size()) return fail("prelu needs one slope a channel");
         storage.prelu_alpha_.assign(padded, 0);
         for (int c = 0; c < channels; ++c) {
-            if (spec.prelu_alpha[c] < 0 || spec.prelu_alpha[c] >= 1) {
-                return fail("prelu slope of channel " + std::to_string(c) + " is outside [0, 1)");
+            if (std::abs(spec.prelu_alpha[c]) >= 1) {
+                return fail("prelu slope of channel " + std::to_string(c) + " is outside (-1, 1)");
             }
             storage.prelu_alpha_[c] = q15(spec.prelu_alpha[c]);
         }
@@ -248,10 +351,8 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
         params.clip_lo = static_cast<std::int16_t>(std::clamp(std::round(spec.clip_lo / step), -32768.0, 32767.0));
         params.clip_hi = static_cast<std::int16_t>(std::clamp(std::round(spec.clip_hi / step), -32768.0, 32767.0));
     }
-    storage.s16_scale_ = post * step;
     if (spec.output == OutputKind::s16 && spec.activation == Activation::hardswish) {
         params.out_mult = q15(2.0 / 3.0);  // 4/3 * 2^-f -> 2^-(f-1)
-        storage.s16_scale_ = 2 * step;
     }
     return storage;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/grid.h"
+#include "kernels/piecewise.h"
 #include "kernels/requantize.h"
 
 namespace octet::kernels {
@@ -26,9 +27,10 @@ struct Fixed16Spec {
     int in_max = 255;  // largest input value (batchnorm and convolutions over u8: 255)
 
     Activation activation = Activation::none;
-    double alpha = 0;                       // leaky, 0 <= alpha < 1
+    double alpha = 0;                       // leaky, -1 < alpha < 1
     std::span<const double> prelu_alpha{};  // per channel, the same range
-    double clip_lo = 0, clip_hi = 0;
+    double clip_lo = 0, clip_hi = 0;        // may be infinite
+    RealFunction function{};                // table
 
     OutputKind output = OutputKind::u8;
     // u8: of the output. s16: the grid asked for, a power of two; p saturates beyond 16383 steps of it, behind
@@ -38,8 +40,6 @@ struct Fixed16Spec {
     int out_min = 0, out_max = 255;
 
     std::optional<Grid> residual{};  // added behind the activation, u8 only
-
-    int max_f = 24;  // finest grid 2^-f that p may get (sigmoid.h takes at most 12)
 };
 
 bool is_power_of_two(double scale);
@@ -48,16 +48,12 @@ bool is_power_of_two(double scale);
 class Fixed16Storage {
   public:
     Fixed16 view() const;
-    // Real value of one step of the s16 output, a power of two: out_scale, or coarser where the coarsest accumulator or
-    // max_f demand it.
-    double s16_scale() const { return s16_scale_; }
 
   private:
     friend tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec);
     Fixed16 params_;
     std::vector<std::int32_t> bias_, shift_;
-    std::vector<std::int16_t> mult_, prelu_alpha_;
-    double s16_scale_ = 0;
+    std::vector<std::int16_t> mult_, prelu_alpha_, nodes_;
 };
 
 // The error says which channel and which bound.

@@ -9,6 +9,7 @@
 // Notation: >> is an arithmetic shift, RNE is round to nearest even, sat16 saturates to [-32768, 32767].
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 
@@ -22,8 +23,9 @@ std::int32_t quantize_linear(float x, float scale, std::int32_t zero_point, std:
 
 // fixed16. acc = sum x*w over the raw u8 input. For output channel c:
 //
-//     t = sat16((acc + bias_c) >> shift_c)             bias_c holds bias, -zx * sum(w), the rounding 2^(shift_c - 1)
-//                                                      and what centres it (make_fixed16.cc)
+//     t = sat16((acc + bias_c) >> shift_c)             << -shift_c where that is negative. bias_c holds bias,
+//                                                      -zx * sum(w), the rounding 2^(shift_c - 1) and what centres
+//                                                      it (make_fixed16.cc)
 //     p = mulhrs(t, mult_c)                            pre-activation on the grid 2^-f
 //     u = activation(p)
 //     u = sat_add(u, u)                                `doublings` times
@@ -49,16 +51,20 @@ std::int32_t quantize_linear(float x, float scale, std::int32_t zero_point, std:
 //
 // The roundings to t and p are 1 step of p, an activation's own as much at most, and so is what centres them. The mean of
 // the error is 0, but for ties where scales are powers of two. The s16 output is off by 3 of its steps and 2^-14 of its
-// value at most.
+// value at most, a curve's by 2^-10 of the largest value too.
 
 enum class Activation : std::uint8_t {
     none,       // p
     relu,       // max(p, 0)
     leaky,      // max(p, mulhrs(p, alpha)), alpha in Q15
-    prelu,      // the same with an alpha per channel
+    prelu,      // the same with an alpha per channel; both alphas in [-32767, 32767]
     clip,       // min(max(p, lo), hi): hi everywhere where lo is larger
     hardswish,  // mulhrs(p, g), g = clamp(sat_add(p, 3 << f), 0, 6 << f) << (12 - f): p * relu6(p + 3) / 8 on the
                 // grid 2^-f. The missing factor 4/3 is part of out_mult. Needs 0 <= f <= 12.
+    table,      // any function, piecewise linear between the nodes of 64 segments:
+                //     d = sat_add(p, p) + 2^15, i = d >> 10, r = d & 1023
+                //     u = node[i] + mulhrs(r << 5, node[i + 1] - node[i])
+                // p has a grid and a zero point of its own (piecewise.h), u too.
 };
 
 inline constexpr Activation all_activations[] = {
@@ -67,8 +73,10 @@ inline constexpr Activation all_activations[] = {
     Activation::leaky,  //
     Activation::prelu,  //
     Activation::clip,   //
-    Activation::hardswish,
+    Activation::hardswish, Activation::table,
 };
+
+inline constexpr int table_segments = 64;
 
 enum class OutputKind : std::uint8_t {
     u8,   // y
@@ -77,14 +85,19 @@ enum class OutputKind : std::uint8_t {
     s32,  // acc + bias_c, not rounded
 };
 
-// All arrays have `channels` entries rounded up to fixed16_padding, so that vectors may be loaded beyond the end.
-inline constexpr int fixed16_padding = 64;
+// Entries of an array for `channels`: so many that vectors may be loaded beyond the end, from any channel on.
+inline constexpr std::size_t fixed16_entries(int channels) {
+    constexpr std::size_t padding = 64;
+    return static_cast<std::size_t>(channels) + padding;
+}
 
+// Arrays of channels have fixed16_entries(channels) entries.
 struct Fixed16 {
     const std::int32_t* bias = nullptr;
-    const std::int32_t* shift = nullptr;  // 0..31
+    const std::int32_t* shift = nullptr;  // 0..31; -15..31 where shifts_left()
     const std::int16_t* mult = nullptr;   // 0..32767
     const std::int16_t* prelu_alpha = nullptr;
+    const std::int16_t* nodes = nullptr;  // [table_segments + 1]; neighbours differ by 32767 at most
     int channels = 0;
     OutputKind output = OutputKind::u8;
     Activation activation = Activation::none;
@@ -98,6 +111,10 @@ struct Fixed16 {
     std::uint8_t out_min = 0, out_max = 255;
     std::int16_t residual_mult = 0;
     std::uint8_t residual_zero_point = 0;
+
+    // Accumulators may be coarser than p's grid where that follows from the output's or the table's alone. 32 bits hold
+    // them shifted: make_fixed16 proves it.
+    OCTET_INLINE bool shifts_left() const { return output == OutputKind::s16 || activation == Activation::table; }
 };
 
 OCTET_INLINE std::int16_t sat16(std::int32_t x) {
@@ -137,13 +154,21 @@ OCTET_INLINE std::int16_t fixed16_activate(std::int16_t p, int c, const Fixed16&
             const std::int16_t gate = shifted < 0 ? std::int16_t{0} : shifted > six ? six : shifted;
             return mulhrs16(p, static_cast<std::int16_t>(gate << (12 - e.f)));
         }
+        case Activation::table: {
+            const int d = sat_add16(p, p) + 32768;
+            const std::int16_t* node = e.nodes + (d >> 10);
+            const auto slope = static_cast<std::int16_t>(node[1] - node[0]);
+            return static_cast<std::int16_t>(node[0] + mulhrs16(static_cast<std::int16_t>((d & 1023) << 5), slope));
+        }
     }
     return p;
 }
 
 // u
 OCTET_INLINE std::int16_t fixed16_activated(std::int32_t acc, int c, const Fixed16& e) {
-    const std::int16_t t = sat16(fixed16_s32(acc, c, e) >> e.shift[c]);
+    const std::int32_t sum = fixed16_s32(acc, c, e), shift = e.shift[c];
+    const std::int16_t t =
+        sat16(shift >= 0 ? sum >> shift : static_cast<std::int32_t>(static_cast<std::uint32_t>(sum) << -shift));
     return fixed16_activate(mulhrs16(t, e.mult[c]), c, e);
 }
 

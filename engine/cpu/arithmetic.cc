@@ -15,10 +15,10 @@ kernels::Fixed16Spec spec_of(const Grid& y, const ActivationSpec& activation) {
     spec.prelu_alpha = activation.channel_alpha;
     spec.clip_lo = activation.clip_lo;
     spec.clip_hi = activation.clip_hi;
+    spec.function = activation.function;
     spec.out_scale = static_cast<double>(y.scale);
     if (y.dtype == DType::int16) {
         spec.output = kernels::OutputKind::s16;
-        spec.max_f = 12;
     } else {
         spec.out_zero_point = unsigned_zero_point(y);
     }
@@ -86,12 +86,8 @@ Result<kernels::Fixed16Storage> conv_epilogue(const ConvOp& conv, const Grid& y)
     spec.weight_abs_sum = abs_sum;
     if (conv.x.grid.dtype == DType::int16) spec.in_max = 32768;
     if (conv.residual) spec.residual = conv.residual->grid;
-    OCTET_ASSIGN(auto storage, storage_of(spec));
-    if (y.dtype == DType::int16 && storage.s16_scale() != static_cast<double>(y.scale)) {
-        return fail(ErrorCode::unsupported, "its accumulators allow a 16-bit output in steps of {:.3g}, not {:.3g}",
-                    storage.s16_scale(), y.scale);
-    }
-    return storage;
+    if (conv.relu_behind_residual) spec.out_min = std::max(spec.out_min, spec.out_zero_point);
+    return storage_of(spec);
 }
 
 Result<IntegerBatchNorm> integer_batchnorm(const BatchNormOp& norm, const Grid& y) {
@@ -118,8 +114,7 @@ Result<IntegerBatchNorm> integer_batchnorm(const BatchNormOp& norm, const Grid& 
     spec.in_zero_point = unsigned_zero_point(norm.x.grid);
     spec.weight_abs_sum = abs_sum;
     OCTET_ASSIGN(result.epilogue, storage_of(spec));
-    result.weights.resize((result.weights.size() + kernels::fixed16_padding - 1) / kernels::fixed16_padding *
-                          kernels::fixed16_padding);
+    result.weights.resize(kernels::fixed16_entries(static_cast<int>(result.weights.size())));
     return result;
 }
 

@@ -16,8 +16,8 @@ using Why = std::optional<std::string>;
 constexpr const char* quantize_it =
     "; a recipe that quantizes each operator's result puts one there (octet-quantize --recipe reference)";
 
-std::string_view name_of(Activation activation) {
-    switch (activation) {
+std::string_view name_of(const ActivationSpec& activation) {
+    switch (activation.kind) {
         case Activation::none:
             return "nothing";
         case Activation::relu:
@@ -30,6 +30,8 @@ std::string_view name_of(Activation activation) {
             return "Clip";
         case Activation::hardswish:
             return "HardSwish";
+        case Activation::table:
+            return activation.function_name;
     }
     return "";
 }
@@ -47,7 +49,7 @@ class Judge {
             activation == Activation::none || activation == Activation::relu || activation == Activation::clip;
         if (!clamps && !fused_in_float) {
             return fmt::format("there is no quantization between it and the {} behind it, where '{}' stores 8 bits{}",
-                               name_of(activation), profile_.name, quantize_it);
+                               name_of(conv.activation), profile_.name, quantize_it);
         }
         if (conv.residual && !fused_in_float) {
             return fmt::format("there is no quantization between it and the Add behind it, where '{}' stores 8 bits{}",
@@ -134,7 +136,7 @@ class Judge {
             activation.kind == Activation::clip) {
             return std::nullopt;
         }
-        return fmt::format("there is no quantization between {} and the {} behind it{}", op, name_of(activation.kind),
+        return fmt::format("there is no quantization between {} and the {} behind it{}", op, name_of(activation),
                            quantize_it);
     }
 

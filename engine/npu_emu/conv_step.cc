@@ -43,6 +43,10 @@ float activate(float x, const ActivationSpec& activation, std::size_t channel) {
                             static_cast<float>(activation.clip_hi));
         case Activation::hardswish:
             return x * std::max(0.0F, std::min(1.0F, x * (1.0F / 6.0F) + 0.5F));
+        case Activation::table: {
+            const auto real = static_cast<double>(x);
+            return static_cast<float>(activation.function({&real, 1}).front());
+        }
     }
     return x;
 }
@@ -280,6 +284,7 @@ class ConvStep final : public Step {
         float real = static_cast<float>(acc) * (conv_.x.grid.scale * weight_scale(o));
         real = activate(real, conv_.activation, static_cast<std::size_t>(o));
         if (conv_.residual) real += residual(state, at);
+        if (conv_.relu_behind_residual) real = std::max(real, 0.0F);
         const Range range = range_;
         return kernels::quantize_linear(real, y_grid_.scale, y_grid_.zero_point, range.min, range.max);
     }

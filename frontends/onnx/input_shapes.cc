@@ -27,6 +27,11 @@ bool is_open(const Dimension& dimension) {
     return !dimension.has_dim_value() || dimension.dim_value() < 0;
 }
 
+// Empty: it has none. Some exporters write "?" for that.
+std::string_view name_of(const Dimension& dimension) {
+    return dimension.dim_param() == "?" ? std::string_view() : std::string_view(dimension.dim_param());
+}
+
 const Shape* given_shape(const Input& input, const ImportOptions& options) {
     const auto given = options.input_shapes.find(input.name());
     return given == options.input_shapes.end() ? nullptr : &given->second;
@@ -39,7 +44,7 @@ std::string text_of(const onnx_schema::TensorShapeProto& shape) {
         if (!is_open(dimension)) {
             texts.push_back(std::to_string(dimension.dim_value()));
         } else {
-            texts.push_back(dimension.dim_param().empty() ? "?" : dimension.dim_param());
+            texts.emplace_back(name_of(dimension).empty() ? "?" : name_of(dimension));
         }
     }
     return texts.empty() ? "scalar" : fmt::format("{}", fmt::join(texts, "x"));
@@ -63,7 +68,7 @@ Result<void> check_names(const std::vector<const Input*>& inputs, const ImportOp
         texts.push_back(
             fmt::format("'{}' {}", input->name(), has_shape(*input) ? text_of(shape_in_file(*input)) : "…"));
         for (const Dimension& dimension : shape_in_file(*input).dim())
-            if (is_open(dimension) && !dimension.dim_param().empty()) symbols.insert(dimension.dim_param());
+            if (is_open(dimension) && !name_of(dimension).empty()) symbols.emplace(name_of(dimension));
     }
     for (const auto& [name, shape] : options.input_shapes)
         if (names.count(name) == 0)
@@ -97,8 +102,8 @@ Result<void> bind(const Input& input, const Shape& given, Symbols& symbols) {
         if (!is_open(dimension)) {
             if (size != dimension.dim_value())
                 return fail(ErrorCode::invalid_argument, "its dimension {} is fixed to {}", i, dimension.dim_value());
-        } else if (!dimension.dim_param().empty()) {
-            const auto [known, fresh] = symbols.emplace(dimension.dim_param(), size);
+        } else if (!name_of(dimension).empty()) {
+            const auto [known, fresh] = symbols.emplace(name_of(dimension), size);
             if (!fresh && known->second != size)
                 return fail(ErrorCode::invalid_argument, "its dimension {}, '{}', is given as {} too", i, known->first,
                             known->second);
@@ -126,7 +131,7 @@ Result<Symbols> bind_symbols(const std::vector<const Input*>& inputs, const Impo
 std::vector<std::optional<std::int64_t>> known_sizes(const Input& input, const Symbols& symbols) {
     std::vector<std::optional<std::int64_t>> sizes;
     for (const Dimension& dimension : shape_in_file(input).dim()) {
-        const auto symbol = symbols.find(dimension.dim_param());
+        const auto symbol = symbols.find(std::string(name_of(dimension)));
         if (!is_open(dimension)) {
             sizes.emplace_back(dimension.dim_value());
         } else if (symbol != symbols.end()) {
@@ -175,7 +180,7 @@ tl::unexpected<Error> open_dimensions(const std::vector<const Input*>& inputs, c
             }
             const bool is_plane = sizes.size() == 4 && i >= 2;
             words.emplace_back(!is_plane ? "SIZE" : i == 2 ? "HEIGHT" : "WIDTH");
-            const std::string& symbol = shape_in_file(*input).dim(static_cast<int>(i)).dim_param();
+            const std::string symbol(name_of(shape_in_file(*input).dim(static_cast<int>(i))));
             all_named &= !symbol.empty();
             if (listed.insert(symbol).second) dimensions.push_back("--dim " + argument(symbol + "=SIZE"));
         }

@@ -27,6 +27,13 @@ class Lowering {
         return {};
     }
 
+    // Swish: x · sigmoid(x); the operator of this name is of opset 24.
+    Result<void> swish() {
+        const ValueId x = node_.inputs[0];
+        finish("Mul", {x, add("Sigmoid", {x})}, {});
+        return {};
+    }
+
     Result<void> detect() {
         const std::size_t levels = node_.inputs.size();
         const auto strides = node_.attributes.reals("strides");
@@ -123,12 +130,14 @@ Result<Graph> lower_to_standard(Graph graph) {
     for (std::size_t i = 0; i < count; ++i) {
         const auto id = static_cast<NodeId>(i);
         const Node node = graph.node(id);
-        if (node.removed || (node.op != "Focus" && node.op != "Detect")) continue;
+        if (node.removed || (node.op != "Focus" && node.op != "Detect" && node.op != "Swish")) continue;
         // The outputs stay: the last node of the replacement takes them over.
         graph.node(id).removed = true;
         const std::size_t first = graph.node_count();
         Lowering lowering(node, builder);
-        auto lowered = node.op == "Focus" ? lowering.focus() : lowering.detect();
+        auto lowered = node.op == "Focus"    ? lowering.focus()
+                       : node.op == "Detect" ? lowering.detect()
+                                             : lowering.swish();
         if (!lowered) return at(describe(node), std::move(lowered).error());
         graph.stand_for(first, describe(node));
     }

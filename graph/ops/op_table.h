@@ -123,6 +123,7 @@
     OP(squeeze)                 \
     OP(sub)                     \
     OP(sum)                     \
+    OP(swish)                   \
     OP(tan)                     \
     OP(tanh)                    \
     OP(thresholded_relu)        \

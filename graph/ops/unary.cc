@@ -179,6 +179,14 @@ struct Mish {
     }
 };
 
+// x · sigmoid(x), SiLU
+struct Swish {
+    template <typename T>
+    T operator()(T x) const {
+        return x * Sigmoid{}(x);
+    }
+};
+
 struct Gelu {
     bool tanh;
     explicit Gelu(const Attributes& a) : tanh(a.text("approximate", "none") == "tanh") {}
@@ -341,6 +349,7 @@ extern constinit const OpDef op_sinh = floating<Sinh>("Sinh");
 extern constinit const OpDef op_softplus = floating<Softplus>("Softplus");
 extern constinit const OpDef op_softsign = floating<Softsign>("Softsign");
 extern constinit const OpDef op_sqrt = floating<Sqrt>("Sqrt");
+extern constinit const OpDef op_swish = floating<Swish>("Swish");
 extern constinit const OpDef op_tan = floating<Tan>("Tan");
 extern constinit const OpDef op_tanh = floating<Tanh>("Tanh");
 extern constinit const OpDef op_thresholded_relu = floating<ThresholdedRelu>("ThresholdedRelu");

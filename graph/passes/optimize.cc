@@ -13,8 +13,9 @@ constexpr int max_rounds = 50;
 std::vector<Pass> passes_for(const OptimizeOptions& options) {
     std::vector<Pass> list = {
         {"fold_constants", fold_constants}, {"remove_identities", remove_identities},
-        {"eliminate_dead", eliminate_dead}, {"fuse_focus", fuse_focus},
-        {"fuse_hardswish", fuse_hardswish}, {"fuse_detect", fuse_detect},
+        {"eliminate_dead", eliminate_dead}, {"wrap_integer_moves", wrap_integer_moves},
+        {"fuse_focus", fuse_focus},         {"fuse_hardswish", fuse_hardswish},
+        {"fuse_swish", fuse_swish},         {"fuse_detect", fuse_detect},
         {"fold_batchnorm", fold_batchnorm}, {"fold_affine", fold_affine},
     };
     if (options.fold_batchnorm_concat) list.push_back({"fold_batchnorm_concat", fold_batchnorm_concat});

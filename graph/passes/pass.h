@@ -14,6 +14,7 @@ int fold_constants(Graph& graph);     // nodes whose inputs are all constant bec
 int remove_identities(Graph& graph);  // Identity, Cast to the same type, Dropout, Reshape to the same shape …
 int eliminate_dead(Graph& graph);     // nodes that no output depends on
 int fuse_hardswish(Graph& graph);  // Add 3 → Clip(0,6) → Mul x → Div 6 (and kin), HardSigmoid·Mul → HardSwish
+int fuse_swish(Graph& graph);      // Mul of x and Sigmoid of x → Swish
 int fold_batchnorm(Graph& graph);  // BatchNormalization into the convolution before it
 int fold_affine(Graph& graph);     // Mul, Div, Add, Sub by a constant a channel into the convolution before it
 int fold_batchnorm_concat(Graph& graph);    // BatchNormalization through a Concat into the convolutions before that
@@ -22,7 +23,8 @@ int focus_to_conv(Graph& graph);            // Focus + Conv k×k → Conv 2k×2k
 int fuse_detect(Graph& graph);              // the YOLO box decode, down to the Concat of the levels → Detect
 int commute_conv_resize(Graph& graph);      // 1×1 Conv and elementwise operators move before the nearest upsampling
 int upsample_conv_to_phases(Graph& graph);  // 3×3 Conv with few channels behind ×2 nearest upsampling → DepthToSpace
-int maxpool_cascade(Graph& graph);          // MaxPool 5, 9, 13 of one tensor → 5, 5∘5, 5∘5∘5
+int wrap_integer_moves(Graph& graph);  // MaxPool, Reshape … of integers → between DequantizeLinear and QuantizeLinear
+int maxpool_cascade(Graph& graph);     // MaxPool 5, 9, 13 of one tensor → 5, 5∘5, 5∘5∘5
 
 // QuantizeLinear behind an operator that only moves values → in front of it. What comes out of a DequantizeLinear
 // already is left alone where `requantizes` is false: the operator then stands between two grids.

@@ -9,22 +9,35 @@
 namespace octet::quant {
 namespace {
 
+constexpr IntegerForm curved = {.kind = FormKind::unary, .fuses = true, .curved = true};
+
 constexpr std::pair<std::string_view, IntegerForm> forms[] = {
     {"Add", {FormKind::sum}},
     {"AveragePool", {FormKind::mean}},
     {"BatchNormalization", {FormKind::normalization}},
+    {"Celu", curved},
     {"Clip", {FormKind::unary, true}},
-    {"Concat", {FormKind::copy, false, true}},
-    {"Conv", {FormKind::convolution, false, true}},
+    {"Concat", {.kind = FormKind::copy, .wide = true}},
+    {"Conv", {.kind = FormKind::convolution, .wide = true}},
+    {"Elu", curved},
+    {"Gelu", curved},
     {"GlobalAveragePool", {FormKind::mean}},
+    {"HardSigmoid", curved},
     {"HardSwish", {FormKind::unary, true}},
     {"LeakyRelu", {FormKind::unary, true}},
+    {"Mish", curved},
     {"Mul", {FormKind::product}},
     {"Pad", {FormKind::copy}},
     {"PRelu", {FormKind::unary, true}},
     {"ReduceMean", {FormKind::mean}},
     {"Relu", {FormKind::unary, true}},
-    {"Resize", {FormKind::copy, false, true}},
+    {"Resize", {.kind = FormKind::copy, .wide = true}},
+    {"Selu", curved},
+    {"Sigmoid", curved},
+    {"Softplus", curved},
+    {"Softsign", curved},
+    {"Swish", curved},
+    {"Tanh", curved},
 };
 
 bool omitted(const Node& node, std::size_t input) {

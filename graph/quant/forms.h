@@ -25,8 +25,9 @@ enum class FormKind {
 
 struct IntegerForm {
     FormKind kind = FormKind::none;
-    bool fuses = false;  // unary: a convolution computes it before it rounds
-    bool wide = false;   // takes and gives 16 bits too
+    bool fuses = false;   // unary: a convolution computes it before it rounds
+    bool curved = false;  // unary: as straight segments, which nothing but integers are worth
+    bool wide = false;    // takes and gives 16 bits too
 };
 
 IntegerForm integer_form(std::string_view op);

@@ -35,7 +35,10 @@ class Planner {
         OCTET_TRY(check_names(options_.keep_float, "--keep-float"));
         OCTET_TRY(check_names(options_.keep_int16, "--keep-int16"));
         assign_roles();
-        if (options_.fuse) fuse();
+        if (options_.fuse) {
+            prune_curved();
+            fuse();
+        }
         prune();
         if (options_.fuse) join_tables();
         GridPlan plan = group();
@@ -135,7 +138,9 @@ class Planner {
         const NodeId producer = graph_.producer(value);
         if (producer == no_node || !only_reader(value)) return false;
         const Node& node = graph_.node(producer);
-        if (role_[index(producer)] == Role::activation) return internal_[index(node.inputs[0])];
+        if (role_[index(producer)] == Role::activation) {
+            return is_fused(node);
+        }
         return is_convolution(node) && role_[index(producer)] == Role::compute;
     }
 
@@ -145,10 +150,13 @@ class Planner {
             if (role_[index(id)] == Role::activation) {
                 const ValueId input = node.inputs[0];
                 const NodeId producer = graph_.producer(input);
-                if (integer_form(node.op).fuses && producer != no_node && is_convolution(graph_.node(producer)) &&
-                    fusible(input)) {
-                    internal_[index(input)] = true;
-                }
+                const bool weighted =
+                    producer != no_node && role_[index(producer)] == Role::compute &&
+                    (is_convolution(graph_.node(producer)) || is_normalization(graph_.node(producer)));
+                if (integer_form(node.op).fuses && weighted && only_reader(input)) internal_[index(input)] = true;
+                const bool rectified_sum = node.op == "Relu" && producer != no_node && only_reader(input) &&
+                                           graph_.node(producer).op == "Add" && role_[index(producer)] == Role::compute;
+                if (rectified_sum) internal_[index(input)] = true;
             }
             if (node.op == "Add" && role_[index(id)] == Role::compute && node.inputs[0] != node.inputs[1] &&
                 graph_.value(node.inputs[0]).shape == graph_.value(node.inputs[1]).shape) {
@@ -161,29 +169,58 @@ class Planner {
         }
     }
 
-    // One table for activations behind each other.
+    // One table for activations behind each other, and one curve for arithmetic behind a layer's activation.
     void join_tables() {
+        std::vector<bool> table(graph_.node_count(), false), fused(table);
         for (const NodeId id : order_) {
-            if (!is_table(id)) continue;
-            const ValueId input = activation_inputs(graph_, graph_.node(id))[0];
+            const Node& node = graph_.node(id);
+            if (role_[index(id)] != Role::activation || node.op == "PRelu") continue;  // its slopes may differ
+            const ValueId input = activation_inputs(graph_, node)[0];
             const NodeId producer = graph_.producer(input);
-            if (producer != no_node && is_table(producer) && only_reader(input)) internal_[index(input)] = true;
+            table[index(id)] = !internal_[index(input)];
+            if (producer == no_node) continue;
+            const Node& before = graph_.node(producer);
+            fused[index(id)] = internal_[index(input)] && (is_convolution(before) || is_normalization(before));
+            if (!only_reader(input)) continue;
+            const bool curve = fused[index(producer)] && has_constant_operand(graph_, node);
+            if (curve || (table[index(id)] && table[index(producer)])) internal_[index(input)] = true;
+            if (!curve) continue;
+            table[index(id)] = false;
+            fused[index(id)] = true;
         }
     }
-    bool is_table(NodeId id) const {
-        const Node& node = graph_.node(id);
-        // A slope for each channel is no table.
-        return role_[index(id)] == Role::activation && node.op != "PRelu" && !is_fused(node);
-    }
-    // Behind a convolution.
+
+    // Into the convolution before it.
     bool is_fused(const Node& node) const {
-        const NodeId producer = graph_.producer(node.inputs[0]);
-        return internal_[index(node.inputs[0])] && is_convolution(graph_.node(producer));
+        return internal_[index(node.inputs[0])] && is_convolution(graph_.node(graph_.producer(node.inputs[0])));
     }
 
     std::size_t place(ValueId value) const {
         const NodeId producer = graph_.producer(value);
         return producer == no_node ? 0 : position_[index(producer)] + 1;
+    }
+
+    // Curved activations at the end of the network stay float, with the copies behind them: heads keep 16 bits.
+    void prune_curved() {
+        for (auto it = order_.rbegin(); it != order_.rend(); ++it) {
+            const Node& node = graph_.node(*it);
+            Role& role = role_[index(*it)];
+            const bool curved =
+                role == Role::activation && (integer_form(node.op).curved || has_constant_operand(graph_, node));
+            if (curved && !computation_reads(node)) role = Role::float_only;
+        }
+    }
+
+    bool computation_reads(const Node& node) const {
+        return std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId output) {
+            if (output == no_value) return false;
+            const auto& readers = consumers_[index(output)];
+            return std::any_of(readers.begin(), readers.end(), [&](NodeId reader) {
+                const Role role = role_[index(reader)];
+                if (role == Role::compute) return true;
+                return role != Role::float_only && computation_reads(graph_.node(reader));
+            });
+        });
     }
 
     // Copies and lone activations that no computation reads stay float: the value before them is the head.
@@ -257,6 +294,7 @@ class Planner {
         for (GridGroup& group : plan.groups) {
             group.kind = kind_of(group);
             group.wide_obstacle = wide_obstacle(group);
+            if (group.kind == GridKind::head && !group.wide_obstacle.empty()) group.kind = GridKind::activation;
         }
         return plan;
     }
@@ -287,6 +325,8 @@ class Planner {
 
     static bool is_convolution(const Node& node) { return integer_form(node.op).kind == FormKind::convolution; }
 
+    static bool is_normalization(const Node& node) { return integer_form(node.op).kind == FormKind::normalization; }
+
     static bool copies_wide(const Node& node) {
         const IntegerForm form = integer_form(node.op);
         return form.kind == FormKind::copy && form.wide;
@@ -307,10 +347,7 @@ class Planner {
         if (std::any_of(group.values.begin(), group.values.end(), wanted_wide)) return GridKind::wide;
         const auto is_head = [&](ValueId value) {
             const NodeId producer = graph_.producer(value);
-            if (producer == no_node || role_[index(producer)] == Role::float_only || read_as_integer(value))
-                return false;
-            const FormKind kind = integer_form(graph_.node(producer).op).kind;
-            return kind != FormKind::product && kind != FormKind::mean;  // they have no form that writes 16 bits
+            return producer != no_node && role_[index(producer)] != Role::float_only && !read_as_integer(value);
         };
         const bool head = options_.fuse && std::all_of(group.values.begin(), group.values.end(), is_head);
         return head ? GridKind::head : GridKind::activation;

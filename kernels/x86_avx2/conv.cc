@@ -12,6 +12,7 @@
 #include <immintrin.h>
 
 #include "kernels/conv_direct.h"
+#include "kernels/conv_grouped.h"
 #include "kernels/x86_avx2/conv_pack.h"
 #include "kernels/x86_avx2/conv_stretch.h"
 
@@ -155,10 +156,6 @@ struct Avx2 {
     }
 };
 
-const char* refuses(const ConvParams& p, const std::int8_t*) {
-    return conv_refuses(p, ConvInput::u8, conv_grouping(p, step_lanes).pixels == 1, false);
-}
-
 struct PackedLayout {
     std::int64_t raw, steps, weights;  // byte offsets
 };
@@ -173,16 +170,6 @@ PackedLayout packed_layout(const StepShape& shape) {
     return layout;
 }
 
-std::size_t packed_bytes(const ConvParams& p, const std::int8_t* weights) {
-    const StepShape shape(p);
-    std::int64_t vectors = std::int64_t{shape.vectors} * shape.steps;
-    for (int v = 0; v < shape.vectors; ++v) {
-        for (int s = 0; s < shape.steps; ++s) vectors += StepLoad(step_weights(shape, weights, v, s)).is_centred;
-    }
-    return static_cast<std::size_t>(packed_layout(shape).weights +
-                                    vectors * static_cast<std::int64_t>(sizeof(__m256i)));
-}
-
 // Adds w * (w < 0 ? 127 : 128) of the 4 channels of each lane.
 void add_constant(std::int32_t* constant, __m256i w) {
     alignas(32) std::int8_t values[32];
@@ -190,51 +177,9 @@ void add_constant(std::int32_t* constant, __m256i w) {
     for (int i = 0; i < 32; ++i) constant[i / 4] += values[i] * (values[i] < 0 ? 127 : 128);
 }
 
-void pack(const ConvParams& p, const std::int8_t* weights, std::byte* packed) {
-    const StepShape shape(p);
-    const PackedLayout layout = packed_layout(shape);
-    __builtin_memcpy(packed + layout.raw, weights, static_cast<std::size_t>(conv_raw_bytes(p, step_lanes)));
-    auto* index = reinterpret_cast<VectorIndex*>(packed);
-    auto* steps = reinterpret_cast<std::uint16_t*>(packed + layout.steps);
-    auto* out = reinterpret_cast<__m256i*>(packed + layout.weights);
-    StepGroups groups;
-    for (int vector = 0; vector < shape.vectors; ++vector) {
-        std::int32_t* constant = index->constant;
-        for (int segment = 0; segment < shape.segments; ++segment, ++index) {
-            groups.fill(shape, weights, vector, segment);
-            groups.write(steps);
-            *index = {{}, reinterpret_cast<std::byte*>(out) - packed, {}, 0};
-            for (int list = 0; list < step_list_count; ++list) {
-                const auto [centred, group] = step_lists[list];
-                index->groups[list] = groups.counts[list];
-                for (int g = 0; g < groups.counts[list]; ++g, out += centred ? 2 * group : group) {
-                    for (int k = 0; k < group; ++k, ++steps) {
-                        const __m256i w = step_weights(shape, weights, vector, segment * segment_steps + int{*steps});
-                        _mm256_store_si256(out + k, centred ? _mm256_abs_epi8(w) : w);
-                        if (!centred) continue;
-                        const __m256i negative = _mm256_cmpgt_epi8(_mm256_setzero_si256(), w);
-                        _mm256_store_si256(out + group + k, _mm256_xor_si256(negative, _mm256_set1_epi8(-128)));
-                        add_constant(constant, w);
-                    }
-                }
-            }
-        }
-    }
-}
-
 // Offsets of all blocks where blocks change from unit to unit, else of one.
 bool offsets_of_all_blocks(const StepShape& shape) {
     return conv_block_bytes(shape.p, 2, step_lanes) * conv_blocks(shape.p, step_lanes) <= conv_resident_weights;
-}
-
-std::size_t scratch_bytes(const ConvCall& call) {
-    const StepShape shape(call.params);
-    return static_cast<std::size_t>(offsets_of_all_blocks(shape) ? shape.vectors : 2) *
-           static_cast<std::size_t>(shape.steps) * sizeof(std::int32_t);
-}
-
-int units(const ConvCall& call) {
-    return conv_direct_units(call, step_lanes);
 }
 
 // offsets[vector][n]: of the vector's n-th step number.
@@ -257,31 +202,90 @@ void fill_offsets(const ConvCall& call, const StepShape& shape, int first_vector
     }
 }
 
-void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) noexcept {
-    if (unit_begin == unit_end) return;
-    const StepShape shape(call.params);
-    auto* offsets = reinterpret_cast<std::int32_t*>(scratch);
-    const bool all = offsets_of_all_blocks(shape);
-    if (all) fill_offsets(call, shape, 0, shape.vectors, offsets);
-    BlockSteps steps = {call.packed, nullptr, offsets, shape.segments, shape.steps};
-    int filled = -1;
-    const auto block_of = [&](int b) {
-        steps.index = reinterpret_cast<const VectorIndex*>(call.packed) + std::int64_t{b} * 2 * shape.segments;
-        if (all) steps.offsets = offsets + std::int64_t{b} * 2 * shape.steps;
-        if (!all && filled != b) {
-            fill_offsets(call, shape, b * 2, shape.vectors - b * 2 < 2 ? shape.vectors - b * 2 : 2, offsets);
-            filled = b;
+struct Direct8x8 {
+    static constexpr ConvInput input = ConvInput::u8;
+
+    static const char* refuses(const ConvParams& p, const std::int8_t*) {
+        return conv_refuses(p, ConvInput::u8, conv_grouping(p, step_lanes).pixels == 1, false);
+    }
+
+    static std::size_t packed_bytes(const ConvParams& p, const std::int8_t* weights) {
+        const StepShape shape(p);
+        std::int64_t vectors = std::int64_t{shape.vectors} * shape.steps;
+        for (int v = 0; v < shape.vectors; ++v) {
+            for (int s = 0; s < shape.steps; ++s) vectors += StepLoad(step_weights(shape, weights, v, s)).is_centred;
         }
-        return reinterpret_cast<const std::byte*>(&steps);
-    };
-    const auto* raw_weights = reinterpret_cast<const std::int8_t*>(call.packed + packed_layout(shape).raw);
-    conv_direct_run<Avx2>(call, unit_begin, unit_end, raw_weights, block_of);
-}
+        return static_cast<std::size_t>(packed_layout(shape).weights +
+                                        vectors * static_cast<std::int64_t>(sizeof(__m256i)));
+    }
+
+    static void pack(const ConvParams& p, const std::int8_t* weights, std::byte* packed) {
+        const StepShape shape(p);
+        const PackedLayout layout = packed_layout(shape);
+        __builtin_memcpy(packed + layout.raw, weights, static_cast<std::size_t>(conv_raw_bytes(p, step_lanes)));
+        auto* index = reinterpret_cast<VectorIndex*>(packed);
+        auto* steps = reinterpret_cast<std::uint16_t*>(packed + layout.steps);
+        auto* out = reinterpret_cast<__m256i*>(packed + layout.weights);
+        StepGroups groups;
+        for (int vector = 0; vector < shape.vectors; ++vector) {
+            std::int32_t* constant = index->constant;
+            for (int segment = 0; segment < shape.segments; ++segment, ++index) {
+                groups.fill(shape, weights, vector, segment);
+                groups.write(steps);
+                *index = {{}, reinterpret_cast<std::byte*>(out) - packed, {}, 0};
+                for (int list = 0; list < step_list_count; ++list) {
+                    const auto [centred, group] = step_lists[list];
+                    index->groups[list] = groups.counts[list];
+                    for (int g = 0; g < groups.counts[list]; ++g, out += centred ? 2 * group : group) {
+                        for (int k = 0; k < group; ++k, ++steps) {
+                            const __m256i w =
+                                step_weights(shape, weights, vector, segment * segment_steps + int{*steps});
+                            _mm256_store_si256(out + k, centred ? _mm256_abs_epi8(w) : w);
+                            if (!centred) continue;
+                            const __m256i negative = _mm256_cmpgt_epi8(_mm256_setzero_si256(), w);
+                            _mm256_store_si256(out + group + k, _mm256_xor_si256(negative, _mm256_set1_epi8(-128)));
+                            add_constant(constant, w);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    static std::size_t scratch_bytes(const ConvCall& call) {
+        const StepShape shape(call.params);
+        return static_cast<std::size_t>(offsets_of_all_blocks(shape) ? shape.vectors : 2) *
+               static_cast<std::size_t>(shape.steps) * sizeof(std::int32_t);
+    }
+
+    static int units(const ConvCall& call) { return conv_direct_units(call, step_lanes); }
+
+    static void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) noexcept {
+        if (unit_begin == unit_end) return;
+        const StepShape shape(call.params);
+        auto* offsets = reinterpret_cast<std::int32_t*>(scratch);
+        const bool all = offsets_of_all_blocks(shape);
+        if (all) fill_offsets(call, shape, 0, shape.vectors, offsets);
+        BlockSteps steps = {call.packed, nullptr, offsets, shape.segments, shape.steps};
+        int filled = -1;
+        const auto block_of = [&](int b) {
+            steps.index = reinterpret_cast<const VectorIndex*>(call.packed) + std::int64_t{b} * 2 * shape.segments;
+            if (all) steps.offsets = offsets + std::int64_t{b} * 2 * shape.steps;
+            if (!all && filled != b) {
+                fill_offsets(call, shape, b * 2, shape.vectors - b * 2 < 2 ? shape.vectors - b * 2 : 2, offsets);
+                filled = b;
+            }
+            return reinterpret_cast<const std::byte*>(&steps);
+        };
+        const auto* raw_weights = reinterpret_cast<const std::int8_t*>(call.packed + packed_layout(shape).raw);
+        conv_direct_run<Avx2>(call, unit_begin, unit_end, raw_weights, block_of);
+    }
+};
 
 }  // namespace
 
-extern constinit const ConvKernel conv_u8s8_8x8_avx2 = {
-    "conv_u8s8_8x8_avx2", needs::avx2, ConvInput::u8, refuses, packed_bytes, pack, scratch_bytes, units, run,
-};
+extern constinit const ConvKernel conv_u8s8_8x8_avx2 = conv_kernel<Direct8x8>("conv_u8s8_8x8_avx2", needs::avx2);
+extern constinit const ConvKernel conv_grouped_u8s8_8x8_avx2 =
+    conv_kernel<Grouped<Direct8x8>>("conv_grouped_u8s8_8x8_avx2", needs::avx2);
 
 }  // namespace octet::kernels

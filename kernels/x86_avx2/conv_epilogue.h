@@ -55,9 +55,10 @@ struct PairEpilogue {
         Fixed16x16 packed = fixed16;
         packed.mult = _mm256_permute4x64_epi64(fixed16.mult, _MM_SHUFFLE(1, 1, 0, 0));
         packed.prelu_alpha = _mm256_permute4x64_epi64(fixed16.prelu_alpha, _MM_SHUFFLE(1, 1, 0, 0));
+        const bool raises = call.epilogue.shifts_left();
         const auto narrow = [&](__m256i a, __m256i b) {
             return packed.scale(
-                packed.activate(_mm256_packs_epi32(_mm256_srav_epi32(a, shift), _mm256_srav_epi32(b, shift))));
+                packed.activate(_mm256_packs_epi32(fixed16_shift(a, shift, raises), fixed16_shift(b, shift, raises))));
         };
         const std::int64_t stride = call.out_u8.pixel_stride;
         std::uint8_t* out = call.out_u8.pixel(row.y, x * pixels) + channel;
@@ -89,7 +90,8 @@ struct PairEpilogue {
             return;
         }
         // The pack interleaves the two vectors by 4 lanes.
-        const __m256i packed = _mm256_packs_epi32(_mm256_srav_epi32(a, shift), _mm256_srav_epi32(b, shift));
+        const bool raises = call.epilogue.shifts_left();
+        const __m256i packed = _mm256_packs_epi32(fixed16_shift(a, shift, raises), fixed16_shift(b, shift, raises));
         const __m256i u = fixed16.activate(_mm256_permute4x64_epi64(packed, _MM_SHUFFLE(3, 1, 2, 0)));
         if (call.epilogue.output == OutputKind::s16) {
             std::int16_t* out = call.out_s16.pixel(row.y, first_pixel) + channel;
@@ -206,6 +208,8 @@ struct BlockEpilogue {
             store_wide(row, sums, count, x, rows, pitch);
         } else if (fixed16.activation == Activation::hardswish) {
             store_u8<Activation::hardswish>(*this, row, sums, count, x, rows, pitch);
+        } else if (fixed16.activation == Activation::table) {
+            store_u8<Activation::table>(*this, row, sums, count, x, rows, pitch);
         } else if (fixed16.activation == Activation::none) {
             store_u8<Activation::none>(*this, row, sums, count, x, rows, pitch);
         } else {
@@ -217,8 +221,8 @@ struct BlockEpilogue {
     static constexpr auto all_others = static_cast<Activation>(255);
 
     // int32 -> int16, 16 channels in natural order
-    OCTET_INLINE __m256i narrow(const __m256i* sums) const {
-        return _mm256_packs_epi32(_mm256_srav_epi32(sums[0], shift[0]), _mm256_srav_epi32(sums[1], shift[1]));
+    OCTET_INLINE __m256i narrow(const __m256i* sums, bool raises = false) const {
+        return _mm256_packs_epi32(fixed16_shift(sums[0], shift[0], raises), fixed16_shift(sums[1], shift[1], raises));
     }
 
     __attribute__((noinline)) void store_wide(const ConvRow& row, const __m256i* sums, int count, int x, int rows,
@@ -229,7 +233,7 @@ struct BlockEpilogue {
                 if (call.epilogue.output == OutputKind::s32) {
                     store_s32(call.out_s32.pixel(y, x + i) + channel, sums[2 * i], sums[2 * i + 1]);
                 } else {
-                    const __m256i u = fixed16.activate(narrow(sums + 2 * i));
+                    const __m256i u = fixed16.activate(narrow(sums + 2 * i, true));
                     store_bytes(call.out_s16.pixel(y, x + i) + channel, fixed16.s16(u), channels * 2);
                 }
             }
@@ -253,8 +257,9 @@ struct BlockEpilogue {
                 call.residual.data ? call.residual.pixel(row.y + r, x) + epilogue.channel : nullptr;
             for (int i = 0; i < count; i += 2, sums += 4, out += 2 * out_stride) {
                 const bool second = i + 1 < count;
-                __m256i a = fixed16.activate(epilogue.narrow(sums));
-                __m256i b = second ? fixed16.activate(epilogue.narrow(sums + 2)) : a;
+                constexpr bool raises = activation == Activation::table;
+                __m256i a = fixed16.activate(epilogue.narrow(sums, raises));
+                __m256i b = second ? fixed16.activate(epilogue.narrow(sums + 2, raises)) : a;
                 if (residual) {
                     a = fixed16.scale_and_add(a, _mm_loadu_si128(reinterpret_cast<const __m128i*>(residual)));
                     residual += residual_stride;

@@ -4,6 +4,7 @@
 
 #include <immintrin.h>
 
+#include "kernels/conv_grouped.h"
 #include "kernels/x86_avx2/conv_direct.h"
 
 namespace octet::kernels {
@@ -22,5 +23,7 @@ struct Products {
 
 extern constinit const ConvKernel conv_s16s8_5x16_avx2 =
     conv_kernel<DirectKernel256<Products>>("conv_s16s8_5x16_avx2", needs::avx2);
+extern constinit const ConvKernel conv_grouped_s16s8_5x16_avx2 =
+    conv_kernel<Grouped<DirectKernel256<Products>>>("conv_grouped_s16s8_5x16_avx2", needs::avx2);
 
 }  // namespace octet::kernels

@@ -12,10 +12,19 @@
 namespace octet::kernels {
 namespace {
 
+// Accumulators shifted to t; `raises`: Fixed16::shifts_left().
+OCTET_INLINE __m256i fixed16_shift(__m256i acc, __m256i shift, bool raises) {
+    if (!raises) return _mm256_srav_epi32(acc, shift);
+    const __m256i zero = _mm256_setzero_si256();
+    const __m256i raised = _mm256_sllv_epi32(acc, _mm256_max_epi32(_mm256_sub_epi32(zero, shift), zero));
+    return _mm256_srav_epi32(raised, _mm256_max_epi32(shift, zero));
+}
+
 struct Fixed16x16 {
     __m256i mult, prelu_alpha, alpha, clip_lo, clip_hi, three, six, out_mult, offset, out_min, out_max, out_min_u8,
         out_max_u8, mults, residual_zero_point;
     __m128i gate_shift, out_shift;
+    const std::int16_t* nodes;
     Activation activation;
     int doublings;
 
@@ -40,6 +49,7 @@ struct Fixed16x16 {
         out_max_u8 = _mm256_set1_epi8(static_cast<char>(e.out_max));
         mults = _mm256_set1_epi32(e.residual_mult << 16 | e.out_mult);
         residual_zero_point = _mm256_set1_epi16(e.residual_zero_point);
+        nodes = e.nodes;
         activation = e.activation;
     }
 
@@ -61,8 +71,25 @@ struct Fixed16x16 {
                 const __m256i shifted = _mm256_max_epi16(_mm256_adds_epi16(p, three), _mm256_setzero_si256());
                 return _mm256_mulhrs_epi16(p, _mm256_sll_epi16(_mm256_min_epi16(shifted, six), gate_shift));
             }
+            case Activation::table:
+                return interpolate(p);
         }
         return p;
+    }
+
+    // node[i] and node[i + 1] come by one load of 32 bits:
+    //     node[i] + mulhrs(r << 5, node[i + 1] - node[i]) = (node[i] * (1024 - r) + node[i + 1] * r + 2^9) >> 10
+    OCTET_INLINE __m256i interpolate(__m256i p) const {
+        const __m256i d = _mm256_xor_si256(_mm256_adds_epi16(p, p), _mm256_set1_epi16(-32768));
+        const __m256i i = _mm256_srli_epi16(d, 10), r = _mm256_and_si256(d, _mm256_set1_epi16(1023));
+        const __m256i rest = _mm256_sub_epi16(_mm256_set1_epi16(1024), r), zero = _mm256_setzero_si256();
+        const auto half = [&](__m256i index, __m256i weights) {
+            const __m256i pairs = _mm256_i32gather_epi32(reinterpret_cast<const int*>(nodes), index, 2);
+            const __m256i sum = _mm256_madd_epi16(pairs, weights);
+            return _mm256_srai_epi32(_mm256_add_epi32(sum, _mm256_set1_epi32(512)), 10);
+        };
+        return _mm256_packs_epi32(half(_mm256_unpacklo_epi16(i, zero), _mm256_unpacklo_epi16(rest, r)),
+                                  half(_mm256_unpackhi_epi16(i, zero), _mm256_unpackhi_epi16(rest, r)));
     }
 
     // u -> v

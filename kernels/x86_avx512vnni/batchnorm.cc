@@ -24,6 +24,7 @@ void batchnorm_u8_avx512vnni(const BatchNormCall& call, int row_begin, int row_e
         const Fixed16x32 fixed16(e, c);
         const __m512i weights = _mm512_loadu_si512(call.weights + c);
         const __m512i bias0 = load_unpacked(e.bias + c, 0), bias1 = load_unpacked(e.bias + c, 1);
+        const bool raises = e.shifts_left();
         const __m512i shift0 = load_unpacked(e.shift + c, 0), shift1 = load_unpacked(e.shift + c, 1);
         for (int y = row_begin; y < row_end; ++y) {
             for (int x = 0; x < call.out.w; ++x) {
@@ -31,7 +32,8 @@ void batchnorm_u8_avx512vnni(const BatchNormCall& call, int row_begin, int row_e
                 const __m512i low = _mm512_mullo_epi16(wide, weights), high = _mm512_mulhi_epi16(wide, weights);
                 const __m512i acc0 = _mm512_add_epi32(_mm512_unpacklo_epi16(low, high), bias0);
                 const __m512i acc1 = _mm512_add_epi32(_mm512_unpackhi_epi16(low, high), bias1);
-                const __m512i t = _mm512_packs_epi32(_mm512_srav_epi32(acc0, shift0), _mm512_srav_epi32(acc1, shift1));
+                const __m512i t =
+                    _mm512_packs_epi32(fixed16_shift(acc0, shift0, raises), fixed16_shift(acc1, shift1, raises));
                 _mm256_mask_storeu_epi8(call.out.pixel(y, x) + c, mask,
                                         fixed16.round(fixed16.scale(fixed16.activate(t))));
             }

@@ -6,6 +6,7 @@
 #include <immintrin.h>
 
 #include "kernels/conv_direct.h"
+#include "kernels/conv_grouped.h"
 #include "kernels/x86_avx512vnni/conv_epilogue.h"
 
 namespace octet::kernels {
@@ -98,58 +99,39 @@ struct Avx512Vnni {
     }
 };
 
-template <ConvInput input>
-const char* refuses(const ConvParams& p, const std::int8_t*) {
-    return conv_refuses(p, input, conv_grouping(p, lanes).pixels == 1, false);
-}
+template <ConvInput of>
+struct Direct14x32 {
+    static constexpr ConvInput input = of;
 
-std::size_t packed_bytes(const ConvParams& p, const std::int8_t*) {
-    return conv_packed_bytes(p, lanes);
-}
-
-template <typename Weight>
-void pack(const ConvParams& p, const std::int8_t* weights, std::byte* packed) {
-    conv_pack<Weight>(p, weights, lanes, packed);
-}
-
-std::size_t scratch_bytes(const ConvCall&) {
-    return 0;
-}
-
-int units(const ConvCall& call) {
-    return conv_direct_units(call, lanes);
-}
-
-template <ConvInput input>
-void run(const ConvCall& call, int unit_begin, int unit_end, std::byte*) noexcept {
-    for_fused_kind(call, [&](auto kind) {
-        conv_direct_run<Avx512Vnni<input, decltype(kind)::value>>(call, unit_begin, unit_end);
-    });
-}
+    static const char* refuses(const ConvParams& p, const std::int8_t*) {
+        return conv_refuses(p, input, conv_grouping(p, lanes).pixels == 1, false);
+    }
+    static std::size_t packed_bytes(const ConvParams& p, const std::int8_t*) { return conv_packed_bytes(p, lanes); }
+    static void pack(const ConvParams& p, const std::int8_t* weights, std::byte* packed) {
+        if constexpr (input == ConvInput::u8) {
+            conv_pack<std::int8_t>(p, weights, lanes, packed);
+        } else {
+            conv_pack<std::int16_t>(p, weights, lanes, packed);
+        }
+    }
+    static std::size_t scratch_bytes(const ConvCall&) { return 0; }
+    static int units(const ConvCall& call) { return conv_direct_units(call, lanes); }
+    static void run(const ConvCall& call, int unit_begin, int unit_end, std::byte*) noexcept {
+        for_fused_kind(call, [&](auto kind) {
+            conv_direct_run<Avx512Vnni<input, decltype(kind)::value>>(call, unit_begin, unit_end);
+        });
+    }
+};
 
 }  // namespace
 
-extern constinit const ConvKernel conv_u8s8_14x32_avx512vnni = {
-    "conv_u8s8_14x32_avx512vnni",
-    needs::avx512vnni,
-    ConvInput::u8,
-    refuses<ConvInput::u8>,
-    packed_bytes,
-    pack<std::int8_t>,
-    scratch_bytes,
-    units,
-    run<ConvInput::u8>,
-};
-extern constinit const ConvKernel conv_s16s8_14x32_avx512vnni = {
-    "conv_s16s8_14x32_avx512vnni",
-    needs::avx512vnni,
-    ConvInput::s16,
-    refuses<ConvInput::s16>,
-    packed_bytes,
-    pack<std::int16_t>,
-    scratch_bytes,
-    units,
-    run<ConvInput::s16>,
-};
+extern constinit const ConvKernel conv_u8s8_14x32_avx512vnni =
+    conv_kernel<Direct14x32<ConvInput::u8>>("conv_u8s8_14x32_avx512vnni", needs::avx512vnni);
+extern constinit const ConvKernel conv_s16s8_14x32_avx512vnni =
+    conv_kernel<Direct14x32<ConvInput::s16>>("conv_s16s8_14x32_avx512vnni", needs::avx512vnni);
+extern constinit const ConvKernel conv_grouped_u8s8_14x32_avx512vnni =
+    conv_kernel<Grouped<Direct14x32<ConvInput::u8>>>("conv_grouped_u8s8_14x32_avx512vnni", needs::avx512vnni);
+extern constinit const ConvKernel conv_grouped_s16s8_14x32_avx512vnni =
+    conv_kernel<Grouped<Direct14x32<ConvInput::s16>>>("conv_grouped_s16s8_14x32_avx512vnni", needs::avx512vnni);
 
 }  // namespace octet::kernels

@@ -151,12 +151,13 @@ struct PairEpilogue {
         }
         for_activation(fixed16.activation, [&](auto kind) {
             const Fixed16x32 constants = fixed16;
+            const bool raises = call.epilogue.shifts_left();
             // The pack interleaves the two vectors by 4 lanes.
             const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
             for (int i = 0; i < count; i += 2, x += 2 * pixels) {
                 const bool second = i + 1 < count;
-                const __m512i a = _mm512_srav_epi32(acc[i], shift);
-                const __m512i b = _mm512_srav_epi32(acc[second ? i + 1 : i], shift);
+                const __m512i a = fixed16_shift(acc[i], shift, raises);
+                const __m512i b = fixed16_shift(acc[second ? i + 1 : i], shift, raises);
                 const __m512i t = _mm512_permutexvar_epi64(order, _mm512_packs_epi32(a, b));
                 const __m512i u = constants.activate<decltype(kind)::value>(t);
                 const int stored = second ? 2 * pixels : pixels;
@@ -336,8 +337,10 @@ struct BlockEpilogue {
         for_activation(fixed16.activation, [&](auto kind) {
             const Fixed16x32 constants = fixed16;
             const __m512i shift0 = shift[0], shift1 = shift[1];
+            const bool raises = call.epilogue.shifts_left();
             const auto activated = [&](int p) {
-                const __m512i a = _mm512_srav_epi32(acc[2 * p], shift0), b = _mm512_srav_epi32(acc[2 * p + 1], shift1);
+                const __m512i a = fixed16_shift(acc[2 * p], shift0, raises);
+                const __m512i b = fixed16_shift(acc[2 * p + 1], shift1, raises);
                 return constants.activate<decltype(kind)::value>(_mm512_packs_epi32(a, b));
             };
             if (call.epilogue.output == OutputKind::s16) {

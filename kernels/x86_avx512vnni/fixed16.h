@@ -33,13 +33,24 @@ OCTET_INLINE auto for_activation(Activation activation, Body body) {
             return body(ActivationOf<Activation::clip>{});
         case Activation::hardswish:
             return body(ActivationOf<Activation::hardswish>{});
+        case Activation::table:
+            return body(ActivationOf<Activation::table>{});
     }
     __builtin_unreachable();
+}
+
+// Accumulators shifted to t; `raises`: Fixed16::shifts_left().
+OCTET_INLINE __m512i fixed16_shift(__m512i acc, __m512i shift, bool raises) {
+    if (!raises) return _mm512_srav_epi32(acc, shift);
+    const __m512i zero = _mm512_setzero_si512();
+    const __m512i raised = _mm512_sllv_epi32(acc, _mm512_max_epi32(_mm512_sub_epi32(zero, shift), zero));
+    return _mm512_srav_epi32(raised, _mm512_max_epi32(shift, zero));
 }
 
 struct Fixed16x32 {
     __m512i mult, prelu_alpha, alpha, clip_lo, clip_hi, three, six, gate_shift, out_mult, offset, out_shift, out_min,
         out_max, mults, residual_zero_point;
+    const std::int16_t* nodes;
     Activation activation;
     int doublings;
 
@@ -61,6 +72,7 @@ struct Fixed16x32 {
         out_max = _mm512_set1_epi16(e.out_max);
         mults = _mm512_set1_epi32(e.residual_mult << 16 | e.out_mult);
         residual_zero_point = _mm512_set1_epi16(e.residual_zero_point);
+        nodes = e.nodes;
         activation = e.activation;
     }
 
@@ -76,7 +88,18 @@ struct Fixed16x32 {
             const __m512i shifted = _mm512_max_epi16(_mm512_adds_epi16(p, three), _mm512_setzero_si512());
             return _mm512_mulhrs_epi16(p, _mm512_sllv_epi16(_mm512_min_epi16(shifted, six), gate_shift));
         }
+        if constexpr (kind == Activation::table) return interpolate(p);
         return p;
+    }
+
+    OCTET_INLINE __m512i interpolate(__m512i p) const {
+        const __m512i d = _mm512_xor_si512(_mm512_adds_epi16(p, p), _mm512_set1_epi16(-32768));
+        const __m512i i = _mm512_srli_epi16(d, 10), r = _mm512_srli_epi16(_mm512_slli_epi16(d, 6), 1);  // r << 5
+        const auto lookup = [&](const std::int16_t* from) {
+            return _mm512_permutex2var_epi16(_mm512_loadu_si512(from), i, _mm512_loadu_si512(from + 32));
+        };
+        const __m512i node = lookup(nodes);
+        return _mm512_add_epi16(node, _mm512_mulhrs_epi16(r, _mm512_sub_epi16(lookup(nodes + 1), node)));
     }
 
     OCTET_INLINE __m512i activate(__m512i t) const {

@@ -96,7 +96,7 @@ TEST(Program, SaysWhyALayerRunsInFloat) {
         const auto layers = program_of(b.graph).float_layers();
         ASSERT_EQ(layers.size(), 2U);  // with the convolution before it
         for (const FloatLayer& layer : layers) {
-            EXPECT_NE(layer.reason.find("its slopes are not one in [0, 1) for each channel"), std::string::npos)
+            EXPECT_NE(layer.reason.find("its slopes are not one in (-1, 1) for each channel"), std::string::npos)
                 << layer.reason;
         }
     }
@@ -112,12 +112,44 @@ TEST(Program, FloatInTheFileIsNoSeam) {
     EXPECT_EQ(kinds_of(program).back(), "Softmax");
 }
 
-TEST(Program, A16BitGridIsTheFilesOrTheLayerRunsInFloat) {
+// One step of the accumulator, 0.05, is coarser than the grid: the integers are doubled until they are on it.
+TEST(Program, A16BitGridIsTheFiles) {
     QuantizedGraph b;
     const ValueId x = b.quantize(b.input({1, 8, 6, 6}), 0.05F, 100);
-    // One step of the accumulator, 0.05, is coarser than the grid.
     b.output(b.quantize(b.conv(x, 8, 2, 3, 1, 0.05F, 1.0F), 1.0F / 1024, 0, DType::int16));
-    EXPECT_NE(reason_of(b.graph).find("its accumulators allow a 16-bit output in steps of"), std::string::npos);
+    EXPECT_TRUE(program_of(b.graph).float_layers().empty());
+}
+
+// SiLU and whatever else is elementwise, alone and in a row, with constants between.
+TEST(Program, AnythingElementwiseBehindAConvolutionIsFused) {
+    for (const std::vector<const char*>& chain : {std::vector<const char*>{"Swish"}, {"Sigmoid"}, {"Tanh", "Elu"}}) {
+        QuantizedGraph b;
+        const ValueId x = b.quantize(b.input({1, 8, 6, 6}), 0.05F, 100);
+        ValueId y = b.conv(x, 8, 8, 3, 1, 0.05F, 0.002F);
+        for (const char* op : chain) y = b.node(op, {y});
+        y = b.node("Mul", {y, b.constant(Tensor::scalar(0.5F))});
+        b.output(b.quantize(y, 0.01F, 60));
+        const Program program = program_of(b.graph);
+        EXPECT_TRUE(program.float_layers().empty()) << chain.front();
+        const auto conv =
+            std::ranges::find_if(program.ops, [](const Op& op) { return std::holds_alternative<ConvOp>(op.form); });
+        ASSERT_NE(conv, program.ops.end());
+        EXPECT_EQ(std::get<ConvOp>(conv->form).activation.kind, kernels::Activation::table);
+        EXPECT_EQ(conv->nodes.size(), chain.size() + 2);
+    }
+}
+
+TEST(Program, ARectifierBehindAShortcutIsFused) {
+    QuantizedGraph b;
+    const ValueId x = b.quantize(b.input({1, 8, 6, 6}), 0.05F, 100);
+    const ValueId sum = b.node("Add", {b.conv(x, 8, 8, 3, 1, 0.05F, 0.002F), x});
+    b.output(b.quantize(b.node("Relu", {sum}), 0.05F, 3));
+    const Program program = program_of(b.graph);
+    EXPECT_TRUE(program.float_layers().empty());
+    const auto conv =
+        std::ranges::find_if(program.ops, [](const Op& op) { return std::holds_alternative<ConvOp>(op.form); });
+    ASSERT_NE(conv, program.ops.end());
+    EXPECT_TRUE(std::get<ConvOp>(conv->form).relu_behind_residual);
 }
 
 // Two readers of one tensor that take different integers for zero: only one can have the plane's padding.

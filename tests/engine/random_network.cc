@@ -234,7 +234,8 @@ class Generator {
             case 1:
                 return node("LeakyRelu", {x}, {{"alpha", pick({0.0F, 0.01F, 0.1F, 0.125F, 0.9F, 1.5F, -0.5F})}});
             case 2: {
-                Tensor slopes = random_floats({chance(20) ? 1 : channels, 1, 1}, 0, pick({0.3F, 0.99F, 1.2F}));
+                Tensor slopes = random_floats({chance(20) ? 1 : channels, 1, 1}, pick({0.0F, 0.0F, -0.6F}),
+                                              pick({0.3F, 0.99F, 1.2F}));
                 if (chance(30)) slopes = slopes.reshaped({1, slopes.size(), 1, 1});
                 if (chance(20)) slopes.mutable_data<float>()[0] = 0;
                 return node("PRelu", {x, constant(std::move(slopes))});

@@ -29,7 +29,8 @@ using kernels::Activation;
 // As kernels/requantize.h states it.
 double fixed16_bound(const kernels::Fixed16& e, const Grid& y, double residual_scale) {
     const double post = e.activation == Activation::hardswish ? 4.0 / 3 : 1;
-    const double r = std::ldexp(post, -e.f) / y.scale;
+    // Curves are drawn to half a step, with a grid of p that is finer than that.
+    const double r = e.activation == Activation::table ? 0.5 / 3 : std::ldexp(post, -e.f) / y.scale;
     double u = 255, residual = 0;  // steps that the activation and the shortcut may come to
     if (residual_scale > 0) {
         const double most = 255 * residual_scale / y.scale;
@@ -78,7 +79,8 @@ struct Bound {
     }
 };
 
-// 16 bits behind a convolution, as kernels/requantize.h and make_fixed16.h state it: 2 steps and 2^-14 of the value;
+// 16 bits behind a convolution, as kernels/requantize.h and make_fixed16.h state it: 2 steps and 2^-14 of the value, a
+// curve's also 2^-10 of the largest;
 // the pre-activation saturates somewhere beyond 16383 steps, half as many behind hardswish.
 bool is_right_16_bit(const ConvOp& conv, double x, double y, double step) {
     const Activation kind = conv.activation.kind;
@@ -87,7 +89,15 @@ bool is_right_16_bit(const ConvOp& conv, double x, double y, double step) {
     if (kind == Activation::leaky) least *= conv.activation.alpha;
     if (kind == Activation::prelu) least *= *std::ranges::min_element(conv.activation.channel_alpha);
     const double acc_scale = conv.x.grid.scale * *std::ranges::max_element(conv.weight_scales);
-    const double off = 2 * step + std::abs(x) * std::ldexp(1.0, -14) + 0.5 * acc_scale;
+    double off = 2 * step + std::abs(x) * std::ldexp(1.0, -14) + acc_scale;
+    if (kind == Activation::table) {
+        const auto storage = engine::cpu::conv_epilogue(conv, {DType::int16, static_cast<float>(step), 0});
+        const kernels::Fixed16 e = storage->view();
+        double largest = 0;
+        for (int i = 0; i <= kernels::table_segments; ++i)
+            largest = std::max(largest, std::abs(static_cast<double>(e.nodes[i])));
+        off += largest * step * std::ldexp(1.0, -10);
+    }
     return y >= std::min(x, reach) - off && y <= std::max(x, least) + off;
 }
 

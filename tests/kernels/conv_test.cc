@@ -175,7 +175,7 @@ class Conv : public testing::TestWithParam<const ConvKernel*> {
         Case c{.params = params, .in_h = h, .in_w = w};
         c.params.input = GetParam()->input;
         c.data = static_cast<Data>(pick({0, 1, 2}));
-        c.activation = all_activations[pick({0, 1, 2, 3, 4, 5, 5})];
+        c.activation = all_activations[pick({0, 1, 2, 3, 4, 5, 5, 6, 6})];
         c.residual = pick({0, 0, 1}) != 0;
         c.in_slice = {pick({0, 4, 16}), pick({0, 3, 16})};
         c.out_slice = {pick({0, 5, 32}), pick({0, 1, 32})};
@@ -329,17 +329,59 @@ TEST_P(Conv, few_output_channels) {
     }
 }
 
-TEST_P(Conv, groups_and_depthwise) {
-    taken_by({"conv_u8s8_reference", "conv_s16s8_reference"});
+// Group sizes that do and do not fill a step, a vector, a pixel of several; a channel multiplier of 1, 2, 3.
+TEST_P(Conv, groups) {
+    taken_by({"conv_u8s8_reference", "conv_s16s8_reference", "conv_grouped"});
     for (const int groups : {2, 3, 8, 40}) {
         for (const int kernel : {1, 3, 5}) {
-            for (const int per_group : {1, 2}) {
-                ConvParams params = square(kernel, pick({1, 2}), 1, groups * per_group, groups * pick({1, 2}));
-                params.groups = groups;
-                ASSERT_NO_FATAL_FAILURE(expect_equal(vary(params, 7, 19)));
+            for (const int cin : {1, 2, 3, 4, 8, 16}) {
+                for (const int cout : {1, 2, 3, 4, 8, 16, 17, 36}) {
+                    ConvParams params = square(kernel, pick({1, 2}), pick({1, 1, 2}), groups * cin, groups * cout);
+                    params.groups = groups;
+                    Case c = vary(params, pick({2, 7}), pick({1, 7, 19}));
+                    c.output = static_cast<OutputKind>(pick({0, 0, 1, 2}));
+                    c.residual = c.residual && c.output == OutputKind::u8;
+                    ASSERT_NO_FATAL_FAILURE(expect_equal(c));
+                }
             }
         }
     }
+}
+
+// Channels around the blocks, widths around the tiles and the stretches of them, every number of rows in a step.
+TEST_P(Conv, depthwise) {
+    taken_by({"conv_u8s8_reference", "conv_s16s8_reference", "conv_depthwise"});
+    for (const int kernel : {1, 2, 3, 4, 5, 6, 7, 9}) {
+        for (const int stride : {1, 2, 3}) {
+            for (const int channels : {2, 3, 8, 15, 16, 17, 31, 32, 33, 48, 65}) {
+                ConvParams params = square(kernel, stride, pick({1, 1, 2}), channels, channels);
+                params.groups = channels;
+                Case c = vary(params, kernel + pick({0, 1, 4}), 2 * kernel + pick({0, 1, 2, 3, 4, 17, 33}));
+                c.output = static_cast<OutputKind>(pick({0, 0, 1, 2}));
+                c.residual = c.residual && c.output == OutputKind::u8;
+                ASSERT_NO_FATAL_FAILURE(expect_equal(c));
+            }
+        }
+    }
+    for (int w = 1; w <= 37; ++w) {
+        ConvParams params = square(3, pick({1, 2}), 1, 40, 40);
+        params.groups = 40;
+        ASSERT_NO_FATAL_FAILURE(expect_equal(vary(params, 5, w)));
+    }
+    ConvParams params = square(7, 1, 1, 40, 40);
+    params.groups = 40;
+    Case c = vary(params, 9, 30);
+    c.data = Data::extreme;
+    c.output = OutputKind::s32;
+    c.residual = false;
+    ASSERT_NO_FATAL_FAILURE(expect_equal(c));
+    // A plane that does not stay in the cache: blocks follow each other within a row.
+    params = square(3, 1, 1, 72, 72);
+    params.groups = 72;
+    ASSERT_NO_FATAL_FAILURE(expect_equal(vary(params, 64, 70)));
+    // Different in both directions.
+    params = {3, 5, 2, 1, 1, 2, 1, 1, 40, 40, 40};
+    ASSERT_NO_FATAL_FAILURE(expect_equal(vary(params, 9, 21)));
 }
 
 // All 255 x all +-127 and -128: where 16-bit intermediate sums would saturate.
@@ -445,6 +487,13 @@ TEST_P(Conv, layers_of_real_size) {
     c.params.upsampled = true;
     c.data = Data::bell;
     ASSERT_NO_FATAL_FAILURE(expect_equal(c));
+    for (const auto& [kernel, stride, channels, groups, size] :
+         std::initializer_list<std::array<int, 5>>{{3, 1, 144, 144, 28}, {5, 2, 96, 96, 28}, {3, 1, 64, 4, 28}}) {
+        c = vary(square(kernel, stride, 1, channels, channels), size, size);
+        c.params.groups = groups;
+        c.data = Data::bell;
+        ASSERT_NO_FATAL_FAILURE(expect_equal(c));
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(kernels, Conv, testing::ValuesIn(conv_kernels().begin(), conv_kernels().end()),

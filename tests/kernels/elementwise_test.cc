@@ -76,7 +76,7 @@ TEST_P(BatchNorm, equals_reference) {
             const int h = integer(1, 3), w = integer(1, 9);
             const Plane<std::uint8_t> in(h, w, c, 0, random_slice(random_), random_);
             Plane<std::uint8_t> out(h, w, c, integer(0, 1), random_slice(random_), random_);
-            std::vector<std::int16_t> weights(static_cast<std::size_t>(c) + fixed16_padding);
+            std::vector<std::int16_t> weights(fixed16_entries(c));
             for (auto& x : weights) x = static_cast<std::int16_t>(integer(0, 3) == 0 ? -32768 : integer(-32768, 32767));
             const RandomFixed16 epilogue(c, OutputKind::u8, activation, 255.0 * 32767, random_);
             const BatchNormCall call{in.read(), weights.data(), epilogue.params, out.view()};

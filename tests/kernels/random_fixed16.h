@@ -2,6 +2,7 @@
 
 // Epilogues with random but valid parameters, beyond what make_fixed16 would choose: every shift, edge multipliers.
 
+#include <array>
 #include <vector>
 
 #include "kernels/requantize.h"
@@ -13,29 +14,37 @@ class RandomFixed16 {
   public:
     // magnitude: about the largest |acc|; shifts bring it down to 16 bits more or less.
     RandomFixed16(int channels, OutputKind output, Activation activation, double magnitude, Random& random) {
-        const auto padded =
-            static_cast<std::size_t>((channels + fixed16_padding - 1) / fixed16_padding * fixed16_padding);
+        const auto padded = fixed16_entries(channels);
         bias_.assign(padded, 0);
         shift_.assign(padded, 0);
         mult_.assign(padded, 0);
         alpha_.assign(padded, 0);
+        params.output = output;
+        params.activation = activation;
         int natural = 0;
         while (natural < 30 && std::ldexp(magnitude, -natural) > 32767) ++natural;
         for (int c = 0; c < channels; ++c) {
             bias_[c] = random_int(random, -static_cast<int>(magnitude) / 2, static_cast<int>(magnitude) / 2);
             shift_[c] = random_int(random, 0, 9) == 0 ? random_int(random, 0, 31)
                                                       : std::max(0, natural - random_int(random, 0, 3));
+            if (params.shifts_left() && random_int(random, 0, 3) == 0) shift_[c] = -random_int(random, 1, 15);
             mult_[c] = static_cast<std::int16_t>(random_int(random, 0, 9) == 0 ? 32767 * random_int(random, 0, 1)
                                                                                : random_int(random, 16384, 32767));
-            alpha_[c] = static_cast<std::int16_t>(random_int(random, 0, 32767));
+            alpha_[c] = static_cast<std::int16_t>(random_int(random, -32767, 32767));
         }
         params.bias = bias_.data();
         params.shift = shift_.data();
         params.mult = mult_.data();
         params.prelu_alpha = activation == Activation::prelu ? alpha_.data() : nullptr;
+        // Neighbours differ by 32767 at most, and now and then by that.
+        const int highest = random_int(random, -1, 32767), lowest = highest - 32767;
+        for (std::int16_t& node : nodes_) {
+            node = static_cast<std::int16_t>(random_int(random, 0, 3) == 0
+                                                 ? random_int(random, 0, 1) == 0 ? lowest : highest
+                                                 : random_int(random, lowest, highest));
+        }
+        params.nodes = activation == Activation::table ? nodes_.data() : nullptr;
         params.channels = channels;
-        params.output = output;
-        params.activation = activation;
         params.f = random_int(random, 0, 12);
         params.alpha = alpha_[0];
         // Now and then the lower bound is the larger one.
@@ -58,6 +67,7 @@ class RandomFixed16 {
   private:
     std::vector<std::int32_t> bias_, shift_;
     std::vector<std::int16_t> mult_, alpha_;
+    std::array<std::int16_t, table_segments + 1> nodes_{};
 };
 
 }  // namespace octet::kernels

@@ -88,7 +88,7 @@ std::vector<std::int64_t> accumulate_u8(const Case& c, int image) {
             static_cast<std::uint8_t>(c.input[image * c.in_h * c.in_w * c.cin + i] + 128);
     }
     std::vector<std::int8_t> weights;
-    std::vector<std::int32_t> bias(static_cast<std::size_t>(c.cout) + fixed16_padding);
+    std::vector<std::int32_t> bias(fixed16_entries(c.cout));
     for (int o = 0; o < c.cout; ++o) {
         std::int64_t sum = 0;
         for (int tap = 0; tap < c.kernel_h * c.kernel_w; ++tap) {

@@ -61,6 +61,12 @@ TEST(InputShapes, ANameMeansTheSameInEveryInput) {
               "input 'mask' given as 2x9: its dimension 1, 'length', is given as 8 too");
 }
 
+TEST(InputShapes, AQuestionMarkIsNoName) {
+    const ModelBuilder builder = model({{"images", "1x3x?x?"}});
+    EXPECT_EQ(shapes(builder, by_shape({{"images", {1, 3, 48, 192}}})), "images 1x3x48x192");
+    EXPECT_EQ(shapes(builder, {}), "input 'images' has open dimensions: 1x3x?x?; add --shape images=1x3xHEIGHTxWIDTH");
+}
+
 TEST(InputShapes, WhatStaysOpenIsSaidWithTheOptionsToAdd) {
     EXPECT_EQ(shapes(model({{"images", "1x3xHxW"}}), {}),
               "input 'images' has open dimensions: 1x3xHxW; add --dim H=SIZE --dim W=SIZE, or --shape "
