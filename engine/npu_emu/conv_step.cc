@@ -436,6 +436,7 @@ class FloatConvStep final : public Step {
                 for (std::int64_t i = image_channel * plane; i < (image_channel + 1) * plane; ++i) {
                     float value = activate(in[i], conv_.activation, channel);
                     if (conv_.residual) value += real_of(state[conv_.residual->id], conv_.residual->grid, i);
+                    if (conv_.relu_behind_residual) value = std::max(value, 0.0F);
                     out[i] = static_cast<T>(
                         kernels::quantize_linear(value, y_grid_.scale, y_grid_.zero_point, range_.min, range_.max));
                 }

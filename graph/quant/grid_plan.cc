@@ -139,7 +139,7 @@ class Planner {
         if (producer == no_node || !only_reader(value)) return false;
         const Node& node = graph_.node(producer);
         if (role_[index(producer)] == Role::activation) {
-            return internal_[index(node.inputs[0])] && is_convolution(graph_.node(graph_.producer(node.inputs[0])));
+            return is_fused(node);
         }
         return is_convolution(node) && role_[index(producer)] == Role::compute;
     }
@@ -169,23 +169,30 @@ class Planner {
         }
     }
 
-    // One table for activations behind each other.
+    // One table for activations behind each other, and one curve for arithmetic behind a layer's activation.
     void join_tables() {
+        std::vector<bool> table(graph_.node_count(), false), fused(table);
         for (const NodeId id : order_) {
-            if (!is_table(id)) continue;
-            const ValueId input = activation_inputs(graph_, graph_.node(id))[0];
+            const Node& node = graph_.node(id);
+            if (role_[index(id)] != Role::activation || node.op == "PRelu") continue;  // its slopes may differ
+            const ValueId input = activation_inputs(graph_, node)[0];
             const NodeId producer = graph_.producer(input);
-            if (producer != no_node && is_table(producer) && only_reader(input)) internal_[index(input)] = true;
+            table[index(id)] = !internal_[index(input)];
+            if (producer == no_node) continue;
+            const Node& before = graph_.node(producer);
+            fused[index(id)] = internal_[index(input)] && (is_convolution(before) || is_normalization(before));
+            if (!only_reader(input)) continue;
+            const bool curve = fused[index(producer)] && has_constant_operand(graph_, node);
+            if (curve || (table[index(id)] && table[index(producer)])) internal_[index(input)] = true;
+            if (!curve) continue;
+            table[index(id)] = false;
+            fused[index(id)] = true;
         }
     }
-    bool is_table(NodeId id) const {
-        const Node& node = graph_.node(id);
-        // A slope for each channel is no table.
-        return role_[index(id)] == Role::activation && node.op != "PRelu" && !is_fused(node);
-    }
-    // With the convolution, normalization or sum before it.
+
+    // Into the convolution before it.
     bool is_fused(const Node& node) const {
-        return internal_[index(node.inputs[0])] && role_[index(graph_.producer(node.inputs[0]))] == Role::compute;
+        return internal_[index(node.inputs[0])] && is_convolution(graph_.node(graph_.producer(node.inputs[0])));
     }
 
     std::size_t place(ValueId value) const {
@@ -198,7 +205,8 @@ class Planner {
         for (auto it = order_.rbegin(); it != order_.rend(); ++it) {
             const Node& node = graph_.node(*it);
             Role& role = role_[index(*it)];
-            const bool curved = role == Role::activation && integer_form(node.op).curved;
+            const bool curved =
+                role == Role::activation && (integer_form(node.op).curved || has_constant_operand(graph_, node));
             if (curved && !computation_reads(node)) role = Role::float_only;
         }
     }
@@ -298,8 +306,7 @@ class Planner {
             const NodeId producer = graph_.producer(value);
             if (producer == no_node || group.kind == GridKind::pixels) return "it holds the network's input";
             const Node& node = graph_.node(producer);
-            const bool after_conv = role_[index(producer)] == Role::activation && is_fused(node) &&
-                                    is_convolution(graph_.node(graph_.producer(node.inputs[0])));
+            const bool after_conv = role_[index(producer)] == Role::activation && is_fused(node);
             if (!is_convolution(node) && !after_conv && !copies_wide(node)) {
                 return named(node, "has no form that writes 16 bits");
             }
@@ -340,10 +347,7 @@ class Planner {
         if (std::any_of(group.values.begin(), group.values.end(), wanted_wide)) return GridKind::wide;
         const auto is_head = [&](ValueId value) {
             const NodeId producer = graph_.producer(value);
-            if (producer == no_node || role_[index(producer)] == Role::float_only || read_as_integer(value))
-                return false;
-            const FormKind kind = integer_form(graph_.node(producer).op).kind;
-            return kind != FormKind::product && kind != FormKind::mean;  // they have no form that writes 16 bits
+            return producer != no_node && role_[index(producer)] != Role::float_only && !read_as_integer(value);
         };
         const bool head = options_.fuse && std::all_of(group.values.begin(), group.values.end(), is_head);
         return head ? GridKind::head : GridKind::activation;

@@ -64,8 +64,7 @@ TEST(InputShapes, ANameMeansTheSameInEveryInput) {
 TEST(InputShapes, AQuestionMarkIsNoName) {
     const ModelBuilder builder = model({{"images", "1x3x?x?"}});
     EXPECT_EQ(shapes(builder, by_shape({{"images", {1, 3, 48, 192}}})), "images 1x3x48x192");
-    EXPECT_EQ(shapes(builder, {}),
-              "input 'images' has open dimensions: 1x3x?x?; add --shape images=1x3xHEIGHTxWIDTH");
+    EXPECT_EQ(shapes(builder, {}), "input 'images' has open dimensions: 1x3x?x?; add --shape images=1x3xHEIGHTxWIDTH");
 }
 
 TEST(InputShapes, WhatStaysOpenIsSaidWithTheOptionsToAdd) {

@@ -80,33 +80,38 @@ TEST(GridPlan, SqueezeAndExcitationIsOnGridsOfEightBits) {
     const auto plan = plan_grids(graph, std::nullopt, {});
     ASSERT_TRUE(plan.has_value()) << plan.error().message;
     const auto group = [&](const std::string& name) { return plan->group(graph.find_value(name + "_out")); };
-    for (const char* name : {"conv", "mean", "gate", "sigmoid", "mul", "pool"}) {
+    for (const char* name : {"conv", "mean", "sigmoid", "mul", "pool"}) {
         ASSERT_NE(group(name), nullptr) << name;
         EXPECT_EQ(group(name)->kind, GridKind::activation) << name;
         EXPECT_EQ(group(name)->sources.size(), 1U) << name;
     }
     EXPECT_EQ(group("pad"), group("mul"));
+    EXPECT_EQ(group("gate"), nullptr);
     EXPECT_EQ(group("softmax"), nullptr);
 }
 
-// conv1 → HardSwish → · 1.5 → + 0.25 → conv2: the two behind the activation are one table.
-TEST(GridPlan, ArithmeticWithOneNumberIsATable) {
+// conv1 → HardSwish → · 1.5 → + 0.25 → MaxPool → · 1.5 → + 0.25 → conv2: one curve, and one table.
+TEST(GridPlan, ArithmeticWithOneNumberIsACurveOrATable) {
     Graph graph;
-    const auto node = [&](const std::string& op, const std::string& name, std::vector<ValueId> inputs) {
-        return graph.node(graph.add_node(op, name, std::move(inputs), {name + "_out"})).outputs[0];
+    const auto node = [&](const std::string& op, const std::string& name, std::vector<ValueId> inputs,
+                          Attributes attributes = {}) {
+        return graph.node(graph.add_node(op, name, std::move(inputs), {name + "_out"}, std::move(attributes)))
+            .outputs[0];
     };
     const ValueId weights = graph.add_constant("w", Tensor(DType::float32, {8, 8, 1, 1}));
     const ValueId gain = graph.add_constant("gain", Tensor::from<float>({1}, {1.5F}));
     const ValueId offset = graph.add_constant("offset", Tensor::scalar(0.25F));
     const ValueId x = node("Conv", "conv1", {graph.add_input("x", DType::float32, {1, 8, 6, 6}), weights});
     const ValueId y = node("Add", "add", {offset, node("Mul", "mul", {node("HardSwish", "act", {x}), gain})});
-    graph.outputs = {node("Conv", "conv2", {y, weights})};
+    const ValueId pool = node("MaxPool", "pool", {y}, {{"kernel_shape", std::vector<std::int64_t>{2, 2}}});
+    const ValueId z = node("Add", "add2", {node("Mul", "mul2", {pool, gain}), offset});
+    graph.outputs = {node("Conv", "conv2", {z, weights})};
     ASSERT_TRUE(infer_shapes(graph).has_value());
     const auto plan = plan_grids(graph, std::nullopt, {});
     ASSERT_TRUE(plan.has_value()) << plan.error().message;
-    for (const char* inside : {"conv1_out", "mul_out", "gain", "offset"})
+    for (const char* inside : {"conv1_out", "act_out", "mul_out", "mul2_out", "gain", "offset"})
         EXPECT_EQ(plan->group(graph.find_value(inside)), nullptr) << inside;
-    for (const char* outside : {"act_out", "add_out"}) {
+    for (const char* outside : {"add_out", "pool_out", "add2_out"}) {
         ASSERT_NE(plan->group(graph.find_value(outside)), nullptr) << outside;
         EXPECT_EQ(plan->group(graph.find_value(outside))->kind, GridKind::activation) << outside;
     }
