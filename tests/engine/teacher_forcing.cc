@@ -84,10 +84,16 @@ struct Bound {
 // the pre-activation saturates somewhere beyond 16383 steps, half as many behind hardswish.
 bool is_right_16_bit(const ConvOp& conv, double x, double y, double step) {
     const Activation kind = conv.activation.kind;
-    const double reach = (kind == Activation::hardswish ? 8191 : 16383) * step;
-    double least = -reach;
-    if (kind == Activation::leaky) least *= conv.activation.alpha;
-    if (kind == Activation::prelu) least *= *std::ranges::min_element(conv.activation.channel_alpha);
+    double reach = (kind == Activation::hardswish ? 8191 : 16383) * step;
+    // What a saturated pre-activation surely comes to, below 0 and above: there a negative slope may have made it.
+    double below = 1, above = 1;
+    std::vector<double> slopes;
+    if (kind == Activation::leaky) slopes = {conv.activation.alpha};
+    if (kind == Activation::prelu) slopes = conv.activation.channel_alpha;
+    for (const double slope : slopes)
+        (slope < 0 ? above : below) = std::min(slope < 0 ? above : below, std::abs(slope));
+    const double least = -reach * below;
+    reach *= above;
     const double acc_scale = conv.x.grid.scale * *std::ranges::max_element(conv.weight_scales);
     double off = 2 * step + std::abs(x) * std::ldexp(1.0, -14) + acc_scale;
     if (kind == Activation::table) {
