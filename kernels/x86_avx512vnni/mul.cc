@@ -26,7 +26,8 @@ void mul_u8_avx512vnni(const MulCall& call, int row_begin, int row_end) noexcept
     const ConstU8View first = repeated(call.a), second = repeated(call.b);
     const bool repeats_a = call.a.c != c, repeats_b = call.b.c != c;
     // Pixels that follow each other without a gap are one long pixel.
-    const bool dense = first.pixel_stride == c && second.pixel_stride == c && call.out.pixel_stride == c;
+    const bool dense =
+        !repeats_a && !repeats_b && first.pixel_stride == c && second.pixel_stride == c && call.out.pixel_stride == c;
     const int pixels = dense ? 1 : call.out.w;
     const std::int64_t run = dense ? c * call.out.w : c;
     for (int y = row_begin; y < row_end; ++y) {

@@ -108,7 +108,25 @@ TEST_P(Add, equals_reference) {
     }
 }
 
+// Pixels of one channel that lie as far apart as the output's pixels of four.
+TEST_P(Add, repeats_one_channel_of_every_pixel) {
+    const Plane<std::uint8_t> a(2, 9, 1, 0, {}, random_), b(2, 9, 4, 0, {}, random_);
+    Plane<std::uint8_t> out(2, 9, 4, 0, {}, random_);
+    const Grid grid{DType::uint8, 0.1F, 100};
+    const AddParams params = make_add(grid, grid, grid).value();
+    EXPECT_TRUE(same(*GetParam().run, *reference(), AddCall{a.read(), b.read(), params, out.view()}, out));
+    EXPECT_TRUE(same(*GetParam().run, *reference(), AddCall{b.read(), a.read(), params, out.view()}, out));
+}
+
 OCTET_FAMILY(Mul, MulFunction, mul_kernels);
+TEST_P(Mul, repeats_one_channel_of_every_pixel) {
+    const Plane<std::uint8_t> a(2, 9, 1, 0, {}, random_), b(2, 9, 4, 0, {}, random_);
+    Plane<std::uint8_t> out(2, 9, 4, 0, {}, random_);
+    const Grid grid{DType::uint8, 0.1F, 100};
+    const MulParams params = make_mul(grid, grid, grid).value();
+    EXPECT_TRUE(same(*GetParam().run, *reference(), MulCall{a.read(), b.read(), params, out.view()}, out));
+    EXPECT_TRUE(same(*GetParam().run, *reference(), MulCall{b.read(), a.read(), params, out.view()}, out));
+}
 TEST_P(Mul, equals_reference) {
     for (const int c : channel_counts) {
         for (int round = 0; round < 8; ++round) {
