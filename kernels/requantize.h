@@ -68,12 +68,13 @@ enum class Activation : std::uint8_t {
 };
 
 inline constexpr Activation all_activations[] = {
-    Activation::none,   //
-    Activation::relu,   //
-    Activation::leaky,  //
-    Activation::prelu,  //
-    Activation::clip,   //
-    Activation::hardswish, Activation::table,
+    Activation::none,       //
+    Activation::relu,       //
+    Activation::leaky,      //
+    Activation::prelu,      //
+    Activation::clip,       //
+    Activation::hardswish,  //
+    Activation::table,      //
 };
 
 inline constexpr int table_segments = 64;

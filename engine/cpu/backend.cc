@@ -34,7 +34,9 @@ class Judge {
 
     Why operator()(const ConvOp& conv) const {
         const Grid& y = grid(conv.y);
-        if (conv.dense) return no_form;
+        // One row is an image of one pixel: all its elements are channels.
+        const Shape& x = shape(conv.x.id);
+        if (conv.dense && (x.size() != 2 || x[0] != 1)) return "it multiplies several rows; one is taken";
         if (conv.residual && !conv.residual->channel_zero_points.empty()) return no_pixels;
         if (conv.residual && (wide(y) || wide(conv.residual->grid))) return "a shortcut is added to 8 bits only";
         // A plane has one halo.

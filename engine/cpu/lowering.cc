@@ -194,9 +194,9 @@ class Lowering {
             if (!conv || !needed_.contains(&op) || upsampled_concats_.contains(&op)) continue;
             const bool upsampled = upsampled_inputs_.contains(&op);
             Plane& in = plane(ref(reads(op)[0]));
-            const Shape& out = value(conv->y).shape;
+            const PlaneShape out = extent(conv->y);
             const int halo = kernels::conv_halo(conv_params(*conv, upsampled), in.layout.h, in.layout.w,
-                                                static_cast<int>(out[2]), static_cast<int>(out[3]));
+                                                static_cast<int>(out.h), static_cast<int>(out.w));
             in.layout.halo = std::max(in.layout.halo, halo);
             const std::vector<int>& zero_points = conv->x.channel_zero_points;
             in.halo_values = zero_points.empty() ? std::vector<std::uint8_t>(

@@ -139,6 +139,22 @@ TEST(Program, AnythingElementwiseBehindAConvolutionIsFused) {
     }
 }
 
+// One row is an image of one pixel.
+TEST(Program, ADenseLayerOfOneRowRunsOnIntegers) {
+    for (const std::int64_t rows : {1, 2}) {
+        QuantizedGraph b;
+        const ValueId x = b.quantize(b.input({rows, 12}), 0.05F, 100);
+        Tensor weights(DType::int8, {12, 7});
+        for (std::size_t i = 0; i < 84; ++i) {
+            weights.mutable_data<std::int8_t>()[i] = static_cast<std::int8_t>(static_cast<int>(i * 37 % 255) - 127);
+        }
+        const ValueId w = b.node("DequantizeLinear", {b.constant(std::move(weights)), b.constant(Tensor::scalar(0.01F)),
+                                                      b.constant(Tensor::scalar<std::int8_t>(0))});
+        b.output(b.quantize(b.node("MatMul", {x, w}), 0.1F, 128));
+        EXPECT_EQ(program_of(b.graph).float_layers().empty(), rows == 1);
+    }
+}
+
 TEST(Program, ARectifierBehindAShortcutIsFused) {
     QuantizedGraph b;
     const ValueId x = b.quantize(b.input({1, 8, 6, 6}), 0.05F, 100);
