@@ -187,12 +187,17 @@ struct Depthwise {
     static void run(const ConvCall& call, int unit_begin, int unit_end, std::byte*) noexcept {
         const ConvParams& p = call.params;
         const bool adjacent = p.dilation_w == 1;
-        if (adjacent && p.kernel_w == 3 && p.stride_w == 1) return run_shape<{3, 1}>(call, unit_begin, unit_end);
-        if (adjacent && p.kernel_w == 3 && p.stride_w == 2) return run_shape<{3, 2}>(call, unit_begin, unit_end);
-        if (adjacent && p.kernel_w == 5 && p.stride_w == 1) return run_shape<{5, 1}>(call, unit_begin, unit_end);
-        if (adjacent && p.kernel_w == 5 && p.stride_w == 2) return run_shape<{5, 2}>(call, unit_begin, unit_end);
-        if (adjacent && p.kernel_w == 7 && p.stride_w == 1) return run_shape<{7, 1}>(call, unit_begin, unit_end);
-        run_shape<{0, 0}>(call, unit_begin, unit_end);
+        if (adjacent && p.kernel_w == 3 && p.stride_w == 1)
+            return run_shape<DepthwiseShape{3, 1}>(call, unit_begin, unit_end);
+        if (adjacent && p.kernel_w == 3 && p.stride_w == 2)
+            return run_shape<DepthwiseShape{3, 2}>(call, unit_begin, unit_end);
+        if (adjacent && p.kernel_w == 5 && p.stride_w == 1)
+            return run_shape<DepthwiseShape{5, 1}>(call, unit_begin, unit_end);
+        if (adjacent && p.kernel_w == 5 && p.stride_w == 2)
+            return run_shape<DepthwiseShape{5, 2}>(call, unit_begin, unit_end);
+        if (adjacent && p.kernel_w == 7 && p.stride_w == 1)
+            return run_shape<DepthwiseShape{7, 1}>(call, unit_begin, unit_end);
+        run_shape<DepthwiseShape{0, 0}>(call, unit_begin, unit_end);
     }
 
   private:

@@ -53,6 +53,7 @@ const std::vector<Elsewhere> elsewhere{
     {"./scripts/test.sh", "scripts/test.sh", "installs packages, builds, and runs this test"},
     {"cmake --preset", "scripts/test.sh", "builds, and runs this test"},
     {"bench/peers/run.sh", "", "installs packages that are not Debian's, and takes half an hour"},
+    {"bench/zoo/run.sh", "", "the same, and takes a folder of networks"},
 };
 
 // Commands that run where OCTET_SLOW_COMMANDS is set, as it is in .ci/run, and what makes them no longer than they must
@@ -310,7 +311,8 @@ const std::map<std::string, std::set<std::string>>& known_options() {
         std::map<std::string, std::set<std::string>> options;
         for (const std::string& program : programs)
             options[program] = options_in(run_program_text(program + " --help").out);
-        options["run.sh"] = options_in(text_of(source_folder + "/bench/peers/compare.py"));
+        for (const char* compared : {"peers", "zoo"})
+            options["run.sh"].merge(options_in(text_of(source_folder + "/bench/" + compared + "/compare.py")));
         options["kernels-bench"] = {"--benchmark_filter", "--benchmark_repetitions", "--benchmark_min_time"};
         return options;
     }();
