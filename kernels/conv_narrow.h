@@ -112,9 +112,9 @@ struct Narrow {
                 for (int o = 0; o < outputs; ++o) w[o] = weights[o];
 #pragma GCC unroll 4
                 for (int g = 0; g < groups; ++g) {
-                    const Vector input = Arch::load(in + vector_bytes * g);
+                    const Vector bytes = Arch::load(in + vector_bytes * g);
 #pragma GCC unroll 4
-                    for (int o = 0; o < outputs; ++o) Arch::multiply_add(acc[g][o], input, w[o]);
+                    for (int o = 0; o < outputs; ++o) Arch::multiply_add(acc[g][o], bytes, w[o]);
                 }
             }
         }
