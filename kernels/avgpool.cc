@@ -18,9 +18,8 @@ tl::expected<AvgPoolParams, std::string> make_avgpool(const Grid& x, const Grid&
 }
 
 std::uint8_t avgpool_u8(std::int32_t sum, std::int64_t count, const AvgPoolParams& params) {
-    if (count == 0) return params.out_zero_point;
-    const auto scale = static_cast<float>(params.ratio / static_cast<double>(count));
-    const auto y = static_cast<int>(std::nearbyint(static_cast<float>(sum) * scale)) + params.out_zero_point;
+    const float scaled = static_cast<float>(sum) * avgpool_scale(count, params);
+    const auto y = static_cast<int>(std::nearbyint(scaled)) + params.out_zero_point;
     return static_cast<std::uint8_t>(std::clamp(y, 0, 255));
 }
 

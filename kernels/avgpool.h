@@ -55,6 +55,26 @@ OCTET_INLINE AvgPoolSpan avgpool_span(int out, int stride, int kernel, int pad_b
     return span;
 }
 
+// Of the formula; 0 where no pixel counts.
+OCTET_INLINE float avgpool_scale(std::int64_t count, const AvgPoolParams& params) {
+    return count == 0 ? 0.0F : static_cast<float>(params.ratio / static_cast<double>(count));
+}
+
+// The window of an output pixel.
+struct AvgPoolWindow {
+    AvgPoolSpan rows, columns;
+    std::int64_t count = 0;  // pixels that count
+
+    OCTET_INLINE AvgPoolWindow(const AvgPoolCall& call, int y, int x)
+        : rows(avgpool_span(y, call.stride_h, call.kernel_h, call.pad_top, call.pad_bottom, call.in.h,
+                            call.counts_padding)),
+          columns(avgpool_span(x, call.stride_w, call.kernel_w, call.pad_left, call.pad_right, call.in.w,
+                               call.counts_padding)),
+          count(std::int64_t{rows.count} * columns.count) {}
+    // Pixels inside the plane.
+    OCTET_INLINE int pixels() const { return (rows.end - rows.begin) * (columns.end - columns.begin); }
+};
+
 // RNE(float(sum) * scale) + zy of a window of `count` pixels, clamped.
 std::uint8_t avgpool_u8(std::int32_t sum, std::int64_t count, const AvgPoolParams& params);
 

@@ -15,6 +15,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 pages=("$@")
+for page in "${pages[@]}"; do
+    [[ -f $page ]] || { echo "recipes: '$page' is no page; usage: scripts/recipes.sh [PAGE…]" >&2 && exit 2; }
+done
 ((${#pages[@]})) || mapfile -t pages < <(grep -l '^```sh recipe$' docs/*.md)
 
 follow='

@@ -40,22 +40,14 @@ struct MulVector {
 
 void mul_u8_avx2(const MulCall& call, int row_begin, int row_end) noexcept {
     const MulVector mul(call.params);
-    const int c = call.out.c;
-    const ConstU8View first = repeated(call.a), second = repeated(call.b);
-    const bool repeats_a = call.a.c != c, repeats_b = call.b.c != c;
-    const bool dense = !repeats_a && !repeats_b && is_dense(first, c) && is_dense(second, c) && is_dense(call.out, c);
-    for (int y = row_begin; y < row_end; ++y) {
-        for_each_run(call.out.w, c, dense, [&](int x, std::int64_t count) {
-            const PixelBytes a(first.pixel(y, x), repeats_a), b(second.pixel(y, x), repeats_b);
-            std::uint8_t* out = call.out.pixel(y, x);
-            if (count < 16) return store_bytes(out, mul(a(0), b(0)), static_cast<int>(count));
-            // The last vector overlaps the one before it.
-            for (std::int64_t i = 0; i < count; i += 16) {
-                const std::int64_t at = i + 16 <= count ? i : count - 16;
-                store_bytes(out + at, mul(a(at), b(at)), 16);
-            }
-        });
-    }
+    for_each_pair(call, row_begin, row_end, [&](std::uint8_t* out, std::int64_t count, PixelBytes a, PixelBytes b) {
+        if (count < 16) return store_bytes(out, mul(a(0), b(0)), static_cast<int>(count));
+        // The last vector overlaps the one before it.
+        for (std::int64_t i = 0; i < count; i += 16) {
+            const std::int64_t at = i + 16 <= count ? i : count - 16;
+            store_bytes(out + at, mul(a(at), b(at)), 16);
+        }
+    });
 }
 
 }  // namespace octet::kernels

@@ -40,5 +40,22 @@ class PixelBytes {
     __m128i all_;
 };
 
+// body(out, count, a, b) for runs of `count` bytes of the output of an operator of two tensors, Call::a and b, that may
+// be repeated: out their first, a and b the operands' PixelBytes.
+template <typename Call, typename Body>
+OCTET_INLINE void for_each_pair(const Call& call, int row_begin, int row_end, Body body) {
+    const int c = call.out.c;
+    const ConstU8View first = repeated(call.a), second = repeated(call.b);
+    const bool repeats_a = call.a.c != c, repeats_b = call.b.c != c;
+    // A repeated channel is one a pixel, however far apart its pixels lie.
+    const bool dense = !repeats_a && !repeats_b && is_dense(first, c) && is_dense(second, c) && is_dense(call.out, c);
+    for (int y = row_begin; y < row_end; ++y) {
+        for_each_run(call.out.w, c, dense, [&](int x, std::int64_t count) {
+            body(call.out.pixel(y, x), count, PixelBytes(first.pixel(y, x), repeats_a),
+                 PixelBytes(second.pixel(y, x), repeats_b));
+        });
+    }
+}
+
 }  // namespace
 }  // namespace octet::kernels

@@ -46,24 +46,19 @@ struct Sums {
 void avgpool_u8_avx512vnni(const AvgPoolCall& call, int row_begin, int row_end) noexcept {
     const __m512i out_zero = _mm512_set1_epi32(call.params.out_zero_point);
     for (int y = row_begin; y < row_end; ++y) {
-        const AvgPoolSpan rows = avgpool_span(y, call.stride_h, call.kernel_h, call.pad_top, call.pad_bottom, call.in.h,
-                                              call.counts_padding);
         for (int x = 0; x < call.out.w; ++x) {
-            const AvgPoolSpan columns = avgpool_span(x, call.stride_w, call.kernel_w, call.pad_left, call.pad_right,
-                                                     call.in.w, call.counts_padding);
-            const int pixels = (rows.end - rows.begin) * (columns.end - columns.begin);
-            const std::int64_t count = std::int64_t{rows.count} * columns.count;
-            const __m512i zero = _mm512_set1_epi32(pixels * call.params.in_zero_point);
-            const __m512 scale =
-                _mm512_set1_ps(count == 0 ? 0.0F : static_cast<float>(call.params.ratio / static_cast<double>(count)));
+            const AvgPoolWindow window(call, y, x);
+            const __m512i zero = _mm512_set1_epi32(window.pixels() * call.params.in_zero_point);
+            const __m512 scale = _mm512_set1_ps(avgpool_scale(window.count, call.params));
             std::uint8_t* out = call.out.pixel(y, x);
             for (int c = 0; c < call.out.c; c += 64) {
                 const int channels = call.out.c - c < 64 ? call.out.c - c : 64;
                 const auto mask = static_cast<__mmask64>(~std::uint64_t{0} >> (64 - channels));
                 Sums sums;
-                for (int iy = rows.begin; iy < rows.end; ++iy) {
-                    const std::uint8_t* in = call.in.pixel(iy, columns.begin) + c;
-                    for (int ix = columns.begin; ix < columns.end; ++ix, in += call.in.pixel_stride) sums.add(in, mask);
+                for (int iy = window.rows.begin; iy < window.rows.end; ++iy) {
+                    const std::uint8_t* in = call.in.pixel(iy, window.columns.begin) + c;
+                    for (int ix = window.columns.begin; ix < window.columns.end; ++ix, in += call.in.pixel_stride)
+                        sums.add(in, mask);
                 }
                 sums.empty();
                 for (int i = 0; 16 * i < channels; ++i) {

@@ -18,6 +18,12 @@ GridPlan plan_of(const TinyNetwork& network, const GridPlanOptions& options = {}
     return plan.value_or(GridPlan{});
 }
 
+// A node of one output, NAME_out.
+ValueId add_node(Graph& graph, const std::string& op, const std::string& name, std::vector<ValueId> inputs,
+                 Attributes attributes) {
+    return graph.node(graph.add_node(op, name, std::move(inputs), {name + "_out"}, std::move(attributes))).outputs[0];
+}
+
 TEST(GridPlan, NoGridBetweenConvolutionActivationAndAdd) {
     const TinyNetwork network;
     const GridPlan plan = plan_of(network);
@@ -61,10 +67,8 @@ TEST(GridPlan, AConvolutionWithAComputedBiasStaysFloat) {
 // conv → ReduceMean → gate → Sigmoid → Mul(conv, ·) → Pad → AveragePool, which a float operator reads.
 TEST(GridPlan, SqueezeAndExcitationIsOnGridsOfEightBits) {
     Graph graph;
-    const auto node = [&](const std::string& op, const std::string& name, std::vector<ValueId> inputs,
-                          Attributes attributes = {}) {
-        return graph.node(graph.add_node(op, name, std::move(inputs), {name + "_out"}, std::move(attributes)))
-            .outputs[0];
+    const auto node = [&](const char* op, const char* name, std::vector<ValueId> inputs, Attributes attributes = {}) {
+        return add_node(graph, op, name, std::move(inputs), std::move(attributes));
     };
     const ValueId weights = graph.add_constant("w", Tensor(DType::float32, {8, 8, 1, 1}));
     const ValueId axes = graph.add_constant("axes", Tensor::from<std::int64_t>({2}, {2, 3}));
@@ -93,10 +97,8 @@ TEST(GridPlan, SqueezeAndExcitationIsOnGridsOfEightBits) {
 // conv1 → HardSwish → · 1.5 → + 0.25 → MaxPool → · 1.5 → + 0.25 → conv2: one curve, and one table.
 TEST(GridPlan, ArithmeticWithOneNumberIsACurveOrATable) {
     Graph graph;
-    const auto node = [&](const std::string& op, const std::string& name, std::vector<ValueId> inputs,
-                          Attributes attributes = {}) {
-        return graph.node(graph.add_node(op, name, std::move(inputs), {name + "_out"}, std::move(attributes)))
-            .outputs[0];
+    const auto node = [&](const char* op, const char* name, std::vector<ValueId> inputs, Attributes attributes = {}) {
+        return add_node(graph, op, name, std::move(inputs), std::move(attributes));
     };
     const ValueId weights = graph.add_constant("w", Tensor(DType::float32, {8, 8, 1, 1}));
     const ValueId gain = graph.add_constant("gain", Tensor::from<float>({1}, {1.5F}));
