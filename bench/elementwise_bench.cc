@@ -23,6 +23,7 @@
 #include "kernels/mul.h"
 #include "kernels/normalize.h"
 #include "kernels/quantize.h"
+#include "kernels/resize_linear.h"
 #include "kernels/resize_nearest.h"
 #include "kernels/sigmoid.h"
 
@@ -143,6 +144,16 @@ void register_u8_families() {
         std::vector<std::int32_t> source(320);
         for (int i = 0; i < 320; ++i) source[static_cast<std::size_t>(i)] = i / 2;
         const ResizeNearestCall call{source.data(), source.data(), in.view.as_const(), out.view};
+        measure(state, entry, call, 320, 1.25 * 320 * 320 * 32);
+    });
+    add_family(resize_linear_kernels(), "32x160x160_to_320", [](const auto& entry, benchmark::State& state) {
+        const Plane<std::uint8_t> in(160, 160, 32), out(320, 320, 32);
+        std::vector<LinearTap> taps;
+        for (int i = 0; i < 320; ++i) {
+            const int first = std::max(i - 1, 0) / 2;
+            taps.push_back({first, std::min(first + 1, 159), (i % 2 == 0 ? 3 : 1) << (resize_weight_bits - 2)});
+        }
+        const ResizeLinearCall call{taps.data(), taps.data(), 0, in.view.as_const(), out.view};
         measure(state, entry, call, 320, 1.25 * 320 * 320 * 32);
     });
     add_family(lut_kernels(), "64x160x160", [](const auto& entry, benchmark::State& state) {

@@ -62,6 +62,7 @@ std::string kind_of(const Op& op) {
         [](const MaxPoolOp&) { return std::string("MaxPool"); },
         [](const AveragePoolOp&) { return std::string("AveragePool"); },
         [](const ResizeOp&) { return std::string("Resize"); },
+        [](const ResizeLinearOp&) { return std::string("Resize"); },
         [](const MoveOp& form) { return form.node.op; },
         [](const TableOp&) { return std::string("Table"); },
         [](const PixelsOp&) { return std::string("Pixels"); },

@@ -19,6 +19,7 @@
 #include "graph/ir/graph.h"
 #include "kernels/piecewise.h"
 #include "kernels/requantize.h"
+#include "kernels/resize_linear.h"
 
 namespace octet::engine {
 
@@ -139,6 +140,13 @@ struct ResizeOp {
     bool asymmetric = false;  // the sources are those of pixel corners
 };
 
+// y[n, c, i, j] = the mean of x[n, c, rows[i], columns[j]], two of each, by their weights.
+struct ResizeLinearOp {
+    Operand x;
+    QuantId y = no_quant;
+    std::vector<kernels::LinearTap> rows, columns;
+};
+
 // Values of x in another order or shape, some of them, or padded with 0: Slice, Pad, Reshape, Transpose … of integers.
 struct MoveOp {
     Operand x;
@@ -228,8 +236,8 @@ struct Op {
     std::string name;                // of the node that it computes
     std::vector<std::string> nodes;  // all that it computes, in order: "Conv_3", "Relu_4", "Add_9"
     std::int64_t macs = 0;
-    std::variant<ConvOp, BatchNormOp, AddOp, MulOp, ConcatOp, MaxPoolOp, AveragePoolOp, ResizeOp, MoveOp, TableOp,
-                 PixelsOp, QuantizeOp, DequantizeOp, InputOp, OutputOp, SigmoidOp, DetectOp, FloatOp>
+    std::variant<ConvOp, BatchNormOp, AddOp, MulOp, ConcatOp, MaxPoolOp, AveragePoolOp, ResizeOp, ResizeLinearOp,
+                 MoveOp, TableOp, PixelsOp, QuantizeOp, DequantizeOp, InputOp, OutputOp, SigmoidOp, DetectOp, FloatOp>
         form;
 };
 

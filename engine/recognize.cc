@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "graph/ops/evaluator.h"
-#include "graph/ops/nearest_sources.h"
 #include "graph/ops/op_list.h"
+#include "graph/ops/resize_sources.h"
 #include "graph/quant/forms.h"
 
 namespace octet::engine {
@@ -637,7 +637,7 @@ class Recognizer {
         return op;
     }
 
-    // Pools and nearest Resize.
+    // Pools and Resize.
     std::optional<Op> match_spatial(const Node& node, std::string& why) {
         Op op;
         const bool pool = node.op == "MaxPool";
@@ -661,6 +661,11 @@ class Recognizer {
             const auto kernel = node.attributes.integers("kernel_shape", {from[2], from[3]});
             op.form = AveragePoolOp{*x, no_quant, window_of(node.attributes, kernel[0], kernel[1]),
                                     node.attributes.integer("count_include_pad", 0) != 0, node.op == "ReduceMean"};
+        } else if (interpolates_linearly(node)) {
+            const auto rows = linear_sources(graph_, node, 2), columns = linear_sources(graph_, node, 3);
+            if (!rows) return refuse(rows.error().message);
+            if (!columns) return refuse(columns.error().message);
+            op.form = ResizeLinearOp{*x, no_quant, linear_taps(*rows), linear_taps(*columns)};
         } else {
             auto source_y = nearest_sources(graph_, node, 2);
             auto source_x = nearest_sources(graph_, node, 3);
@@ -679,10 +684,20 @@ class Recognizer {
         return op;
     }
 
+    static std::vector<kernels::LinearTap> linear_taps(const std::vector<LinearSource>& sources) {
+        std::vector<kernels::LinearTap> taps;
+        for (const LinearSource& source : sources) {
+            const double weight = std::ldexp(source.weight, kernels::resize_weight_bits);
+            taps.push_back({source.first, source.second, static_cast<std::int32_t>(std::lrint(weight))});
+        }
+        return taps;
+    }
+
     // What moves integers about, Pad among it.
     std::optional<Op> match_move(ValueId value, const Node& node) {
         Op op;
         if (quant::integer_form(node.op).kind != FormKind::copy) return std::nullopt;
+        if (node.op == "Resize" && !copies_values(node)) return std::nullopt;
         const bool pad = node.op == "Pad";  // with 0, whatever parameter says so
         if (pad && quant::form_obstacle(graph_, node)) return std::nullopt;
         const auto x = source(node.inputs[0]);

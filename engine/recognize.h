@@ -11,7 +11,7 @@
 //     binary     Q ← [Relu | LeakyRelu | Clip] ← Add | Sub | Mul ← DQ(a), DQ(b)
 //     concat     Q ← Concat ← DQ(x)…
 //     pool       Q ← MaxPool | AveragePool | GlobalAveragePool ← DQ(x)
-//     resize     Q ← Resize(nearest) ← DQ(x)
+//     resize     Q ← Resize(nearest | linear) ← DQ(x)
 //     move       Q ← Slice | Pad | Reshape | Transpose … ← DQ(x)
 //     table      Q ← unary operators in a row, or none ← DQ(x)
 //     pixels     Q(scale 1, zero point 0) ← [Add ← [Mul ←]] graph input: undoes the normalization of 8-bit pixels

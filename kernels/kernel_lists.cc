@@ -16,6 +16,7 @@
 #include "kernels/mul.h"
 #include "kernels/normalize.h"
 #include "kernels/quantize.h"
+#include "kernels/resize_linear.h"
 #include "kernels/resize_nearest.h"
 #include "kernels/sigmoid.h"
 
@@ -65,6 +66,9 @@ namespace octet::kernels {
     KERNEL(avgpool_u8, avx512vnni) \
     KERNEL(avgpool_u8, avx2)       \
     KERNEL(avgpool_u8, reference)
+#define OCTET_RESIZE_LINEAR(KERNEL) \
+    KERNEL(resize_linear_u8, avx2)  \
+    KERNEL(resize_linear_u8, reference)
 #define OCTET_RESIZE_NEAREST(KERNEL) \
     KERNEL(resize_nearest_u8, avx2)  \
     KERNEL(resize_nearest_u8, reference)
@@ -158,6 +162,7 @@ OCTET_LIST(concat_kernels, ConcatFunction, OCTET_CONCAT)
 OCTET_LIST(move_kernels, MoveFunction, OCTET_MOVE)
 OCTET_LIST(maxpool_kernels, MaxPoolFunction, OCTET_MAXPOOL)
 OCTET_LIST(avgpool_kernels, AvgPoolFunction, OCTET_AVGPOOL)
+OCTET_LIST(resize_linear_kernels, ResizeLinearFunction, OCTET_RESIZE_LINEAR)
 OCTET_LIST(resize_nearest_kernels, ResizeNearestFunction, OCTET_RESIZE_NEAREST)
 OCTET_LIST(quantize_kernels, QuantizeFunction, OCTET_QUANTIZE)
 OCTET_LIST(pixels_kernels, PixelsFunction, OCTET_PIXELS)

@@ -84,6 +84,10 @@ class Judge {
     Why operator()(const ResizeOp& resize) const {
         return resize.x.same_grid(grid(resize.y)) ? std::nullopt : Why(other_grid);
     }
+    Why operator()(const ResizeLinearOp& resize) const {
+        if (!resize.x.same_grid(grid(resize.y))) return other_grid;
+        return wide(resize.x.grid) ? Why(no_wide) : std::nullopt;
+    }
     Why operator()(const MoveOp& move) const {
         if (!moves_by_place(move.node.op)) return no_form;
         if (!move.x.same_grid(grid(move.y))) return other_grid;

@@ -9,6 +9,7 @@
 #include "kernels/lut.h"
 #include "kernels/maxpool.h"
 #include "kernels/mul.h"
+#include "kernels/resize_linear.h"
 #include "kernels/resize_nearest.h"
 
 namespace octet::engine::cpu {
@@ -289,6 +290,17 @@ StepResult make_resize_step(CpuFeatures features, const std::string& name, const
                     [in, out, source_y = resize.source_y, source_x = resize.source_x](const RunState& state) {
                         return kernels::ResizeNearestCall{source_y.data(), source_x.data(), state.bytes(in).as_const(),
                                                           state.bytes(out)};
+                    });
+}
+
+StepResult make_resize_linear_step(CpuFeatures features, const std::string& name, const ResizeLinearOp& resize,
+                                   PlaneRef in, PlaneRef out) {
+    const auto rows = static_cast<int>(resize.rows.size());
+    return row_step(name, kernels::select(kernels::resize_linear_kernels(), features), rows, {in, out},
+                    [in, out, resize](const RunState& state) {
+                        return kernels::ResizeLinearCall{resize.rows.data(), resize.columns.data(),
+                                                         resize.x.grid.zero_point, state.bytes(in).as_const(),
+                                                         state.bytes(out)};
                     });
 }
 

@@ -56,6 +56,8 @@ StepResult make_maxpool_step(kernels::CpuFeatures features, const std::string& n
                              PlaneRef in, PlaneRef out);
 StepResult make_resize_step(kernels::CpuFeatures features, const std::string& name, const ResizeOp& resize, PlaneRef in,
                             PlaneRef out);
+StepResult make_resize_linear_step(kernels::CpuFeatures features, const std::string& name, const ResizeLinearOp& resize,
+                                   PlaneRef in, PlaneRef out);
 StepResult make_table_step(kernels::CpuFeatures features, const std::string& name, const TableOp& table, int rows,
                            PlaneRef in, PlaneRef out);
 // Fills the halo of a plane with its halo_values.

@@ -302,6 +302,10 @@ class Lowering {
         OCTET_ASSIGN(const PlaneRef out, target(op, resize.y));
         return add(make_resize_step(plan_->features, op.name, resize, ref(resize.x.id), out));
     }
+    Result<void> emit(const Op& op, const ResizeLinearOp& resize) {
+        OCTET_ASSIGN(const PlaneRef out, target(op, resize.y));
+        return add(make_resize_linear_step(plan_->features, op.name, resize, ref(resize.x.id), out));
+    }
     Result<void> emit(const Op& op, const MoveOp& form) {
         if (slices_.contains(&op)) return {};
         OCTET_ASSIGN(const PlaneRef out, target(op, form.y));

@@ -321,6 +321,7 @@ const std::vector<RuleKind>& rule_kinds() {
         {"max_pool", {"max"}},
         {"average_pool", {"tfl", "fixed16"}},
         {"resize", {"as-file", "half-up"}},
+        {"resize_linear", {"fixed16"}},
         {"move", {"copy"}},
         {"logits", {"fixed16"}},
         {"float", {"run", "mlas"}},

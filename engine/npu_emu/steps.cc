@@ -510,6 +510,35 @@ class ResizeStep final : public ImageStep {
     std::vector<std::int32_t> rows_, columns_;
 };
 
+// kernels/resize_linear.h
+class Fixed16ResizeLinearStep final : public ImageStep {
+  public:
+    Fixed16ResizeLinearStep(const Op& op, std::string rule, const Program& program, Mapping mapping)
+        : ImageStep(op, std::move(rule), std::get<ResizeLinearOp>(op.form).x, std::get<ResizeLinearOp>(op.form).y,
+                    program, std::move(mapping)),
+          rows_(std::get<ResizeLinearOp>(op.form).rows),
+          columns_(std::get<ResizeLinearOp>(op.form).columns) {}
+
+  protected:
+    Result<Tensor> move(const RunState& state) const override {
+        return each_channel(state, [&]<typename T>(const T* in, T* out) {
+            for (const kernels::LinearTap& row : rows_) {
+                const T* upper = in + row.first * from_[3];
+                const T* lower = in + row.second * from_[3];
+                for (const kernels::LinearTap& column : columns_) {
+                    const std::int32_t corners[] = {upper[column.first], upper[column.second], lower[column.first],
+                                                    lower[column.second]};
+                    *out++ =
+                        static_cast<T>(kernels::interpolate(corners, row.weight, column.weight, x_.grid.zero_point));
+                }
+            }
+        });
+    }
+
+  private:
+    std::vector<kernels::LinearTap> rows_, columns_;
+};
+
 class MoveStep final : public ImageStep {
   public:
     MoveStep(const Op& op, std::string rule, const Program& program, Mapping mapping)
@@ -875,6 +904,10 @@ class Maker {
         OCTET_ASSIGN(Mapping mapping, requantized(resize.x, resize.y));
         return std::make_unique<ResizeStep>(op_, std::string(rule_), program_, std::move(mapping), rule_ == "half-up");
     }
+    StepResult operator()(const ResizeLinearOp& resize) const {
+        OCTET_ASSIGN(Mapping mapping, requantized(resize.x, resize.y));
+        return std::make_unique<Fixed16ResizeLinearStep>(op_, std::string(rule_), program_, std::move(mapping));
+    }
     StepResult operator()(const MoveOp& move) const {
         OCTET_ASSIGN(Mapping mapping, requantized(move.x, move.y));
         return std::make_unique<MoveStep>(op_, std::string(rule_), program_, std::move(mapping));
@@ -992,6 +1025,7 @@ std::string_view operation_of(const Op& op, const Program& program) {
     if (std::holds_alternative<MaxPoolOp>(op.form)) return "max_pool";
     if (std::holds_alternative<AveragePoolOp>(op.form)) return "average_pool";
     if (std::holds_alternative<ResizeOp>(op.form)) return "resize";
+    if (std::holds_alternative<ResizeLinearOp>(op.form)) return "resize_linear";
     if (std::holds_alternative<MoveOp>(op.form)) return "move";
     if (std::holds_alternative<BatchNormOp>(op.form)) return "batch_normalization";
     if (std::holds_alternative<SigmoidOp>(op.form) || std::holds_alternative<DetectOp>(op.form)) return "logits";

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "graph/ops/nearest_sources.h"
+#include "graph/ops/resize_sources.h"
 #include "graph/passes/match.h"
 #include "graph/passes/pass.h"
 

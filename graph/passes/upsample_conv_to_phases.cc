@@ -13,7 +13,7 @@
 
 #include <array>
 
-#include "graph/ops/nearest_sources.h"
+#include "graph/ops/resize_sources.h"
 #include "graph/passes/match.h"
 #include "graph/passes/pass.h"
 

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "graph/ops/nearest_sources.h"
 #include "graph/ops/op_list.h"
+#include "graph/ops/resize_sources.h"
 #include "graph/passes/match.h"
 #include "graph/passes/pass.h"
 

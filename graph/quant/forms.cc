@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "graph/ops/op_list.h"
+#include "graph/ops/resize_sources.h"
 
 namespace octet::quant {
 namespace {
@@ -155,8 +156,8 @@ std::optional<std::string> form_obstacle(const Graph& graph, const Node& node) {
         return std::nullopt;
     }
     if (node.op == "Resize") {
-        return unless(node.attributes.text("mode", "nearest") == "nearest",
-                      "it interpolates: its values leave the grid");
+        return unless(copies_values(node) || interpolates_linearly(node),
+                      "it interpolates by more than two pixels an axis");
     }
     if (node.op == "Pad") {
         if (node.attributes.text("mode", "constant") != "constant" || omitted(node, 2)) return std::nullopt;

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/did_you_mean.h"
-#include "graph/ops/nearest_sources.h"
+#include "graph/ops/resize_sources.h"
 #include "graph/quant/forms.h"
 
 namespace octet::quant {
@@ -329,7 +329,7 @@ class Planner {
 
     static bool copies_wide(const Node& node) {
         const IntegerForm form = integer_form(node.op);
-        return form.kind == FormKind::copy && form.wide;
+        return form.kind == FormKind::copy && form.wide && !interpolates_linearly(node);
     }
 
     bool is_copy(ValueId value) const {

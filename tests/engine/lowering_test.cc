@@ -213,6 +213,19 @@ TEST(Lowering, AddOfTwoGrids) {
     check(b, b.random_tensor({1, 8, 6, 6}, -5, 7), {0.07F, 1.01, {"add", "conv"}});
 }
 
+TEST(Lowering, ResizesOfLinearInterpolation) {
+    QuantizedGraph b;
+    const ValueId x = b.quantize(b.input({1, 19, 6, 5}), 0.05F, -21, DType::int8);
+    const ValueId factors = b.constant(Tensor::from<float>({4}, {1, 1, 2.5F, 4}));
+    const ValueId smaller = b.constant(Tensor::from<std::int64_t>({4}, {1, 19, 4, 3}));
+    for (const std::string mode : {"half_pixel", "align_corners", "asymmetric"}) {
+        const Attributes attributes = {{"mode", std::string("linear")}, {"coordinate_transformation_mode", mode}};
+        b.output(b.quantize(b.node("Resize", {x, no_value, factors}, attributes), 0.05F, -21, DType::int8));
+        b.output(b.quantize(b.node("Resize", {x, no_value, no_value, smaller}, attributes), 0.05F, -21, DType::int8));
+    }
+    check(b, b.random_tensor({1, 19, 6, 5}, -5, 7), {0.05F, 1.01, {"resize_linear"}});
+}
+
 TEST(Lowering, MeansOfWindowsAndOfTheWholeImage) {
     using Ints = std::vector<std::int64_t>;
     QuantizedGraph b;

@@ -22,6 +22,7 @@ using engine::ConvOp;
 using engine::MulOp;
 using engine::Op;
 using engine::Program;
+using engine::ResizeLinearOp;
 using kernels::Activation;
 
 // ---- bounds in steps of y: how far from the real value an operator's result may be
@@ -64,6 +65,7 @@ struct Bound {
     }
     double operator()(const MulOp&) const { return 0.5; }
     double operator()(const AveragePoolOp&) const { return 0.5; }
+    double operator()(const ResizeLinearOp&) const { return 0.5 + 0.125; }
     double operator()(const ConcatOp& concat) const {
         double most = 0;
         for (const auto& x : concat.x) {

@@ -20,6 +20,7 @@
 #include "kernels/mul.h"
 #include "kernels/normalize.h"
 #include "kernels/quantize.h"
+#include "kernels/resize_linear.h"
 #include "kernels/resize_nearest.h"
 #include "kernels/sigmoid.h"
 #include "tests/kernels/planes.h"
@@ -405,6 +406,55 @@ TEST_P(ResizeNearest, equals_reference_where_every_pixel_is_doubled) {
                 const ResizeNearestCall call{source.data(), source.data(), in.read(), out.view()};
                 ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels, width " << w;
             }
+        }
+    }
+}
+
+OCTET_FAMILY(ResizeLinear, ResizeLinearFunction, resize_linear_kernels);
+TEST_P(ResizeLinear, equals_reference) {
+    for (const int c : channel_counts) {
+        for (const bool extreme : {false, true}) {
+            const int h = integer(1, 5), w = integer(1, 5);
+            const auto taps = [&](int size, int count) {
+                std::vector<LinearTap> made;
+                for (int i = 0; i < count; ++i) {
+                    const int weight =
+                        integer(0, 3) == 0 ? integer(0, 1) << resize_weight_bits : integer(0, 1 << resize_weight_bits);
+                    made.push_back({integer(0, size - 1), integer(0, size - 1), weight});
+                }
+                return made;
+            };
+            const auto rows = taps(h, integer(1, 11)), columns = taps(w, integer(1, 11));
+            Plane<std::uint8_t> in(h, w, c, 0, random_slice(random_), random_);
+            if (extreme) in.fill(255);
+            Plane<std::uint8_t> out(static_cast<int>(rows.size()), static_cast<int>(columns.size()), c, 1,
+                                    random_slice(random_), random_);
+            const ResizeLinearCall call{rows.data(), columns.data(), integer(0, 255), in.read(), out.view()};
+            ASSERT_TRUE(same(*GetParam().run, *reference(), call, out)) << c << " channels";
+        }
+    }
+}
+
+TEST(ResizeLinearFormula, is_within_its_error_bound) {
+    Random random(7);
+    constexpr int one = 1 << resize_weight_bits;
+    for (int round = 0; round < 20000; ++round) {
+        std::int32_t x[4];
+        for (std::int32_t& corner : x) corner = random_int(random, 0, 255);
+        const double row = std::generate_canonical<double, 53>(random),
+                     column = std::generate_canonical<double, 53>(random);
+        const double exact =
+            (x[0] * (1 - column) + x[1] * column) * (1 - row) + (x[2] * (1 - column) + x[3] * column) * row;
+        const std::int32_t y = interpolate(x, static_cast<std::int32_t>(std::lrint(row * one)),
+                                           static_cast<std::int32_t>(std::lrint(column * one)), round % 256);
+        ASSERT_NEAR(y, exact, 0.5 + 0.125);
+        ASSERT_GE(y, *std::min_element(x, x + 4));
+        ASSERT_LE(y, *std::max_element(x, x + 4));
+    }
+    for (int zero_point = 0; zero_point < 2; ++zero_point) {
+        for (std::int32_t x = 0; x < 255; ++x) {
+            const int tie = interpolate({x, x + 1, x, x + 1}, 0, one / 2, zero_point);
+            EXPECT_EQ((tie - zero_point) % 2, 0) << "to even";
         }
     }
 }

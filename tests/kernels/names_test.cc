@@ -24,6 +24,7 @@
 #include "kernels/mul.h"
 #include "kernels/normalize.h"
 #include "kernels/quantize.h"
+#include "kernels/resize_linear.h"
 #include "kernels/resize_nearest.h"
 #include "kernels/sigmoid.h"
 
@@ -60,6 +61,7 @@ std::vector<Named> all_kernels() {
     add(normalize_kernels());
     add(pixels_kernels());
     add(quantize_kernels());
+    add(resize_linear_kernels());
     add(resize_nearest_kernels());
     add(sigmoid_kernels());
     for (const ConvKernel* kernel : conv_kernels()) all.push_back({kernel->name, kernel->needs});

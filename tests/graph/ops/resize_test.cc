@@ -4,7 +4,7 @@
 
 #include "graph/ops/evaluator.h"
 #include "graph/ops/infer.h"
-#include "graph/ops/nearest_sources.h"
+#include "graph/ops/resize_sources.h"
 
 namespace octet {
 namespace {

@@ -1,4 +1,4 @@
-#include "graph/ops/nearest_sources.h"
+#include "graph/ops/resize_sources.h"
 
 #include "graph/ops/resize_plan.h"
 
@@ -10,9 +10,16 @@ bool copies_values(const Node& resize) {
            attributes->transform != ops::ResizeTransform::tf_crop_and_resize;
 }
 
-Result<std::vector<std::int32_t>> nearest_sources(const Graph& graph, const Node& resize, int axis) {
-    OCTET_ASSIGN(const ops::ResizeAttributes attributes, ops::resize_attributes(resize));
-    if (!copies_values(resize)) return fail(ErrorCode::unsupported, "makes new values");
+bool interpolates_linearly(const Node& resize) {
+    const auto attributes = ops::resize_attributes(resize);
+    return attributes && attributes->mode == ops::ResizeMode::linear && !attributes->antialias &&
+           attributes->transform != ops::ResizeTransform::tf_crop_and_resize;
+}
+
+namespace {
+
+// Rows or columns, where nothing else is resized.
+Result<ops::ResizeAxis> image_axis(const Graph& graph, const Node& resize, int axis) {
     const auto& shape = graph.value(resize.inputs[0]).shape;
     if (!shape || shape->size() != 4) return fail(ErrorCode::unsupported, "resizes no picture");
     std::vector<const Tensor*> arguments(4, nullptr);
@@ -28,10 +35,36 @@ Result<std::vector<std::int32_t>> nearest_sources(const Graph& graph, const Node
     if (!axes[0].is_copied() || !axes[1].is_copied()) {
         return fail(ErrorCode::unsupported, "resizes more than rows and columns");
     }
-    const ops::ResizeAxis& along = axes[static_cast<std::size_t>(axis)];
+    return axes[static_cast<std::size_t>(axis)];
+}
+
+}  // namespace
+
+Result<std::vector<std::int32_t>> nearest_sources(const Graph& graph, const Node& resize, int axis) {
+    OCTET_ASSIGN(const ops::ResizeAttributes attributes, ops::resize_attributes(resize));
+    if (!copies_values(resize)) return fail(ErrorCode::unsupported, "makes new values");
+    OCTET_ASSIGN(const ops::ResizeAxis along, image_axis(graph, resize, axis));
     std::vector<std::int32_t> sources;
     for (std::int64_t o = 0; o < along.out; ++o) {
         sources.push_back(static_cast<std::int32_t>(ops::nearest_source(attributes, along, o)));
+    }
+    return sources;
+}
+
+Result<std::vector<LinearSource>> linear_sources(const Graph& graph, const Node& resize, int axis) {
+    OCTET_ASSIGN(const ops::ResizeAttributes attributes, ops::resize_attributes(resize));
+    if (!interpolates_linearly(resize)) return fail(ErrorCode::unsupported, "is no linear interpolation");
+    OCTET_ASSIGN(const ops::ResizeAxis along, image_axis(graph, resize, axis));
+    std::vector<LinearSource> sources;
+    for (std::int32_t o = 0; o < along.out; ++o) {
+        if (along.is_copied()) {
+            sources.push_back({o, o, 0});
+            continue;
+        }
+        const auto taps = ops::resize_taps(attributes, along, o);
+        if (taps.empty() || taps.size() > 2) return fail(ErrorCode::unsupported, "is no linear interpolation");
+        sources.push_back({static_cast<std::int32_t>(taps.front().index), static_cast<std::int32_t>(taps.back().index),
+                           taps.size() == 2 ? taps.back().weight : 0.0});
     }
     return sources;
 }
