@@ -34,6 +34,7 @@ struct QuantValue {
     std::string quantized_name;  // of the integers in the file
     Shape shape;
     Grid grid;
+    std::int64_t images = 1;  // shape[0] where that is the network's batch
 };
 
 // A quantized tensor as its consumer's DequantizeLinear reads it.
@@ -254,7 +255,7 @@ struct Port {
     DType dtype = DType::float32;
     Shape shape;
     ValueId value = no_value;
-    bool accepts_pixels = false;  // may be given as uint8 pixels [1, h, w, c]
+    bool accepts_pixels = false;  // may be given as uint8 pixels [n, h, w, c]
 };
 
 struct FloatTensor {

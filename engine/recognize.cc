@@ -122,6 +122,9 @@ class Recognizer {
         };
         program_.metadata = graph_.metadata;
         OCTET_TRY(describe(graph_.inputs, "input", program_.inputs));
+        for (const Port& port : program_.inputs) {
+            if (port.shape.size() == 4) batch_ = std::max(batch_, port.shape[0]);
+        }
         return describe(graph_.outputs, "output", program_.outputs);
     }
 
@@ -154,7 +157,7 @@ class Recognizer {
         } else if (node && node->op == "QuantizeLinear" && graph_.value(quantized).shape) {
             if (auto grid = per_tensor_grid(graph_, *node, graph_.value(quantized).dtype)) {
                 QuantValue value{graph_.value(node->inputs[0]).name, graph_.value(quantized).name, shape(quantized),
-                                 *grid};
+                                 *grid, images(shape(quantized))};
                 if (const auto why = backend_.why_not(value)) {
                     why_no_tensor_[quantized] = *why;
                 } else {
@@ -179,7 +182,7 @@ class Recognizer {
             if (reader.op != "DequantizeLinear" || reader.inputs[0] != input) continue;
             const auto grid = per_tensor_grid(graph_, reader, given.dtype);
             if (!grid) continue;
-            const QuantValue value{given.name, given.name, *given.shape, *grid};
+            const QuantValue value{given.name, given.name, *given.shape, *grid, images(*given.shape)};
             const QuantId next{static_cast<std::int32_t>(program_.values.size())};
             if (backend_.why_not(value)) return no_quant;
             if (backend_.why_not(Op{given.name, {given.name}, 0, InputOp{input, next}}, program_)) return no_quant;
@@ -189,6 +192,8 @@ class Recognizer {
         }
         return no_quant;
     }
+
+    std::int64_t images(const Shape& shape) const { return shape.size() > 1 && shape[0] == batch_ ? batch_ : 1; }
 
     const QuantValue& at_id(QuantId id) const { return program_.values[index_of(id)]; }
 
@@ -1148,6 +1153,7 @@ class Recognizer {
     const Backend& backend_;
     std::vector<NodeId> order_;
     std::vector<Demand> demand_;
+    std::int64_t batch_ = 1;  // of the pictures that the network takes
     Program program_;
     std::map<ValueId, QuantId> ids_;
     std::vector<ValueId> value_of_;  // by QuantId

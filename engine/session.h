@@ -20,7 +20,7 @@ struct SessionOptions {
 };
 
 // Whether run() takes the tensor there: dtype and shape must match, but for one liberty: where Port::accepts_pixels,
-// uint8 pixels [1, h, w, c] stand for the normalized float image [1, c, h, w].
+// uint8 pixels [n, h, w, c] stand for the normalized float image [n, c, h, w].
 Result<void> check_input(const Port& port, const Tensor& given);
 
 class Session {
@@ -37,7 +37,7 @@ class Session {
     const Executable& executable() const;
 
     // `inputs` in the order of inputs(); dtype and shape must match, but for one liberty: where Port::accepts_pixels,
-    // uint8 pixels [1, h, w, c] stand for the normalized float image [1, c, h, w]. Results are not changed by later
+    // uint8 pixels [n, h, w, c] stand for the normalized float image [n, c, h, w]. Results are not changed by later
     // runs.
     Result<std::vector<Tensor>> run(std::span<const Tensor> inputs);
 

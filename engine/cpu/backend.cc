@@ -35,7 +35,7 @@ class Judge {
     Why operator()(const ConvOp& conv) const {
         const Grid& y = grid(conv.y);
         // One row is an image of one pixel: all its elements are channels.
-        const Shape& x = shape(conv.x.id);
+        const Shape x = image_shape(value(conv.x.id));
         if (conv.dense && (x.size() != 2 || x[0] != 1)) return "it multiplies several rows; one is taken";
         if (conv.residual && !conv.residual->channel_zero_points.empty()) return no_pixels;
         if (conv.residual && (wide(y) || wide(conv.residual->grid))) return "a shortcut is added to 8 bits only";
@@ -64,8 +64,11 @@ class Judge {
         return error_of(mul_params(mul, grid(mul.y)));
     }
     Why operator()(const ConcatOp& concat) const {
-        if (!plane_axis(shape(concat.y), concat.axis)) return "the channels of a plane would be interleaved";
+        if (!plane_axis(image_shape(value(concat.y)), concat.axis))
+            return "the channels of a plane would be interleaved";
         for (const Operand& x : concat.x) {
+            if (concat.axis == 0 && value(concat.y).images > 1) return mixes_images;
+            if (value(x.id).images != value(concat.y).images) return mixes_images;
             if (auto why = error_of(copy_params(x.grid, grid(concat.y)))) return why;
         }
         return std::nullopt;
@@ -93,8 +96,9 @@ class Judge {
         if (!move.x.same_grid(grid(move.y))) return other_grid;
         // Each of them is looked at when the network is compiled.
         constexpr std::int64_t most = std::int64_t{1} << 26;
-        const bool many = *element_count(shape(move.x.id)) > most || *element_count(shape(move.y)) > most;
-        return many ? Why("it has more than 2^26 elements") : std::nullopt;
+        const QuantValue &x = value(move.x.id), &y = value(move.y);
+        if (*element_count(x.shape) > most || *element_count(y.shape) > most) return "it has more than 2^26 elements";
+        return x.images == 1 && y.images == 1 ? std::nullopt : error_of(moved_elements(move, x, y));
     }
     Why operator()(const InputOp&) const { return no_form; }
     Why operator()(const OutputOp&) const { return no_form; }
@@ -128,8 +132,12 @@ class Judge {
     Why two_operands(const Operand& a, const Operand& b, QuantId y) const {
         if (wide(a.grid) || wide(b.grid) || wide(grid(y))) return no_wide;
         if (!a.channel_zero_points.empty() || !b.channel_zero_points.empty()) return no_pixels;
-        if (!broadcasts_in_planes(shape(a.id), shape(y)) || !broadcasts_in_planes(shape(b.id), shape(y)))
-            return "a plane cannot repeat its smaller input";
+        for (const Operand& x : {a, b}) {
+            // One that is repeated for each image has one.
+            if (value(x.id).images > 1 && value(x.id).shape.size() != shape(y).size()) return mixes_images;
+            if (!broadcasts_in_planes(image_shape(value(x.id)), image_shape(value(y))))
+                return "a plane cannot repeat its smaller input";
+        }
         return std::nullopt;
     }
 
@@ -140,7 +148,8 @@ class Judge {
         return fmt::format("the fixed-point sigmoid takes scales from 2^-12 to 1, not {:.3g}", grid.scale);
     }
 
-    const Shape& shape(QuantId id) const { return program_.values[index_of(id)].shape; }
+    const QuantValue& value(QuantId id) const { return program_.values[index_of(id)]; }
+    const Shape& shape(QuantId id) const { return value(id).shape; }
     const Grid& grid(QuantId id) const { return program_.values[index_of(id)].grid; }
 
     const Program& program_;
@@ -151,8 +160,8 @@ class Judge {
 Why CpuBackend::why_not(const QuantValue& value) const {
     const auto elements = element_count(value.shape);
     if (!elements || *elements == 0) return "it is empty, or too large";
-    if (value.shape.size() == 4 && value.shape[0] != 1)
-        return fmt::format("its batch is {}; a plane holds one image", value.shape[0]);
+    if (value.shape.size() == 4 && value.shape[0] != value.images)
+        return fmt::format("its first dimension is {}, which is not the batch of the network's input", value.shape[0]);
     switch (value.grid.dtype) {
         case DType::uint8:
         case DType::int8:

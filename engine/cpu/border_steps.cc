@@ -3,7 +3,6 @@
 #include <limits>
 
 #include "engine/cpu/arithmetic.h"
-#include "engine/cpu/plane_shape.h"
 #include "engine/cpu/step_common.h"
 #include "graph/ops/evaluator.h"
 #include "kernels/dequantize.h"
@@ -25,7 +24,7 @@ class QuantizeWideStep final : public Step {
     Result<void> run(RunState& state) const override {
         const auto values = state.tensors[static_cast<std::size_t>(in_)].data<float>();
         const auto out = state.view<std::int16_t>(out_);
-        const float* x = values.data();
+        const float* x = state.image_of(values.data(), out);
         for (int c = 0; c < out.c; ++c) {
             for (int y = 0; y < out.h; ++y) {
                 for (int i = 0; i < out.w; ++i) {
@@ -60,11 +59,13 @@ class PixelsStep final : public Step {
         const Tensor& given = state.tensors[static_cast<std::size_t>(in_)];
         const auto out = state.view<std::uint8_t>(out_);
         if (given.dtype() == DType::uint8) {
-            const kernels::PixelsCall call{given.data<std::uint8_t>().data(), std::int64_t{out.w} * out.c, out};
+            const kernels::PixelsCall call{state.image_of(given.data<std::uint8_t>().data(), out),
+                                           std::int64_t{out.w} * out.c, out};
             run_rows(state, [&](int begin, int end) { copy_(call, begin, end); });
             return {};
         }
-        const kernels::QuantizeCall call{given.data<float>().data(), 1.0F, 0, out, gain_.data(), offset_.data()};
+        const kernels::QuantizeCall call{
+            state.image_of(given.data<float>().data(), out), 1.0F, 0, out, gain_.data(), offset_.data()};
         run_rows(state, [&](int begin, int end) { quantize_(call, begin, end); });
         return {};
     }
@@ -103,7 +104,8 @@ class SigmoidStep final : public Step {
 
     Result<void> run(RunState& state) const override {
         const auto in = state.view<std::int16_t>(in_).as_const();
-        const kernels::SigmoidCall call{in, f_, floats_.data(), state.output<float>(out_, shape_), block_};
+        const kernels::SigmoidCall call{in, f_, floats_.data(), state.image_of(state.output<float>(out_, shape_), in),
+                                        block_};
         state.pool->run(in.h, grain_of(in.h, *state.pool), [&](std::int64_t begin, std::int64_t end, int) {
             run_(call, static_cast<int>(begin), static_cast<int>(end));
         });
@@ -152,7 +154,7 @@ class DetectStep final : public Step {
             });
             first += std::int64_t{call.anchors} * h * call.logits.w;
         }
-        float* out = state.output<float>(detect_.y, shape_);
+        float* out = state.output<float>(detect_.y, shape_) + state.image * first * columns();
         kernels::detections_to_float(rows, first, detect_.classes, out);
         const auto box_scale = static_cast<float>(detect_.box_scale);
         if (box_scale != 1.0F) {
@@ -213,33 +215,33 @@ class FloatStep final : public Step {
 
 }  // namespace
 
-StepResult make_quantize_step(CpuFeatures features, const std::string& name, ValueId in, const Grid& grid,
-                              const Shape& shape, PlaneRef out) {
+StepResult make_quantize_step(CpuFeatures features, const std::string& name, ValueId in, const Grid& grid, int rows,
+                              PlaneRef out) {
     if (grid.dtype == DType::int16) return std::make_unique<QuantizeWideStep>(name, in, grid.scale, out);
     return row_step(
-        name, kernels::select(kernels::quantize_kernels(), features), static_cast<int>(plane_shape(shape).h), {out},
+        name, kernels::select(kernels::quantize_kernels(), features), rows, {out},
         [=](const RunState& state) {
-            return kernels::QuantizeCall{state.tensors[static_cast<std::size_t>(in)].data<float>().data(), grid.scale,
-                                         unsigned_zero_point(grid), state.view<std::uint8_t>(out)};
+            const auto view = state.view<std::uint8_t>(out);
+            const float* values = state.tensors[static_cast<std::size_t>(in)].data<float>().data();
+            return kernels::QuantizeCall{state.image_of(values, view), grid.scale, unsigned_zero_point(grid), view};
         },
         {in});
 }
 
-StepResult make_dequantize_step(CpuFeatures features, const std::string& name, const Grid& grid, PlaneRef in,
+StepResult make_dequantize_step(CpuFeatures features, const std::string& name, const Grid& grid, int rows, PlaneRef in,
                                 ValueId out, const Shape& shape) {
-    return row_step(name, kernels::select(kernels::dequantize_kernels(), features),
-                    static_cast<int>(plane_shape(shape).h), {in}, [=](RunState& state) {
-                        kernels::DequantizeCall call;
-                        if (grid.dtype == DType::int16) {
-                            call.in_s16 = state.view<std::int16_t>(in).as_const();
-                        } else {
-                            call.in_u8 = state.view<std::uint8_t>(in).as_const();
-                        }
-                        call.scale = grid.scale;
-                        call.zero_point = unsigned_zero_point(grid);
-                        call.out = state.output<float>(out, shape);
-                        return call;
-                    });
+    return row_step(name, kernels::select(kernels::dequantize_kernels(), features), rows, {in}, [=](RunState& state) {
+        kernels::DequantizeCall call;
+        if (grid.dtype == DType::int16) {
+            call.in_s16 = state.view<std::int16_t>(in).as_const();
+        } else {
+            call.in_u8 = state.view<std::uint8_t>(in).as_const();
+        }
+        call.scale = grid.scale;
+        call.zero_point = unsigned_zero_point(grid);
+        call.out = state.image_of(state.output<float>(out, shape), state.view<std::uint8_t>(in));
+        return call;
+    });
 }
 
 StepResult make_pixels_step(CpuFeatures features, const std::string& name, const PixelsOp& pixels, PlaneRef out) {

@@ -1,17 +1,17 @@
 #pragma once
 
 // Steps with float on one side: the network's input and outputs, and the seams around operators that run in float.
-// A float tensor of a plane is [1, c, h, w].
+// A float tensor of a plane is [n, c, h, w], of which a step's run takes one image.
 
 #include "engine/cpu/integer_steps.h"
 
 namespace octet::engine::cpu {
 
-// `shape`: of the float tensor.
+// `rows`: of the plane; `shape`: of the float tensor.
 StepResult make_quantize_step(kernels::CpuFeatures features, const std::string& name, ValueId in, const Grid& grid,
-                              const Shape& shape, PlaneRef out);
-StepResult make_dequantize_step(kernels::CpuFeatures features, const std::string& name, const Grid& grid, PlaneRef in,
-                                ValueId out, const Shape& shape);
+                              int rows, PlaneRef out);
+StepResult make_dequantize_step(kernels::CpuFeatures features, const std::string& name, const Grid& grid, int rows,
+                                PlaneRef in, ValueId out, const Shape& shape);
 StepResult make_pixels_step(kernels::CpuFeatures features, const std::string& name, const PixelsOp& pixels,
                             PlaneRef out);
 

@@ -53,7 +53,7 @@ class Lowering {
     const Grid& grid(QuantId id) const { return value(id).grid; }
     const Shape& shape(ValueId id) const { return network().tensors[static_cast<std::size_t>(id)].shape; }
     PlaneRef& ref(QuantId id) { return refs_[index_of(id)]; }
-    PlaneShape extent(QuantId id) const { return plane_shape(value(id).shape); }
+    PlaneShape extent(QuantId id) const { return plane_shape(image_shape(value(id))); }
     int rows(QuantId id) const { return static_cast<int>(extent(id).h); }
     Plane& plane(PlaneRef where) { return plan_->planes[static_cast<std::size_t>(where.plane)]; }
 
@@ -75,7 +75,7 @@ class Lowering {
             const auto* form = std::get_if<MoveOp>(&op.form);
             if (!form) continue;
             Move move{form->x.id, {}};
-            OCTET_ASSIGN(move.elements, moved_elements(*form, value(form->x.id).shape));
+            OCTET_ASSIGN(move.elements, moved_elements(*form, value(form->x.id), value(form->y)));
             const auto before = moves_.find(producers_[index_of(form->x.id)]);
             if (before != moves_.end() && form->x.same_grid(grid(form->x.id)) && !plan_->shows_tensors) {
                 move.source = before->second.source;
@@ -157,9 +157,16 @@ class Lowering {
             const int element = static_cast<int>(dtype_size(plane.dtype));
             plane.layout =
                 kernels::plane_layout(plane.layout.h, plane.layout.w, plane.layout.c, plane.layout.halo, element);
-            plane.bytes = static_cast<std::size_t>(plane.layout.elements) * static_cast<std::size_t>(element);
-            plane.first_step = -1;
+            set_size(plane, element);
         }
+    }
+
+    // Images start on aligned addresses.
+    static void set_size(Plane& plane, int element_bytes) {
+        constexpr std::size_t align = kernels::buffer_alignment;
+        const auto bytes = static_cast<std::size_t>(plane.layout.elements) * static_cast<std::size_t>(element_bytes);
+        plane.image_bytes = plane.images == 1 ? bytes : (bytes + align - 1) / align * align;
+        plane.first_step = -1;
     }
 
     PlaneRef add_plane(QuantId id) {
@@ -169,6 +176,7 @@ class Lowering {
         plane.layout.h = static_cast<int>(shape.h);
         plane.layout.w = static_cast<int>(shape.w);
         plane.layout.c = static_cast<int>(shape.c);
+        plane.images = static_cast<int>(value(id).images);
         plan_->planes.push_back(std::move(plane));
         return {static_cast<int>(plan_->planes.size()) - 1, 0, static_cast<int>(shape.c)};
     }
@@ -176,7 +184,7 @@ class Lowering {
     // Inputs on the Concat's grid are written straight into its plane, which has one halo: whoever reads it or a part
     // of it has to take the same integer for zero.
     void reserve_slices(const ConcatOp& concat) {
-        if (plane_axis(value(concat.y).shape, concat.axis) != PlaneAxis::channels) return;
+        if (plane_axis(image_shape(value(concat.y)), concat.axis) != PlaneAxis::channels) return;
         const PlaneRef whole = ref(concat.y);
         int channel = whole.channel;
         for (const Operand& x : concat.x) {
@@ -210,8 +218,8 @@ class Lowering {
         Plane plane;
         plane.dtype = DType::int32;
         plane.layout = kernels::plane_layout(rows(pixels), static_cast<int>(value(pixels).shape[3]), channels, 0, 4);
-        plane.bytes = static_cast<std::size_t>(plane.layout.elements) * sizeof(std::int32_t);
-        plane.first_step = -1;
+        plane.images = static_cast<int>(value(pixels).images);
+        set_size(plane, sizeof(std::int32_t));
         plan_->planes.push_back(std::move(plane));
         return {static_cast<int>(plan_->planes.size()) - 1, 0, channels};
     }
@@ -221,12 +229,15 @@ class Lowering {
     Result<void> add(StepResult step) {
         if (!step) return tl::unexpected<Error>(std::move(step).error());
         const auto index = static_cast<int>(plan_->sequence.size());
+        int images = 1;
         for (PlaneRef touched : (*step)->planes()) {
+            images = std::max(images, plane(touched).images);
             if (plane(touched).first_step < 0) plane(touched).first_step = index;
             plane(touched).last_step = index;
         }
         plan_->scratch_bytes = std::max(plan_->scratch_bytes, (*step)->scratch_bytes(plan_->planes));
         plan_->sequence.push_back(std::move(*step));
+        plan_->images.push_back(images);
         return {};
     }
 
@@ -273,7 +284,7 @@ class Lowering {
     }
     Result<void> emit(const Op& op, const ConcatOp& concat) {
         const PlaneRef out = ref(concat.y);
-        const PlaneAxis axis = *plane_axis(value(concat.y).shape, concat.axis);
+        const PlaneAxis axis = *plane_axis(image_shape(value(concat.y)), concat.axis);
         int channel = out.channel, row = 0, column = 0;
         for (const Operand& x : concat.x) {
             const PlaneRef in = ref(x.id);
@@ -326,12 +337,12 @@ class Lowering {
     }
     Result<void> emit(const Op& op, const QuantizeOp& quantize) {
         OCTET_ASSIGN(const PlaneRef out, target(op, quantize.y));
-        return add(
-            make_quantize_step(plan_->features, op.name, quantize.x, grid(quantize.y), value(quantize.y).shape, out));
+        return add(make_quantize_step(plan_->features, op.name, quantize.x, grid(quantize.y), rows(quantize.y), out));
     }
     Result<void> emit(const Op& op, const DequantizeOp& dequantize) {
         const Operand& x = dequantize.x;
-        return add(make_dequantize_step(plan_->features, op.name, x.grid, ref(x.id), dequantize.y, value(x.id).shape));
+        return add(make_dequantize_step(plan_->features, op.name, x.grid, rows(x.id), ref(x.id), dequantize.y,
+                                        value(x.id).shape));
     }
     Result<void> emit(const Op& op, const SigmoidOp& sigmoid) {
         return add(make_sigmoid_step(plan_->features, op.name, sigmoid, ref(sigmoid.x.id), shape(sigmoid.y)));

@@ -84,8 +84,8 @@ bool moves_by_place(std::string_view op) {
     return std::find(std::begin(movers), std::end(movers), op) != std::end(movers);
 }
 
-Result<std::vector<std::int32_t>> moved_elements(const MoveOp& move, const Shape& x) {
-    OCTET_ASSIGN(Tensor numbers, Tensor::create(DType::int32, x));
+Result<std::vector<std::int32_t>> moved_elements(const MoveOp& move, const QuantValue& x, const QuantValue& y) {
+    OCTET_ASSIGN(Tensor numbers, Tensor::create(DType::int32, x.shape));
     const auto all = numbers.mutable_data<std::int32_t>();
     std::iota(all.begin(), all.end(), 0);
     Node node = move.node;
@@ -100,7 +100,16 @@ Result<std::vector<std::int32_t>> moved_elements(const MoveOp& move, const Shape
     for (const auto& parameter : parameters) arguments.push_back(parameter ? &*parameter : nullptr);
     OCTET_ASSIGN(const auto results, evaluate_node(node, arguments));
     const auto moved = results[move.output].data<std::int32_t>();
-    return std::vector<std::int32_t>(moved.begin(), moved.end());
+    if (x.images != y.images) return fail(ErrorCode::unsupported, "{}", mixes_images);
+    const auto from = static_cast<std::int32_t>(x.shape.empty() ? 1 : numbers.size() / x.images);
+    const std::size_t to = moved.size() / static_cast<std::size_t>(y.images);
+    std::vector<std::int32_t> first(moved.begin(), moved.begin() + static_cast<std::ptrdiff_t>(to));
+    for (std::size_t i = 0; i < moved.size(); ++i) {
+        const std::int32_t source = first[i % to], shift = static_cast<std::int32_t>(i / to) * from;
+        const bool same = source < 0 ? moved[i] < 0 : source < from && moved[i] == source + shift;
+        if (!same) return fail(ErrorCode::unsupported, "{}", mixes_images);
+    }
+    return first;
 }
 
 std::optional<int> channel_slice(const std::vector<std::int32_t>& elements, const PlaneShape& x, const PlaneShape& y) {

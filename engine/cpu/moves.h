@@ -15,11 +15,14 @@
 
 namespace octet::engine::cpu {
 
+inline constexpr const char* mixes_images = "it mixes the images of a batch";
+
 // Whether where the operator puts a value depends on its place alone.
 bool moves_by_place(std::string_view op);
 
-// For each element of y, in its order, that of x which it is; padding: -1.
-Result<std::vector<std::int32_t>> moved_elements(const MoveOp& move, const Shape& x);
+// For each element of an image of y, in its order, that of x's image which it is; padding: -1. An error where images of
+// a batch are mixed.
+Result<std::vector<std::int32_t>> moved_elements(const MoveOp& move, const QuantValue& x, const QuantValue& y);
 
 // When y is some of x's channels one behind the other: the first of them.
 std::optional<int> channel_slice(const std::vector<std::int32_t>& elements, const PlaneShape& x, const PlaneShape& y);

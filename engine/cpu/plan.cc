@@ -14,13 +14,16 @@ std::size_t round_up(std::size_t bytes) {
 
 // The integers of a plane as the file has them. Int8 tensors lie in planes with 128 added.
 template <typename T, typename Stored>
-Tensor integers_of(const kernels::TensorView<Stored>& view, DType type, const Shape& shape) {
-    Tensor tensor(type, shape);
+Tensor integers_of(RunState& state, PlaneRef plane, const QuantValue& value) {
+    Tensor tensor(value.grid.dtype, value.shape);
     T* out = tensor.mutable_data<T>().data();
-    const int offset = type == DType::int8 ? 128 : 0;
-    for (int c = 0; c < view.c; ++c) {
-        for (int y = 0; y < view.h; ++y) {
-            for (int x = 0; x < view.w; ++x) *out++ = static_cast<T>(view.pixel(y, x)[c] - offset);
+    const int offset = value.grid.dtype == DType::int8 ? 128 : 0;
+    for (state.image = 0; state.image < value.images; ++state.image) {
+        const auto view = state.view<Stored>(plane);
+        for (int c = 0; c < view.c; ++c) {
+            for (int y = 0; y < view.h; ++y) {
+                for (int x = 0; x < view.w; ++x) *out++ = static_cast<T>(view.pixel(y, x)[c] - offset);
+            }
         }
     }
     return tensor;
@@ -51,7 +54,7 @@ class PlanRunner final : public Runner {
         for (std::size_t i = 0; i < plan_.sequence.size(); ++i) {
             const Step& step = *plan_.sequence[i];
             const auto start = std::chrono::steady_clock::now();
-            OCTET_TRY(step.run(state_));
+            for (state_.image = 0; state_.image < plan_.images[i]; ++state_.image) OCTET_TRY(step.run(state_));
             if (observer.step) {
                 const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
                 observer.step({step.name(), step.kernel(), elapsed.count(), step.macs()});
@@ -78,11 +81,9 @@ class PlanRunner final : public Runner {
         const QuantValue& value = plan_.network.values[index_of(completed.integers)];
         const DType type = value.grid.dtype;
         const Tensor integers =
-            type == DType::int16
-                ? integers_of<std::int16_t>(state_.view<std::int16_t>(completed.plane), type, value.shape)
-            : type == DType::int8
-                ? integers_of<std::int8_t>(state_.view<std::uint8_t>(completed.plane), type, value.shape)
-                : integers_of<std::uint8_t>(state_.view<std::uint8_t>(completed.plane), type, value.shape);
+            type == DType::int16  ? integers_of<std::int16_t, std::int16_t>(state_, completed.plane, value)
+            : type == DType::int8 ? integers_of<std::int8_t, std::uint8_t>(state_, completed.plane, value)
+                                  : integers_of<std::uint8_t, std::uint8_t>(state_, completed.plane, value);
         observer.tensor({value.name, &value.grid, integers});
     }
 

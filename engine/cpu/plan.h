@@ -26,8 +26,11 @@ struct Plane {
     std::vector<std::uint8_t> halo_values;  // one for all channels, or one a channel: what convolutions read as padding
     int first_step = 0;                     // lifetime, both inclusive
     int last_step = 0;
+    int images = 1;          // of a batch, one behind the other
     std::size_t offset = 0;  // in the arena
-    std::size_t bytes = 0;
+    std::size_t image_bytes = 0;
+
+    std::size_t bytes() const { return image_bytes * static_cast<std::size_t>(images); }
 };
 
 // Channels [channel, channel + channels) of a plane.
@@ -44,11 +47,20 @@ struct RunState {
     std::vector<Tensor> tensors;      // by ValueId: inputs, float intermediates, outputs
     ThreadPool* pool = nullptr;
     const std::vector<Plane>* planes = nullptr;
+    int image = 0;  // of the batch: steps over planes work on one after the other
 
+    // Of this image; a plane that has one image is the same for all.
     template <typename T>
     kernels::TensorView<T> view(PlaneRef ref) const {
         const Plane& plane = (*planes)[static_cast<std::size_t>(ref.plane)];
-        return kernels::view_of(reinterpret_cast<T*>(arena + plane.offset), plane.layout, ref.channel, ref.channels);
+        std::byte* const data = arena + plane.offset + (plane.images > 1 ? image * plane.image_bytes : 0);
+        return kernels::view_of(reinterpret_cast<T*>(data), plane.layout, ref.channel, ref.channels);
+    }
+
+    // This image of a tensor that has as many elements for each as the view.
+    template <typename T, typename Stored>
+    T* image_of(T* tensor, const kernels::TensorView<Stored>& view) const {
+        return tensor + std::ptrdiff_t{image} * view.h * view.w * view.c;
     }
 
     // The plane as bytes: twice as many channels where its elements are int16.
@@ -106,6 +118,7 @@ struct Plan final : Executable {
     kernels::CpuFeatures features;  // that its kernels may use
     bool shows_tensors = false;
     std::vector<std::unique_ptr<Step>> sequence;
+    std::vector<int> images;  // for each step how many it is run for
     std::vector<Plane> planes;
     std::vector<std::vector<ValueId>> dead_after;      // for each step the tensors that nobody reads after it
     std::vector<std::vector<Completed>> completed_by;  // for each step

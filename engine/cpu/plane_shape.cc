@@ -22,6 +22,12 @@ PlaneShape plane_shape(const Shape& shape) {
     return plane;
 }
 
+Shape image_shape(const QuantValue& value) {
+    Shape shape = value.shape;
+    if (value.images > 1) shape[0] = 1;
+    return shape;
+}
+
 std::optional<PlaneAxis> plane_axis(const Shape& shape, int dimension) {
     const auto d = static_cast<std::size_t>(dimension);
     const std::size_t channels = channel_dimensions(shape);

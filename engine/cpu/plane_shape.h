@@ -1,13 +1,13 @@
 #pragma once
 
-// How tensors lie in planes: [1, c, h, w] as it is. Of other ranks the last two dimensions are height and width and all
+// How tensors lie in planes: [1, c, h, w] as it is, and each image of a batch as if it were alone. Of other ranks the last two dimensions are height and width and all
 // before them are channels; with three dimensions the last is the width, with fewer all are channels. So the elements
 // of a plane by channel, row and column are those of the tensor in its order, and a Reshape that splits or joins
 // channels moves nothing.
 
 #include <optional>
 
-#include "graph/ir/tensor.h"
+#include "engine/program.h"
 
 namespace octet::engine::cpu {
 
@@ -17,6 +17,9 @@ struct PlaneShape {
     friend bool operator==(const PlaneShape&, const PlaneShape&) = default;
 };
 PlaneShape plane_shape(const Shape& shape);
+
+// Of one image.
+Shape image_shape(const QuantValue& value);
 
 // Along which axis of a plane tensors of this shape are joined when they are joined along a dimension; nothing: they
 // would be interleaved.

@@ -254,6 +254,7 @@ std::optional<std::string> NpuBackend::why_not(const QuantValue& value) const {
     if (is_octets()) {
         // Of any batch.
         QuantValue one = value;
+        one.images = 1;
         if (one.shape.size() == 4) one.shape[0] = 1;
         return cpu::CpuBackend(features_).why_not(one);
     }

@@ -27,8 +27,8 @@ class Rows {
     OCTET_INLINE __m256i operator()(__m256i above, __m256i below) const {
         constexpr int shift = 2 * resize_weight_bits;
         const __m256i sum = _mm256_add_epi32(_mm256_mullo_epi32(above, upper_), _mm256_mullo_epi32(below, lower_));
-        const __m256i odd = _mm256_and_si256(_mm256_xor_si256(_mm256_srli_epi32(sum, shift), zero_point_),
-                                             _mm256_set1_epi32(1));
+        const __m256i odd =
+            _mm256_and_si256(_mm256_xor_si256(_mm256_srli_epi32(sum, shift), zero_point_), _mm256_set1_epi32(1));
         const __m256i rounded = _mm256_add_epi32(sum, _mm256_set1_epi32((1 << (shift - 1)) - 1));
         return _mm256_srli_epi32(_mm256_add_epi32(rounded, odd), shift);
     }
@@ -46,7 +46,8 @@ void resize_linear_u8_avx2(const ResizeLinearCall& call, int row_begin, int row_
         const Rows rows(row.weight, call.zero_point);
         for (int ox = 0; ox < call.out.w; ++ox) {
             const LinearTap column = call.x[ox];
-            const __m256i columns = _mm256_set1_epi32(((1 << resize_weight_bits) - column.weight) | column.weight << 16);
+            const __m256i columns =
+                _mm256_set1_epi32(((1 << resize_weight_bits) - column.weight) | column.weight << 16);
             const std::uint8_t* upper_left = call.in.pixel(row.first, column.first);
             const std::uint8_t* upper_right = call.in.pixel(row.first, column.second);
             const std::uint8_t* lower_left = call.in.pixel(row.second, column.first);

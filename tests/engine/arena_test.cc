@@ -9,7 +9,7 @@ namespace {
 
 Plane plane_of(std::size_t bytes, int first, int last) {
     Plane plane;
-    plane.bytes = bytes;
+    plane.image_bytes = bytes;
     plane.first_step = first;
     plane.last_step = last;
     return plane;
@@ -29,16 +29,16 @@ TEST(Arena, NothingAliveAtTheSameTimeOverlaps) {
         for (int i = 0; i < 60; ++i) {
             const int first = static_cast<int>(random() % 40);
             planes.push_back(plane_of(1 + random() % 5000, first, first + static_cast<int>(random() % 8)));
-            total += planes.back().bytes + 64;
+            total += planes.back().bytes() + 64;
         }
         const std::size_t arena = assign_offsets(planes);
         EXPECT_LT(arena, total);
         for (const Plane& a : planes) {
             EXPECT_EQ(a.offset % 64, 0U);
-            EXPECT_LE(a.offset + a.bytes, arena);
+            EXPECT_LE(a.offset + a.bytes(), arena);
             for (const Plane& b : planes) {
                 if (&a == &b || a.last_step < b.first_step || b.last_step < a.first_step) continue;
-                EXPECT_TRUE(a.offset + a.bytes <= b.offset || b.offset + b.bytes <= a.offset);
+                EXPECT_TRUE(a.offset + a.bytes() <= b.offset || b.offset + b.bytes() <= a.offset);
             }
         }
     }

@@ -83,10 +83,16 @@ TEST(Program, SaysWhyALayerRunsInFloat) {
     {
         QuantizedGraph b;
         const ValueId x = b.quantize(b.input({2, 4, 3, 3}), 0.1F, 0);
-        b.output(b.quantize(b.node("Relu", {x}), 0.2F, 0));
-        EXPECT_TRUE(program_of(b.graph).values.empty());
+        b.output(b.quantize(b.node("Concat", {x, x}, {{"axis", std::int64_t{0}}}), 0.1F, 0));
         const std::string text = to_text(program_of(b.graph));
-        EXPECT_NE(text.find("its batch is 2; a plane holds one image"), std::string::npos) << text;
+        EXPECT_NE(text.find("its first dimension is 4, which is not the batch"), std::string::npos) << text;
+    }
+    {
+        QuantizedGraph b;
+        const ValueId x = b.quantize(b.input({2, 4, 3, 3}), 0.1F, 0);
+        const ValueId halves = b.quantize(b.node("Flatten", {x}, {{"axis", std::int64_t{0}}}), 0.1F, 0);
+        b.output(b.quantize(b.node("Relu", {halves}), 0.2F, 0));
+        EXPECT_EQ(reason_of(b.graph), "'Flatten_4': it mixes the images of a batch");
     }
     {
         QuantizedGraph b;

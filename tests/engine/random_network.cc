@@ -28,8 +28,8 @@ class Generator {
 
     RandomNetwork run() {
         const int inputs = chance(20) ? 2 : 1;
-        const Shape shape = {chance(4) ? 2 : 1, pick<std::int64_t>({1, 2, 3, 4, 5, 7, 8, 9, 16, 24, 33}), side(),
-                             side()};
+        const Shape shape = {chance(15) ? 2 + roll(2) : 1, pick<std::int64_t>({1, 2, 3, 4, 5, 7, 8, 9, 16, 24, 33}),
+                             side(), side()};
         for (int i = 0; i < inputs; ++i) add_input(shape);
         const int layers = 1 + roll(6);
         for (int made = 0, tries = 0; made < layers && tries < 100; ++tries) made += try_layer();
@@ -178,8 +178,8 @@ class Generator {
 
     void add_input(const Shape& wanted) {
         Graph& graph = network_.graph;
-        const bool pixels = chance(12) && wanted[0] == 1;
-        const Shape given = pixels ? Shape{1, 3, wanted[2], wanted[3]} : wanted;
+        const bool pixels = chance(12);
+        const Shape given = pixels ? Shape{wanted[0], 3, wanted[2], wanted[3]} : wanted;
         const std::string name = fmt::format("x{}", graph.inputs.size());
         const ValueId x = graph.add_input(name, DType::float32, given);
         const float low = pick({-5.0F, -1.0F, 0.0F, -0.01F});
