@@ -237,7 +237,7 @@ class Lowering {
         }
         plan_->scratch_bytes = std::max(plan_->scratch_bytes, (*step)->scratch_bytes(plan_->planes));
         plan_->sequence.push_back(std::move(*step));
-        plan_->images.push_back(images);
+        images_.push_back(images);
         return {};
     }
 
@@ -383,7 +383,25 @@ class Lowering {
                                             [read = id](const Port& port) { return port.value == read; });
             if (!output && !network().constants.contains(id)) plan_->dead_after[step].push_back(id);
         }
+        form_stretches();
         plan_->arena_bytes = assign_offsets(plan_->planes);
+    }
+
+    // An observer is shown whole batches, step by step.
+    void form_stretches() {
+        std::vector<Stretch>& stretches = plan_->stretches;
+        for (int i = 0; i < static_cast<int>(images_.size()); ++i) {
+            const int images = images_[static_cast<std::size_t>(i)];
+            const bool goes_on = !stretches.empty() && stretches.back().images == images && !plan_->shows_tensors;
+            if (!goes_on) stretches.push_back({i, i, images});
+            stretches.back().end = i + 1;
+        }
+        for (const Stretch& stretch : stretches) {
+            for (Plane& plane : plan_->planes) {
+                if (stretch.begin <= plane.first_step && plane.last_step < stretch.end && !plan_->shows_tensors)
+                    plane.images = 1;
+            }
+        }
     }
 
     std::shared_ptr<Plan> plan_;
@@ -400,6 +418,7 @@ class Lowering {
     std::map<const Op*, Move> moves_;  // of every MoveOp
     std::map<const Op*, int> slices_;  // MoveOps whose result lies in the plane of their source, from this channel on
     std::set<int> halo_filled_;
+    std::vector<int> images_;  // that each step goes through
 };
 
 }  // namespace

@@ -51,25 +51,35 @@ class PlanRunner final : public Runner {
 
     Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, const Observer& observer) override {
         for (std::size_t i = 0; i < inputs.size(); ++i) tensor(plan_.network.inputs[i].value) = inputs[i];
-        for (std::size_t i = 0; i < plan_.sequence.size(); ++i) {
-            const Step& step = *plan_.sequence[i];
-            const auto start = std::chrono::steady_clock::now();
-            for (state_.image = 0; state_.image < plan_.images[i]; ++state_.image) OCTET_TRY(step.run(state_));
-            if (observer.step) {
-                const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
-                observer.step({step.name(), step.kernel(), elapsed.count(), step.macs()});
-            }
-            if (observer.tensor) {
-                for (const Completed& completed : plan_.completed_by[i]) show(completed, observer);
-            }
-            for (ValueId value : plan_.dead_after[i]) tensor(value) = Tensor();
-        }
+        for (const Stretch& stretch : plan_.stretches) OCTET_TRY(run(stretch, observer));
         std::vector<Tensor> outputs;
         for (const Port& port : plan_.network.outputs) outputs.push_back(tensor(port.value));
         return outputs;
     }
 
   private:
+    Result<void> run(const Stretch& stretch, const Observer& observer) {
+        using Milliseconds = std::chrono::duration<double, std::milli>;
+        const auto first = static_cast<std::size_t>(stretch.begin), last = static_cast<std::size_t>(stretch.end);
+        elapsed_.assign(last - first, 0);
+        for (state_.image = 0; state_.image < stretch.images; ++state_.image) {
+            for (std::size_t i = first; i < last; ++i) {
+                const auto start = std::chrono::steady_clock::now();
+                OCTET_TRY(plan_.sequence[i]->run(state_));
+                elapsed_[i - first] += Milliseconds(std::chrono::steady_clock::now() - start).count();
+            }
+        }
+        for (std::size_t i = first; i < last; ++i) {
+            const Step& step = *plan_.sequence[i];
+            if (observer.step) observer.step({step.name(), step.kernel(), elapsed_[i - first], step.macs()});
+            if (observer.tensor) {
+                for (const Completed& completed : plan_.completed_by[i]) show(completed, observer);
+            }
+            for (ValueId value : plan_.dead_after[i]) tensor(value) = Tensor();
+        }
+        return {};
+    }
+
     Tensor& tensor(ValueId value) { return state_.tensors[static_cast<std::size_t>(value)]; }
 
     void show(const Completed& completed, const Observer& observer) {
@@ -91,6 +101,7 @@ class PlanRunner final : public Runner {
     std::size_t scratch_stride_;
     AlignedBytes memory_;
     RunState state_;
+    std::vector<double> elapsed_;  // by step of a stretch
 };
 
 }  // namespace

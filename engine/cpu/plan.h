@@ -47,7 +47,7 @@ struct RunState {
     std::vector<Tensor> tensors;      // by ValueId: inputs, float intermediates, outputs
     ThreadPool* pool = nullptr;
     const std::vector<Plane>* planes = nullptr;
-    int image = 0;  // of the batch: steps over planes work on one after the other
+    int image = 0;  // of the batch
 
     // Of this image; a plane that has one image is the same for all.
     template <typename T>
@@ -113,12 +113,19 @@ struct Completed {
     ValueId tensor = no_value;
 };
 
+// Steps [begin, end), which one image of a batch goes through after the other, so that what they hand on stays in the
+// caches, and planes that nobody else reads hold one image.
+struct Stretch {
+    int begin = 0, end = 0;
+    int images = 1;
+};
+
 struct Plan final : Executable {
     Program network;
     kernels::CpuFeatures features;  // that its kernels may use
     bool shows_tensors = false;
     std::vector<std::unique_ptr<Step>> sequence;
-    std::vector<int> images;  // for each step how many it is run for
+    std::vector<Stretch> stretches;
     std::vector<Plane> planes;
     std::vector<std::vector<ValueId>> dead_after;      // for each step the tensors that nobody reads after it
     std::vector<std::vector<Completed>> completed_by;  // for each step
