@@ -82,6 +82,16 @@ void add_options(CLI::App& app, Arguments& arguments) {
                    "Images for bias correction and measurements; 0: neither")
         ->check(CLI::Range(0, 64))
         ->capture_default_str();
+    app.add_option(
+           "--target-sqnr", job.widths.target_db,
+           "best: tensors get 16 bits, those first that gain most for their cost, until every output comes to so "
+           "many dB on pictures that biases are not corrected on; 0: none do")
+        ->check(CLI::Range(0.0, 60.0))
+        ->capture_default_str();
+    app.add_option("--max-slowdown", job.widths.max_slowdown,
+                   "How many times the work of 8 bits, estimated, --target-sqnr may cost")
+        ->check(CLI::Range(1.0, 10.0))
+        ->capture_default_str();
     add_size_options(app, job.sizes);
     add_threads_option(app, job.threads);
     app.footer(
@@ -169,6 +179,15 @@ void print_layers(std::vector<quantizer::LayerError> layers) {
     fmt::print("{}\n", table.text());
 }
 
+void print_search(const quantizer::QuantizeOutcome& outcome, double target_db) {
+    if (!outcome.widths || outcome.widths->before_db >= target_db) return;
+    const quantizer::WidthSearch& search = *outcome.widths;
+    fmt::print(
+        "16 bits by the outputs' loss: {} tensors, worst output {:.1f} -> {:.1f} dB of {:.1f} asked, work {:.2f} times"
+        "\n\n",
+        search.widened.size(), search.before_db, search.after_db, target_db, search.slowdown);
+}
+
 void print_outputs(const quantizer::QuantizeOutcome& outcome) {
     if (outcome.outputs.empty()) return;
     Table table{{fmt::format("outputs of the INT8 file, {} images", outcome.measured_images), "SQNR dB",
@@ -200,6 +219,7 @@ void warn_of_lost_channels(const quantizer::QuantizeJob& job, const quantizer::Q
 }
 
 void print_summary(const quantizer::QuantizeJob& job, const quantizer::QuantizeOutcome& outcome) {
+    print_search(outcome, job.widths.target_db);
     print_layers(outcome.layers);
     print_outputs(outcome);
     const auto float_layers = outcome.executable->program().float_layers();

@@ -44,22 +44,27 @@ std::optional<std::size_t> channel_axis(const Shape& shape) {
     return shape.size() == 3 && shape[2] < shape[1] ? 2 : 1;
 }
 
+void add_outputs(std::vector<OutputFidelity>& measured, const std::vector<engine::Port>& ports,
+                 const std::vector<Tensor>& expected, const std::vector<Tensor>& actual) {
+    measured.resize(ports.size());
+    for (std::size_t o = 0; o < ports.size(); ++o) {
+        if (ports[o].dtype != DType::float32) continue;
+        measured[o].name = ports[o].name;
+        measured[o].whole.add(expected[o].data<float>(), actual[o].data<float>());
+        if (const auto axis = channel_axis(expected[o].shape()))
+            add_channels(measured[o].channels, *axis, expected[o], actual[o]);
+    }
+}
+
 Result<std::vector<OutputFidelity>> measure_outputs(
     engine::Session& from, engine::Session& to, const quant::Dataset& dataset, std::int64_t count,
     const std::function<void(std::int64_t done, std::int64_t total)>& progress) {
-    const std::vector<engine::Port>& ports = from.outputs();
-    std::vector<OutputFidelity> measured(ports.size());
+    std::vector<OutputFidelity> measured;
     for (std::int64_t i = 0; i < count; ++i) {
         OCTET_ASSIGN(const Tensor image, dataset.load(i * dataset.size / count));
         OCTET_ASSIGN(const std::vector<Tensor> expected, from.run({&image, 1}));
         OCTET_ASSIGN(const std::vector<Tensor> actual, to.run({&image, 1}));
-        for (std::size_t o = 0; o < ports.size(); ++o) {
-            if (ports[o].dtype != DType::float32) continue;
-            measured[o].name = ports[o].name;
-            measured[o].whole.add(expected[o].data<float>(), actual[o].data<float>());
-            if (const auto axis = channel_axis(expected[o].shape()))
-                add_channels(measured[o].channels, *axis, expected[o], actual[o]);
-        }
+        add_outputs(measured, from.outputs(), expected, actual);
         if (progress) progress(i + 1, count);
     }
     std::erase_if(measured, [](const OutputFidelity& one) { return one.name.empty(); });

@@ -37,6 +37,10 @@ struct OutputFidelity {
 // shorter one of a and b.
 std::optional<std::size_t> channel_axis(const Shape& shape);
 
+// Adds one run's float32 outputs; one OutputFidelity a port, without a name where its type is another.
+void add_outputs(std::vector<OutputFidelity>& measured, const std::vector<engine::Port>& ports,
+                 const std::vector<Tensor>& expected, const std::vector<Tensor>& actual);
+
 // The float32 outputs over `count` images, evenly spread over the dataset. Both sessions have one input, which takes
 // the images, and the same outputs.
 Result<std::vector<OutputFidelity>> measure_outputs(

@@ -187,6 +187,13 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
         !widened) {
         return in_model(widened.error());
     }
+    if (job.widths.target_db > 0 && job.options.recipe == quant::Recipe::best) {
+        auto searched =
+            search_widths(outcome.model, outcome.calibration, *reference, dataset, job.widths, job.options, job.threads,
+                          [&](std::int64_t done, std::int64_t total) { progress("16 bits", done, total); });
+        if (!searched) return in_model(searched.error());
+        outcome.widths = std::move(*searched);
+    }
     outcome.int16_layers.assign(job.options.keep_int16.begin(), job.options.keep_int16.end());
     auto refinement = quant::finish_model(outcome.model, dataset, job.options);
     if (!refinement) return in_model(refinement.error());

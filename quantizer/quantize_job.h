@@ -16,6 +16,7 @@
 #include "quantizer/calibration_images.h"
 #include "quantizer/measured_fidelity.h"
 #include "quantizer/parameter_bytes.h"
+#include "quantizer/width_search.h"
 
 namespace octet::quantizer {
 
@@ -28,6 +29,7 @@ struct QuantizeJob {
     std::string cache;   // empty: none
     int threads = 0;
     std::int64_t limit = 0;
+    WidthGoal widths;
     // None: what the model states, or YOLOP's where it states nothing. What contradicts the model is a conflict.
     std::optional<vision::Preprocessing> preprocessing;
     quant::QuantizeOptions options;  // normalization, parallel_for and progress are set by run_quantize_job
@@ -36,6 +38,7 @@ struct QuantizeJob {
 struct QuantizeOutcome {
     quant::QuantModel model;
     quant::Calibration calibration;
+    std::optional<WidthSearch> widths;
     std::vector<OutputFidelity> outputs;                   // of the written file
     std::vector<LayerError> layers;                        // the same
     std::int64_t measured_images = 0;                      // on which they were measured

@@ -99,8 +99,7 @@ GridPlanOptions grid_plan_options(const QuantizeOptions& options) {
 // Layers from the model's grids, then corrected and measured on `most` images, evenly spread over the dataset.
 Result<Refinement> make_and_refine(QuantModel& model, const Dataset& dataset, const QuantizeOptions& options, int most,
                                    std::string_view stage) {
-    const bool best = options.recipe == Recipe::best;
-    make_layers(model, {.weight_scale = best ? WeightScale::mse : WeightScale::max, .per_channel = true});
+    make_layers(model, layer_options(options));
     const std::int64_t count = std::min<std::int64_t>(most, dataset.size);
     if (count == 0) return Refinement{};
     std::vector<Tensor> images;
@@ -109,7 +108,7 @@ Result<Refinement> make_and_refine(QuantModel& model, const Dataset& dataset, co
         images.push_back(std::move(image));
     }
     RefineOptions refinement;
-    refinement.correct_bias = best;
+    refinement.correct_bias = options.recipe == Recipe::best;
     refinement.parallel_for = options.parallel_for;
     if (options.progress) {
         refinement.progress = [&](std::int64_t done, std::int64_t total) { options.progress(stage, done, total); };
@@ -118,6 +117,11 @@ Result<Refinement> make_and_refine(QuantModel& model, const Dataset& dataset, co
 }
 
 }  // namespace
+
+LayerOptions layer_options(const QuantizeOptions& options) {
+    const bool best = options.recipe == Recipe::best;
+    return {.weight_scale = best ? WeightScale::mse : WeightScale::max, .per_channel = true};
+}
 
 std::optional<Recipe> recipe_from_name(std::string_view name) {
     if (name == "best") return Recipe::best;
@@ -198,7 +202,10 @@ Result<void> widen_sensitive_layers(QuantModel& model, const Calibration& calibr
             options.keep_int16.insert(layer.node);
         }
     }
-    if (options.keep_int16.size() == named) return {};
+    return options.keep_int16.size() == named ? Result<void>() : plan_again(model, calibration, options);
+}
+
+Result<void> plan_again(QuantModel& model, const Calibration& calibration, const QuantizeOptions& options) {
     OCTET_ASSIGN(model.plan, plan_grids(model.graph, model.pixel, grid_plan_options(options)));
     choose_grids(model, calibration, options);
     return {};

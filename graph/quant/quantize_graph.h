@@ -58,6 +58,11 @@ std::vector<ValueId> calibrated_values(const QuantModel& model);
 // network.
 Method range_method(const Graph& graph, const GridGroup& group, const QuantizeOptions& options);
 
+LayerOptions layer_options(const QuantizeOptions& options);
+
+// Plans anew, with options.keep_int16 as it is now, and chooses the grids.
+Result<void> plan_again(QuantModel& model, const Calibration& calibration, const QuantizeOptions& options);
+
 // Ranges to grids.
 void choose_grids(QuantModel& model, const Calibration& calibration, const QuantizeOptions& options);
 

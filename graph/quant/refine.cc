@@ -38,6 +38,18 @@ ChannelError channel_error(const Tensor& reference, const Tensor& simulated) {
     return error;
 }
 
+// m · max(0, 1 − s²/m²), m the mean of the images' errors and s its standard error: what a few images happen to have in
+// common is not corrected (the positive-part James-Stein estimator; Efron and Morris 1973).
+double shrunk_mean(std::span<const double> errors) {
+    const auto count = static_cast<double>(errors.size());
+    double mean = 0, spread = 0;
+    for (const double error : errors) mean += error / count;
+    if (errors.size() < 2 || mean == 0) return mean;
+    for (const double error : errors) spread += (error - mean) * (error - mean);
+    const double variance = spread / (count - 1) / count;
+    return mean * std::max(0.0, 1 - variance / (mean * mean));
+}
+
 void add_to_channels(Tensor& tensor, std::span<const float> amount) {
     const auto channels = static_cast<std::size_t>(tensor.shape()[1]);
     const auto batch = static_cast<std::size_t>(tensor.shape()[0]);
@@ -167,19 +179,19 @@ class Refiner {
     }
 
     static void correct_bias(LayerWeights& layer, std::vector<Outputs>& outputs) {
-        std::vector<double> sum(static_cast<std::size_t>(layer.bias.size()));
-        double count = 0;
+        const auto channels = static_cast<std::size_t>(layer.bias.size());
+        std::vector<std::vector<double>> means(channels);  // by channel and image
         for (const Outputs& image : outputs) {
             const ChannelError error = channel_error(image.reference[0], image.simulated[0]);
-            for (std::size_t c = 0; c < sum.size(); ++c) sum[c] += error.sum[c];
-            count += static_cast<double>(error.count);
+            for (std::size_t c = 0; c < channels; ++c)
+                means[c].push_back(error.sum[c] / static_cast<double>(error.count));
         }
-        std::vector<float> moved(sum.size());
+        std::vector<float> moved(channels);
         auto bias = layer.bias.mutable_data<std::int32_t>();
-        for (std::size_t c = 0; c < sum.size(); ++c) {
+        for (std::size_t c = 0; c < channels; ++c) {
             const double scale = layer.bias_scale(c);
             const double limit = layer.bias_limits[c];
-            const double steps = std::clamp(std::nearbyint(sum[c] / count / scale) + bias[c], -limit, limit);
+            const double steps = std::clamp(std::nearbyint(shrunk_mean(means[c]) / scale) + bias[c], -limit, limit);
             moved[c] = static_cast<float>((steps - bias[c]) * scale);
             bias[c] = static_cast<std::int32_t>(steps);
         }

@@ -60,8 +60,7 @@ std::map<std::string, Tensor> run(const Graph& graph, const Tensor& x, kernels::
     auto session = Session::create(*executable, {2});
     std::map<std::string, Tensor> tensors;
     Observer observer;
-    if (observable)
-        observer.tensor = [&](const TensorInfo& info) { tensors.emplace(info.name, info.values); };
+    if (observable) observer.tensor = [&](const TensorInfo& info) { tensors.emplace(info.name, info.values); };
     session->set_observer(observer);
     const std::vector<Tensor> inputs = {x};
     const auto outputs = session->run(inputs);

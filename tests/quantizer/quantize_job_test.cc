@@ -72,8 +72,9 @@ class QuantizeJobs : public testing::Test {
         }
     }
 
-    QuantizeOutcome quantize(quant::QuantizeOptions options = {}) {
+    QuantizeOutcome quantize(quant::QuantizeOptions options = {}, const WidthGoal& widths = {}) {
         QuantizeJob job;
+        job.widths = widths;
         job.model = model_;
         job.images = images_;
         job.output = int8_;
@@ -126,6 +127,43 @@ TEST_F(QuantizeJobs, TheOutputsAreThoseOfTheWrittenFile) {
     EXPECT_THAT(said.out, HasSubstr("outputs of the INT8 file, 3 images"));
     EXPECT_THAT(said.out, HasSubstr(fmt::format(" {:.1f} ", expected.sqnr_db())));
     EXPECT_THAT(said.err, Not(HasSubstr("warning")));
+}
+
+// Each layer alone is near enough, but one channel's range drowns the others, which the next weights multiply up.
+TEST_F(QuantizeJobs, TensorsWhoseLossReachesTheOutputsGetSixteenBits) {
+    NetworkBuilder network;
+    // Pointwise convolutions, by 12 up in channel 0 and as much down again.
+    std::mt19937 random(9);
+    std::normal_distribution<float> normal(0, 0.5F);
+    std::vector<float> up, down;
+    for (int c = 0; c < 8; ++c) {
+        for (int i = 0; i < 3; ++i) up.push_back(normal(random) * (c == 0 ? 12 : 1));
+    }
+    for (int o = 0; o < 8; ++o) {
+        for (int i = 0; i < 8; ++i) down.push_back(normal(random) / (i == 0 ? 12.0F : 1.0F));
+    }
+    network.node("Relu", {network.node("Conv", {network.last(), network.constant({8, 3, 1, 1}, up)})});
+    network.node("Relu", {network.node("Conv", {network.last(), network.constant({8, 8, 1, 1}, down)})});
+    network.conv(8, 4);
+    network.save(model_);
+    const quant::QuantizeOptions options{.int16_below_db = 0};
+    const double narrow = quantize(options, {.target_db = 0}).outputs.at(0).whole.sqnr_db();
+
+    const QuantizeOutcome wide = quantize(options, {.target_db = 50, .max_slowdown = 3});
+    ASSERT_TRUE(wide.widths);
+    EXPECT_FALSE(wide.widths->widened.empty());
+    EXPECT_EQ(wide.int16_layers.size(), wide.widths->widened.size());
+    EXPECT_GT(wide.widths->after_db, wide.widths->before_db + 6);
+    EXPECT_GT(wide.outputs.at(0).whole.sqnr_db(), narrow + 6);
+    EXPECT_GT(wide.widths->slowdown, 1);
+    EXPECT_TRUE(wide.executable->program().float_layers().empty());
+
+    // Nothing is free: neither is anything widened when nothing may be slower.
+    const QuantizeOutcome bound = quantize(options, {.target_db = 50, .max_slowdown = 1});
+    EXPECT_TRUE(bound.widths->widened.empty());
+    EXPECT_EQ(bound.widths->after_db, bound.widths->before_db);
+    // Nor what is near enough.
+    EXPECT_TRUE(quantize(options, {.target_db = 5}).widths->widened.empty());
 }
 
 // Channels whose weights are next to nothing are ordinary in trained networks; what they add is their bias.
