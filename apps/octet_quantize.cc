@@ -190,16 +190,18 @@ void print_search(const quantizer::QuantizeOutcome& outcome, double target_db) {
 
 void print_outputs(const quantizer::QuantizeOutcome& outcome) {
     if (outcome.outputs.empty()) return;
-    Table table{{fmt::format("outputs of the INT8 file, {} images", outcome.measured_images), "SQNR dB",
-                 "worst channel dB", "cosine"},
-                {}};
-    for (const quantizer::OutputFidelity& output : outcome.outputs) {
+    Table table{{"outputs of the INT8 file", "SQNR dB", "worst channel dB", "cosine", "changed decisions"}, {}};
+    const auto add = [&](const std::string& name, const quantizer::OutputFidelity& output) {
         const auto worst = output.worst_channel();
-        table.rows.push_back({output.name, fmt::format("{:.1f}", output.whole.sqnr_db()),
+        table.rows.push_back({name, fmt::format("{:.1f}", output.whole.sqnr_db()),
                               worst ? fmt::format("{:.1f} (#{})", output.channels[*worst].sqnr_db(), *worst) : "",
-                              fmt::format("{:.5f}", output.whole.cosine())});
+                              fmt::format("{:.5f}", output.whole.cosine()), output.changed_decisions()});
+    };
+    for (std::size_t i = 0; i < outcome.outputs.size(); ++i) {
+        add(outcome.outputs[i].name, outcome.outputs[i]);
+        add("  by plain min-max, 8 bits", outcome.plain_outputs.at(i));
     }
-    fmt::print("{}\n", table.text());
+    fmt::print("{}on {}\n\n", table.text(), quantizer::outputs_measured_on(outcome));
 }
 
 void warn_of_lost_channels(const quantizer::QuantizeJob& job, const quantizer::QuantizeOutcome& outcome) {

@@ -31,7 +31,7 @@ Result<std::vector<AccumulatorUse>> accumulator_use(std::shared_ptr<const engine
         return fail(ErrorCode::unsupported, "pictures are for networks with one input float32 [1,3,h,w]");
     OCTET_ASSIGN(const auto stated, vision::stated_preprocessing(program.metadata));
     const quant::Dataset pictures =
-        calibration_dataset(images, inputs[0].shape, stated.value_or(vision::Preprocessing()));
+        image_dataset(images.paths, inputs[0].shape, stated.value_or(vision::Preprocessing()));
     OCTET_ASSIGN(auto session, engine::Session::create(std::move(executable), {.threads = threads}));
     session.set_observer({.accumulators = [&](const engine::AccumulatorRange& range) {
         const auto use =

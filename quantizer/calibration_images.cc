@@ -17,6 +17,22 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t largest_image_file = std::size_t{256} << 20;
 
+constexpr std::int64_t least_to_spare = 16, most_held_out = 32;
+
+// At most so many of those that are `value`, evenly spread over them.
+std::vector<bool> spread(const std::vector<bool>& all, bool value, std::int64_t most) {
+    const auto there = static_cast<std::int64_t>(std::count(all.begin(), all.end(), value));
+    const std::int64_t count = std::min(there, most);
+    std::vector<bool> taken(all.size(), false);
+    std::int64_t seen = 0, made = 0;
+    for (std::size_t i = 0; i < all.size() && made < count; ++i) {
+        if (all[i] != value || seen++ != made * there / count) continue;
+        taken[i] = true;
+        ++made;
+    }
+    return taken;
+}
+
 }  // namespace
 
 Result<vision::ImageFolder> calibration_files(const std::string& path) {
@@ -50,25 +66,33 @@ Result<CalibrationImages> find_calibration_images(const std::string& path, std::
     std::sort(readable.begin(), readable.end());
     const auto available = static_cast<std::int64_t>(readable.size());
     const std::int64_t count = limit > 0 ? std::min(limit, available) : available;
+    std::vector<bool> chosen(readable.size(), false);
+    for (std::int64_t i = 0; i < count; ++i) chosen[static_cast<std::size_t>(i * available / count)] = true;
+    std::vector<bool> held_out = spread(chosen, false, most_held_out);
+    if (count == available && count >= least_to_spare)
+        held_out = spread(chosen, true, std::min(most_held_out, count / 8));
     std::vector<std::string> digests;
-    for (std::int64_t i = 0; i < count; ++i) {
-        const auto& [image_digest, image_path] = readable[static_cast<std::size_t>(i * available / count)];
-        digests.push_back(image_digest);
-        images.paths.push_back(image_path);
+    for (std::size_t i = 0; i < readable.size(); ++i) {
+        if (held_out[i]) {
+            images.held_out.push_back(readable[i].second);
+        } else if (chosen[i]) {
+            digests.push_back(readable[i].first);
+            images.paths.push_back(readable[i].second);
+        }
     }
     images.digest = digest(digests);
     return images;
 }
 
-quant::Dataset calibration_dataset(const CalibrationImages& images, const Shape& input,
-                                   const vision::Preprocessing& preprocessing) {
-    const auto load = [&images, preprocessing, height = static_cast<int>(input[2]),
+quant::Dataset image_dataset(const std::vector<std::string>& paths, const Shape& input,
+                             const vision::Preprocessing& preprocessing) {
+    const auto load = [&paths, preprocessing, height = static_cast<int>(input[2]),
                        width = static_cast<int>(input[3])](std::int64_t i) -> Result<Tensor> {
-        OCTET_ASSIGN(const vision::Image frame, vision::load_image(images.paths[static_cast<std::size_t>(i)]));
+        OCTET_ASSIGN(const vision::Image frame, vision::load_image(paths[static_cast<std::size_t>(i)]));
         return vision::normalized_input(vision::letterbox(frame, width, height, preprocessing.letterbox).canvas,
                                         preprocessing.normalization);
     };
-    return {static_cast<std::int64_t>(images.paths.size()), load};
+    return {static_cast<std::int64_t>(paths.size()), load};
 }
 
 }  // namespace octet::quantizer

@@ -20,6 +20,8 @@ namespace octet::quantizer {
 struct CalibrationImages {
     std::vector<std::string> paths;  // readable images, sorted by their digests: their names and order do not matter
     std::string digest;              // of all of them
+    // Readable images that nothing is calibrated on, for measurements: what `limit` left out, or else one of eight.
+    std::vector<std::string> held_out;
     std::vector<std::pair<std::string, std::string>> skipped;  // path; why, with the path
     std::string passed_over;                                   // of ImageFolder
 };
@@ -28,12 +30,12 @@ struct CalibrationImages {
 Result<vision::ImageFolder> calibration_files(const std::string& path);
 
 // Those of calibration_files(). Each is decoded once, and left out with its reason when that fails. `limit`: at most so
-// many, evenly spread over them; 0: all. `progress(done, total)` counts files. Fails when no readable image is left.
+// many, evenly spread over them; 0: all. 16 or more images spare some to be held out, 32 at most. `progress(done, total)` counts files. Fails when no readable image is left.
 Result<CalibrationImages> find_calibration_images(const std::string& path, std::int64_t limit,
                                                   const std::function<void(std::int64_t, std::int64_t)>& progress);
 
-// Letterboxed to the input's shape [1,3,H,W] and normalized.
-quant::Dataset calibration_dataset(const CalibrationImages& images, const Shape& input,
-                                   const vision::Preprocessing& preprocessing);
+// Letterboxed to the input's shape [1,3,H,W] and normalized. `paths` must outlive the result.
+quant::Dataset image_dataset(const std::vector<std::string>& paths, const Shape& input,
+                             const vision::Preprocessing& preprocessing);
 
 }  // namespace octet::quantizer

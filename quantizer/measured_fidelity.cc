@@ -22,6 +22,26 @@ void add_channels(std::vector<quant::Fidelity>& channels, std::size_t axis, cons
         channels[i % count].add(a.subspan(begin, run), b.subspan(begin, run));
 }
 
+void add_decisions(OutputFidelity& output, const Tensor& from, const Tensor& to) {
+    const Shape& shape = from.shape();
+    if ((shape.size() != 2 && shape.size() != 4) || shape[1] < 2) return;
+    const auto channels = static_cast<std::size_t>(shape[1]);
+    const std::size_t plane = static_cast<std::size_t>(from.size()) / (static_cast<std::size_t>(shape[0]) * channels);
+    const auto decision = [&](std::span<const float> values, std::size_t first) {
+        std::size_t best = 0;
+        for (std::size_t c = 1; c < channels; ++c) {
+            if (values[first + c * plane] > values[first + best * plane]) best = c;
+        }
+        return best;
+    };
+    const auto a = from.data<float>(), b = to.data<float>();
+    for (std::size_t image = 0; image < a.size(); image += channels * plane) {
+        for (std::size_t i = 0; i < plane; ++i)
+            output.agreeing += decision(a, image + i) == decision(b, image + i) ? 1 : 0;
+        output.decisions += static_cast<std::int64_t>(plane);
+    }
+}
+
 }  // namespace
 
 std::optional<std::size_t> OutputFidelity::worst_channel() const {
@@ -29,6 +49,11 @@ std::optional<std::size_t> OutputFidelity::worst_channel() const {
     const auto worst = std::min_element(channels.begin(), channels.end(),
                                         [](const auto& a, const auto& b) { return a.sqnr_db() < b.sqnr_db(); });
     return static_cast<std::size_t>(worst - channels.begin());
+}
+
+std::string OutputFidelity::changed_decisions() const {
+    if (decisions == 0) return {};
+    return fmt::format("{:.3f} %", 100.0 * static_cast<double>(decisions - agreeing) / static_cast<double>(decisions));
 }
 
 std::vector<std::size_t> OutputFidelity::lost_channels() const {
@@ -53,21 +78,24 @@ void add_outputs(std::vector<OutputFidelity>& measured, const std::vector<engine
         measured[o].whole.add(expected[o].data<float>(), actual[o].data<float>());
         if (const auto axis = channel_axis(expected[o].shape()))
             add_channels(measured[o].channels, *axis, expected[o], actual[o]);
+        add_decisions(measured[o], expected[o], actual[o]);
     }
 }
 
-Result<std::vector<OutputFidelity>> measure_outputs(
-    engine::Session& from, engine::Session& to, const quant::Dataset& dataset, std::int64_t count,
+Result<std::vector<std::vector<OutputFidelity>>> measure_outputs(
+    engine::Session& from, std::span<engine::Session* const> to, const quant::Dataset& dataset, std::int64_t count,
     const std::function<void(std::int64_t done, std::int64_t total)>& progress) {
-    std::vector<OutputFidelity> measured;
+    std::vector<std::vector<OutputFidelity>> measured(to.size());
     for (std::int64_t i = 0; i < count; ++i) {
         OCTET_ASSIGN(const Tensor image, dataset.load(i * dataset.size / count));
         OCTET_ASSIGN(const std::vector<Tensor> expected, from.run({&image, 1}));
-        OCTET_ASSIGN(const std::vector<Tensor> actual, to.run({&image, 1}));
-        add_outputs(measured, from.outputs(), expected, actual);
+        for (std::size_t t = 0; t < to.size(); ++t) {
+            OCTET_ASSIGN(const std::vector<Tensor> actual, to[t]->run({&image, 1}));
+            add_outputs(measured[t], from.outputs(), expected, actual);
+        }
         if (progress) progress(i + 1, count);
     }
-    std::erase_if(measured, [](const OutputFidelity& one) { return one.name.empty(); });
+    for (auto& outputs : measured) std::erase_if(outputs, [](const OutputFidelity& one) { return one.name.empty(); });
     return measured;
 }
 

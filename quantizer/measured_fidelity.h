@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,9 +27,14 @@ struct OutputFidelity {
     // By index along channel_axis(); empty where there is none. Beside the whole, because large values hide what
     // happens to small ones: coordinates in pixels outweigh the scores in the same tensor.
     std::vector<quant::Fidelity> channels;
+    // Of classes, [N,C] and [N,C,H,W] with C > 1: how many decisions, the index of the largest channel, and how many of
+    // them agree.
+    std::int64_t decisions = 0, agreeing = 0;
 
     // The channel with the lowest SQNR.
     std::optional<std::size_t> worst_channel() const;
+    // "0.213 %"; empty where nothing is decided.
+    std::string changed_decisions() const;
     // Channels in which the noise is more than half of the signal: below lost_below_db.
     std::vector<std::size_t> lost_channels() const;
 };
@@ -41,10 +47,10 @@ std::optional<std::size_t> channel_axis(const Shape& shape);
 void add_outputs(std::vector<OutputFidelity>& measured, const std::vector<engine::Port>& ports,
                  const std::vector<Tensor>& expected, const std::vector<Tensor>& actual);
 
-// The float32 outputs over `count` images, evenly spread over the dataset. Both sessions have one input, which takes
-// the images, and the same outputs.
-Result<std::vector<OutputFidelity>> measure_outputs(
-    engine::Session& from, engine::Session& to, const quant::Dataset& dataset, std::int64_t count,
+// The float32 outputs of each of `to` over `count` images, evenly spread over the dataset. All sessions have one input,
+// which takes the images, and the same outputs.
+Result<std::vector<std::vector<OutputFidelity>>> measure_outputs(
+    engine::Session& from, std::span<engine::Session* const> to, const quant::Dataset& dataset, std::int64_t count,
     const std::function<void(std::int64_t done, std::int64_t total)>& progress);
 
 struct LayerError {

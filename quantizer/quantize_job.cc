@@ -1,6 +1,7 @@
 #include "quantizer/quantize_job.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <span>
 
@@ -103,6 +104,20 @@ Result<void> check_files(const QuantizeJob& job) {
     return check_distinct(outputs, inputs);
 }
 
+// All in 8 bits by min-max ranges: what the choices of a recipe are compared with.
+Result<engine::Session> plain_session(const QuantizeOutcome& outcome, quant::QuantizeOptions options,
+                                      const engine::SessionOptions& threads) {
+    quant::QuantModel model = outcome.model;
+    options.range.method = quant::Method::minmax;
+    options.keep_int16.clear();
+    OCTET_TRY(quant::plan_again(model, outcome.calibration, options));
+    quant::make_layers(model, {.weight_scale = quant::WeightScale::max, .per_channel = true});
+    OCTET_ASSIGN(Graph quantized, quant::to_qdq(model));
+    OCTET_TRY(infer_shapes(quantized));
+    OCTET_ASSIGN(const auto executable, engine::compile(std::move(quantized)));
+    return engine::Session::create(executable, threads);
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> describe_model(const quant::QuantModel& model,
@@ -141,6 +156,11 @@ std::vector<std::pair<std::string, std::string>> describe_model(const quant::Qua
     return entries;
 }
 
+std::string outputs_measured_on(const QuantizeOutcome& outcome) {
+    return fmt::format("{} images that were {}calibrated on", outcome.output_images,
+                       outcome.images.held_out.empty() ? "" : "not ");
+}
+
 Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& progress) {
     ThreadPool pool(job.threads);
     job.options.parallel_for = [&pool](std::int64_t count, const std::function<void(std::int64_t)>& body) {
@@ -176,7 +196,7 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
                  find_calibration_images(job.images, job.limit, [&](std::int64_t done, std::int64_t total) {
                      progress("images", done, total);
                  }));
-    const quant::Dataset dataset = calibration_dataset(outcome.images, *input, outcome.preprocessing);
+    const quant::Dataset dataset = image_dataset(outcome.images.paths, *input, outcome.preprocessing);
     const CalibrationKey key{outcome.float_digest, form_of(job, outcome.preprocessing, *input), outcome.images.digest};
     auto calibration = calibration_for(job, outcome.model, dataset, key, outcome.cache_was_used);
     if (!calibration) return in_model(calibration.error());
@@ -213,8 +233,16 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
         if (!floats) return in_model(floats.error());
         OCTET_ASSIGN(engine::Session from, engine::Session::create(*floats, threads));
         OCTET_ASSIGN(engine::Session file, engine::Session::create(outcome.executable, threads));
+        OCTET_ASSIGN(engine::Session plain, plain_session(outcome, job.options, threads));
+        const std::vector<std::string>& unseen = outcome.images.held_out;
+        const quant::Dataset held_out = image_dataset(unseen, *input, outcome.preprocessing);
+        outcome.output_images = unseen.empty() ? outcome.measured_images : held_out.size;
+        const std::array<engine::Session*, 2> sessions{&file, &plain};
         const auto stage = [&](std::int64_t done, std::int64_t total) { progress("outputs", done, total); };
-        OCTET_ASSIGN(outcome.outputs, measure_outputs(from, file, dataset, outcome.measured_images, stage));
+        OCTET_ASSIGN(auto measured, measure_outputs(from, sessions, unseen.empty() ? dataset : held_out,
+                                                    outcome.output_images, stage));
+        outcome.outputs = std::move(measured[0]);
+        outcome.plain_outputs = std::move(measured[1]);
         OCTET_ASSIGN(
             outcome.layers,
             measure_layers(outcome.model, *refinement, file, dataset, outcome.measured_images, job.options.parallel_for,

@@ -39,9 +39,11 @@ struct QuantizeOutcome {
     quant::QuantModel model;
     quant::Calibration calibration;
     std::optional<WidthSearch> widths;
-    std::vector<OutputFidelity> outputs;                   // of the written file
-    std::vector<LayerError> layers;                        // the same
-    std::int64_t measured_images = 0;                      // on which they were measured
+    // Of the written file, and of all in 8 bits by min-max ranges, no bias corrected.
+    std::vector<OutputFidelity> outputs, plain_outputs;
+    std::int64_t output_images = 0;    // on which they were measured: those held out, or some of the calibrated ones
+    std::vector<LayerError> layers;    // of the written file
+    std::int64_t measured_images = 0;  // calibrated ones, on which they were measured
     std::shared_ptr<const engine::Executable> executable;  // of the written file, observable
     CalibrationImages images;
     vision::Preprocessing preprocessing;
@@ -52,6 +54,9 @@ struct QuantizeOutcome {
     std::uint64_t integer_bytes = 0;
     ParameterBytes float_parts, integer_parts;
 };
+
+// "25 images that were not calibrated on": what outputs were measured on.
+std::string outputs_measured_on(const QuantizeOutcome& outcome);
 
 // Where the job stands: "images", "calibration", "refinement", "outputs" …; from one thread at a time.
 using JobProgress = std::function<void(std::string_view stage, std::int64_t done, std::int64_t total)>;

@@ -148,16 +148,26 @@ void write_outputs(std::string& page, const Report& report) {
     if (report.outputs.empty()) return;
     page +=
         "<h3>The network's outputs</h3>\n<p class=\"lead\">Of the INT8 file, run as octet-run does, beside those of "
-        "the float32 network. Red: a channel whose noise is more than half of its signal.</p>\n"
-        "<div class=\"scroll\"><table>\n<thead><tr><th class=\"text\">Output</th><th>SQNR [dB]</th>"
-        "<th>worst channel [dB]</th><th>its index</th><th>cosine</th></tr></thead>\n<tbody>\n";
-    for (const OutputFidelity& output : report.outputs) {
+        "the float32 network";
+    page += fmt::format(", on {}", escape_markup(report.outputs_measured_on));
+    page +=
+        ". Red: a channel whose noise is more than half of its signal. Plain: all in 8 bits, ranges by min-max, no "
+        "bias "
+        "corrected. Changed decisions: of classes, where another channel is the largest.</p>\n"
+        "<div class=\"scroll\"><table>\n<thead><tr><th class=\"text\">Output</th><th>SQNR [dB]</th><th>plain [dB]</th>"
+        "<th>worst channel [dB]</th><th>its index</th><th>cosine</th><th>plain</th><th>changed decisions</th>"
+        "<th>plain</th></tr></thead>\n<tbody>\n";
+    for (std::size_t i = 0; i < report.outputs.size(); ++i) {
+        const OutputFidelity &output = report.outputs[i], &plain = report.plain_outputs.at(i);
         const auto worst = output.worst_channel();
         page += fmt::format(
-            "<tr><td class=\"name\">{}</td><td>{:.1f}</td><td{}>{}</td><td>{}</td><td>{:.6f}</td></tr>\n",
-            escape_markup(output.name), output.whole.sqnr_db(), output.lost_channels().empty() ? "" : " class=\"bad\"",
+            "<tr><td class=\"name\">{}</td><td>{:.1f}</td><td>{:.1f}</td><td{}>{}</td><td>{}</td>"
+            "<td>{:.6f}</td><td>{:.6f}</td><td>{}</td><td>{}</td></tr>\n",
+            escape_markup(output.name), output.whole.sqnr_db(), plain.whole.sqnr_db(),
+            output.lost_channels().empty() ? "" : " class=\"bad\"",
             worst ? fmt::format("{:.1f}", output.channels[*worst].sqnr_db()) : "",
-            worst ? fmt::format("{}", *worst) : "", output.whole.cosine());
+            worst ? fmt::format("{}", *worst) : "", output.whole.cosine(), plain.whole.cosine(),
+            output.changed_decisions(), plain.changed_decisions());
     }
     page += "</tbody></table></div>\n";
 }

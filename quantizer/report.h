@@ -109,11 +109,12 @@ struct Report {
     std::vector<std::pair<std::string, std::string>> skipped;  // images, and why
     ReportModel float_model, integer_model;
     ReportExecution execution;
-    std::vector<ReportLayer> layers;  // in the order of execution; empty: not measured
-    std::vector<OutputFidelity> outputs;
-    std::vector<ReportActivation> activations;  // least faithful first
-    std::vector<AccumulatorUse> accumulators;   // in the order of execution
-    std::string no_accumulators;                // why there are none, or none that were seen
+    std::vector<ReportLayer> layers;                     // in the order of execution; empty: not measured
+    std::vector<OutputFidelity> outputs, plain_outputs;  // as QuantizeOutcome has them
+    std::string outputs_measured_on;                     // "25 images that were not calibrated on"
+    std::vector<ReportActivation> activations;           // least faithful first
+    std::vector<AccumulatorUse> accumulators;            // in the order of execution
+    std::string no_accumulators;                         // why there are none, or none that were seen
     std::optional<ReportConcat> concat;
     std::vector<ReportOverlay> overlays;
     std::string not_yolop;  // why there are no boxes and overlays

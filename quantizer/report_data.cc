@@ -213,6 +213,8 @@ Result<Report> collect_report(const QuantizeJob& job, const QuantizeOutcome& out
     report.skipped = outcome.images.skipped;
     report.layers = describe_layers(outcome.model, outcome.layers);
     report.outputs = outcome.outputs;
+    report.plain_outputs = outcome.plain_outputs;
+    report.outputs_measured_on = outputs_measured_on(outcome);
     report.activations = describe_activations(outcome.model, outcome.calibration, job.options);
     add_execution(report, job, outcome);
     return report;

@@ -54,8 +54,8 @@ class Search {
         return {};
     }
 
-    // The network with 16 bits behind these nodes, too.
-    Result<Trial> run(const std::vector<std::string>& nodes, bool only_compile = false) const {
+    // The network with 16 bits behind these nodes, too, on the first pictures; `images` 0: it is compiled and not run.
+    Result<Trial> run(const std::vector<std::string>& nodes, std::int64_t images) const {
         quant::QuantizeOptions options = options_;
         options.keep_int16.insert(nodes.begin(), nodes.end());
         quant::QuantModel model = model_;
@@ -67,10 +67,10 @@ class Search {
         Trial trial;
         trial.work = work(executable->program());
         trial.float_layers = executable->program().float_layers().size();
-        if (only_compile) return trial;
+        if (images == 0) return trial;
         OCTET_ASSIGN(engine::Session session, engine::Session::create(executable, {.threads = threads_}));
         std::vector<OutputFidelity> outputs;
-        for (std::size_t i = 0; i < images_.size(); ++i) {
+        for (std::size_t i = 0; i < std::min(images_.size(), static_cast<std::size_t>(images)); ++i) {
             OCTET_ASSIGN(const auto actual, session.run({&images_[i], 1}));
             add_outputs(outputs, session.outputs(), expected_[i], actual);
         }
@@ -101,7 +101,8 @@ struct Candidate {
 std::vector<Candidate> candidates_of(const quant::QuantModel& model) {
     std::vector<Candidate> found;
     for (const quant::GridGroup& group : model.plan.groups) {
-        if (group.kind != quant::GridKind::activation || !group.wide_obstacle.empty() || group.sources.empty()) continue;
+        if (group.kind != quant::GridKind::activation || !group.wide_obstacle.empty() || group.sources.empty())
+            continue;
         const NodeId producer = model.graph.producer(group.sources.front());
         if (producer != no_node) found.push_back({model.graph.node(producer).name});
     }
@@ -142,7 +143,7 @@ Result<WidthSearch> search_widths(quant::QuantModel& model, const quant::Calibra
     const quant::QuantizeOptions given = options;
     Search search(narrow, calibration, given, threads);
     OCTET_TRY(search.prepare(reference, dataset, std::min(goal.images, dataset.size)));
-    OCTET_ASSIGN(const Trial base, search.run({}));
+    OCTET_ASSIGN(const Trial base, search.run({}, goal.images));
     WidthSearch result{base.worst_db, base.worst_db, 1, {}};
     if (base.worst_db >= goal.target_db) return result;
 
@@ -153,30 +154,48 @@ Result<WidthSearch> search_widths(quant::QuantModel& model, const quant::Calibra
     std::vector<Candidate> possible;
     for (Candidate& candidate : candidates) {
         if (progress) progress(++done, total);
-        OCTET_ASSIGN(const Trial alone, search.run({candidate.node}, true));
+        OCTET_ASSIGN(const Trial alone, search.run({candidate.node}, 0));
         if (alone.float_layers > base.float_layers) continue;
         candidate.cost = alone.work - base.work;
         possible.push_back(std::move(candidate));
     }
-    OCTET_ASSIGN(const Trial all, search.run(names_of(possible)));
+    // Ordering them takes fewer pictures than judging the outcome.
+    const std::int64_t some = (goal.images + 1) / 2;
+    OCTET_ASSIGN(const Trial all, search.run(names_of(possible), some));
     for (Candidate& candidate : possible) {
         if (progress) progress(++done, total);
-        OCTET_ASSIGN(const Trial without, search.run(names_of(possible, &candidate)));
+        OCTET_ASSIGN(const Trial without, search.run(names_of(possible, &candidate), some));
         candidate.gain = without.noise - all.noise;
     }
     std::stable_sort(possible.begin(), possible.end(), [](const Candidate& a, const Candidate& b) {
         return a.gain * std::max(b.cost, 1.0) > b.gain * std::max(a.cost, 1.0);
     });
+    std::vector<std::string> affordable;
+    double cost = 0;
     for (const Candidate& candidate : possible) {
-        if (candidate.gain <= 0 || result.after_db >= goal.target_db) break;
-        result.widened.push_back(candidate.node);
-        OCTET_ASSIGN(const Trial trial, search.run(result.widened));
-        if (trial.work > base.work * goal.max_slowdown || trial.float_layers > base.float_layers) {
-            result.widened.pop_back();
-            continue;
+        if (candidate.gain <= 0 || base.work + cost + candidate.cost > base.work * goal.max_slowdown) continue;
+        cost += candidate.cost;
+        affordable.push_back(candidate.node);
+    }
+    // The fewest of them that come to the target: more of them lose less.
+    std::size_t enough = affordable.size(), too_few = 0;
+    std::optional<Trial> chosen;
+    for (std::size_t count = enough; count > too_few; count = (too_few + enough + 1) / 2) {
+        const std::vector<std::string> nodes(affordable.begin(),
+                                             affordable.begin() + static_cast<std::ptrdiff_t>(count));
+        OCTET_ASSIGN(const Trial trial, search.run(nodes, goal.images));
+        const bool reached = trial.worst_db >= goal.target_db;
+        if (reached || count == affordable.size()) {
+            result.widened = nodes;
+            chosen = trial;
         }
-        result.after_db = trial.worst_db;
-        result.slowdown = trial.work / base.work;
+        if (!reached && count == affordable.size()) break;
+        (reached ? enough : too_few) = count;
+        if (enough - too_few <= 1) break;
+    }
+    if (chosen) {
+        result.after_db = chosen->worst_db;
+        result.slowdown = chosen->work / base.work;
     }
     options.keep_int16.insert(result.widened.begin(), result.widened.end());
     OCTET_TRY(quant::plan_again(model, calibration, options));

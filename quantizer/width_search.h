@@ -17,9 +17,9 @@
 namespace octet::quantizer {
 
 struct WidthGoal {
-    double target_db = 30;     // of every float32 output; 0: nothing is searched
+    double target_db = 30;      // of every float32 output; 0: nothing is searched
     double max_slowdown = 1.3;  // estimated: work() may grow to so many times what it was
-    std::int64_t images = 32;  // evenly spread over the dataset, and not those on which biases are corrected
+    std::int64_t images = 32;   // evenly spread over the dataset, and not those on which biases are corrected
 };
 
 struct WidthSearch {

@@ -7,6 +7,7 @@
 #include "graph/ops/check.h"
 #include "graph/ops/infer.h"
 #include "graph/passes/pass.h"
+#include "graph/quant/forms.h"
 
 namespace octet::quant {
 namespace {
@@ -57,7 +58,7 @@ void scale_boxes(Graph& graph, float scale) {
 
 // 16-bit grid of a group. The pre-activation that a kernel computes with saturates beyond half of the grid's reach,
 // behind hardswish beyond a quarter (kernels/make_fixed16.h), and is 1/alpha times as negative as what a leaky
-// rectifier lets through.
+// rectifier lets through. That of a curve has a grid of its own, and its segments are the finer the less they span.
 Grid wide_grid(const Graph& graph, const GridGroup& group, const Calibration& calibration, float headroom) {
     float magnitude = 0;
     float finest = finest_wide_scale;
@@ -67,7 +68,8 @@ Grid wide_grid(const Graph& graph, const GridGroup& group, const Calibration& ca
         float lo = std::fabs(extent.lo);
         if (node.op == "LeakyRelu") lo /= std::max(node.attributes.real("alpha", 0.01F), 1e-3F);
         const bool hardswish = node.op == "HardSwish";
-        magnitude = std::max(magnitude, std::max(lo, extent.hi) * (hardswish ? 4 : 2));
+        const float reach = hardswish ? 4 : integer_form(node.op).curved ? 1 : 2;
+        magnitude = std::max(magnitude, std::max(lo, extent.hi) * reach);
         if (hardswish) finest = 2 * finest_wide_scale;
     }
     Grid grid = power_of_two_grid({-magnitude, magnitude}, DType::int16, headroom);

@@ -101,7 +101,7 @@ TEST_F(QuantizeJobs, TheOutputsAreThoseOfTheWrittenFile) {
 
     auto from = engine::Session::create(load_executable(model_).value()).value();
     auto to = engine::Session::create(load_executable(int8_).value()).value();
-    const quant::Dataset dataset = calibration_dataset(outcome.images, {1, 3, size, size}, vision::Preprocessing{});
+    const quant::Dataset dataset = image_dataset(outcome.images.paths, {1, 3, size, size}, vision::Preprocessing{});
     quant::Fidelity expected;
     for (std::int64_t i = 0; i < dataset.size; ++i) {
         const Tensor image = dataset.load(i).value();
@@ -124,7 +124,7 @@ TEST_F(QuantizeJobs, TheOutputsAreThoseOfTheWrittenFile) {
     EXPECT_NEAR(last.accumulated->sqnr_db(), expected.sqnr_db(), 0.5);
 
     const auto said = run_program_text(fmt::format("octet-quantize {} {} -o {}", model_, images_, int8_));
-    EXPECT_THAT(said.out, HasSubstr("outputs of the INT8 file, 3 images"));
+    EXPECT_THAT(said.out, HasSubstr("on 3 images that were calibrated on"));
     EXPECT_THAT(said.out, HasSubstr(fmt::format(" {:.1f} ", expected.sqnr_db())));
     EXPECT_THAT(said.err, Not(HasSubstr("warning")));
 }

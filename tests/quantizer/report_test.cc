@@ -85,6 +85,8 @@ Report full_report() {
     for (int i = 0; i < 20; ++i) report.layers.push_back(layer("conv" + std::to_string(i), i + 1));
     const quant::Fidelity fidelity{.signal = 100, .noise = 1, .other = 100, .dot = 99};
     report.outputs = {{"det_out", fidelity, {fidelity, {.signal = 1, .noise = 1, .other = 0, .dot = 0}}}};
+    report.plain_outputs = report.outputs;
+    report.outputs_measured_on = "25 images that were not calibrated on";
     report.activations = SmallModel(ramp()).describe();
     report.accumulators = {{"narrow", 15, engine::npu_emu::SumRange{-9, 100}},
                            {"wide", 25, engine::npu_emu::SumRange{-40'000, 7}},
