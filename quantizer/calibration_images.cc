@@ -86,13 +86,22 @@ Result<CalibrationImages> find_calibration_images(const std::string& path, std::
 
 quant::Dataset image_dataset(const std::vector<std::string>& paths, const Shape& input,
                              const vision::Preprocessing& preprocessing) {
-    const auto load = [&paths, preprocessing, height = static_cast<int>(input[2]),
-                       width = static_cast<int>(input[3])](std::int64_t i) -> Result<Tensor> {
-        OCTET_ASSIGN(const vision::Image frame, vision::load_image(paths[static_cast<std::size_t>(i)]));
-        return vision::normalized_input(vision::letterbox(frame, width, height, preprocessing.letterbox).canvas,
-                                        preprocessing.normalization);
+    const auto pictures = static_cast<std::int64_t>(paths.size());
+    const auto load = [&paths, preprocessing, input, pictures](std::int64_t i) -> Result<Tensor> {
+        const auto height = static_cast<int>(input[2]), width = static_cast<int>(input[3]);
+        Tensor batch(DType::float32, input);
+        float* out = batch.mutable_data<float>().data();
+        for (std::int64_t k = 0; k < input[0]; ++k) {
+            const std::string& path = paths[static_cast<std::size_t>((i * input[0] + k) % pictures)];
+            OCTET_ASSIGN(const vision::Image frame, vision::load_image(path));
+            const Tensor picture = vision::normalized_input(
+                vision::letterbox(frame, width, height, preprocessing.letterbox).canvas, preprocessing.normalization);
+            const auto values = picture.data<float>();
+            out = std::copy(values.begin(), values.end(), out);
+        }
+        return batch;
     };
-    return {static_cast<std::int64_t>(paths.size()), load};
+    return {std::max<std::int64_t>(1, pictures / input[0]), load};
 }
 
 }  // namespace octet::quantizer

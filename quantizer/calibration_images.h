@@ -34,7 +34,8 @@ Result<vision::ImageFolder> calibration_files(const std::string& path);
 Result<CalibrationImages> find_calibration_images(const std::string& path, std::int64_t limit,
                                                   const std::function<void(std::int64_t, std::int64_t)>& progress);
 
-// Letterboxed to the input's shape [1,3,H,W] and normalized. `paths` must outlive the result.
+// Letterboxed to the input's shape [N,3,H,W] and normalized: as many batches as the pictures fill, one at least, for
+// which they are repeated. `paths` must outlive the result.
 quant::Dataset image_dataset(const std::vector<std::string>& paths, const Shape& input,
                              const vision::Preprocessing& preprocessing);
 

@@ -54,7 +54,7 @@ std::string form_of(const QuantizeJob& job, const vision::Preprocessing& preproc
 Result<Shape> image_input(const Graph& graph) {
     if (graph.inputs.size() == 1) {
         const Value& input = graph.value(graph.inputs[0]);
-        if (input.dtype == DType::float32 && input.shape && input.shape->size() == 4 && (*input.shape)[0] == 1 &&
+        if (input.dtype == DType::float32 && input.shape && input.shape->size() == 4 && (*input.shape)[0] > 0 &&
             (*input.shape)[1] == 3) {
             return *input.shape;
         }
@@ -65,7 +65,7 @@ Result<Shape> image_input(const Graph& graph) {
         inputs.push_back(fmt::format("input '{}' is {} {}", input.name, dtype_name(input.dtype),
                                      input.shape ? to_string(*input.shape) : "of unknown shape"));
     }
-    return fail(ErrorCode::unsupported, "{}; calibration feeds pictures to a single input, float32 1x3xHxW",
+    return fail(ErrorCode::unsupported, "{}; calibration feeds pictures to a single input, float32 Nx3xHxW",
                 inputs.empty() ? "the network has no input" : fmt::format("{}", fmt::join(inputs, ", ")));
 }
 
@@ -197,6 +197,11 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
                      progress("images", done, total);
                  }));
     const quant::Dataset dataset = image_dataset(outcome.images.paths, *input, outcome.preprocessing);
+    // Pictures are counted by batches.
+    const std::int64_t batch = (*input)[0];
+    const auto batches = [batch](std::int64_t pictures) { return (pictures + batch - 1) / batch; };
+    job.options.refine_images = static_cast<int>(batches(job.options.refine_images));
+    job.widths.images = batches(job.widths.images);
     const CalibrationKey key{outcome.float_digest, form_of(job, outcome.preprocessing, *input), outcome.images.digest};
     auto calibration = calibration_for(job, outcome.model, dataset, key, outcome.cache_was_used);
     if (!calibration) return in_model(calibration.error());
@@ -226,8 +231,9 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
     OCTET_TRY(infer_shapes(quantized));
     OCTET_TRY(onnx::save(quantized, job.output));
     OCTET_ASSIGN(outcome.executable, load_executable(job.output, {}, {.observable = true}));
-    outcome.measured_images = std::min<std::int64_t>(job.options.refine_images, dataset.size);
-    if (outcome.measured_images > 0) {
+    const std::int64_t measured = std::min<std::int64_t>(job.options.refine_images, dataset.size);
+    outcome.measured_images = measured * batch;
+    if (measured > 0) {
         const engine::SessionOptions threads{.threads = job.threads};
         const auto floats = engine::compile(std::move(*reference));
         if (!floats) return in_model(floats.error());
@@ -236,17 +242,17 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
         OCTET_ASSIGN(engine::Session plain, plain_session(outcome, job.options, threads));
         const std::vector<std::string>& unseen = outcome.images.held_out;
         const quant::Dataset held_out = image_dataset(unseen, *input, outcome.preprocessing);
-        outcome.output_images = unseen.empty() ? outcome.measured_images : held_out.size;
+        const std::int64_t seen = unseen.empty() ? measured : held_out.size;
+        outcome.output_images = seen * batch;
         const std::array<engine::Session*, 2> sessions{&file, &plain};
         const auto stage = [&](std::int64_t done, std::int64_t total) { progress("outputs", done, total); };
-        OCTET_ASSIGN(auto measured, measure_outputs(from, sessions, unseen.empty() ? dataset : held_out,
-                                                    outcome.output_images, stage));
-        outcome.outputs = std::move(measured[0]);
-        outcome.plain_outputs = std::move(measured[1]);
-        OCTET_ASSIGN(
-            outcome.layers,
-            measure_layers(outcome.model, *refinement, file, dataset, outcome.measured_images, job.options.parallel_for,
-                           [&](std::int64_t done, std::int64_t total) { progress("layers", done, total); }));
+        OCTET_ASSIGN(auto fidelities,
+                     measure_outputs(from, sessions, unseen.empty() ? dataset : held_out, seen, stage));
+        outcome.outputs = std::move(fidelities[0]);
+        outcome.plain_outputs = std::move(fidelities[1]);
+        OCTET_ASSIGN(outcome.layers,
+                     measure_layers(outcome.model, *refinement, file, dataset, measured, job.options.parallel_for,
+                                    [&](std::int64_t done, std::int64_t total) { progress("layers", done, total); }));
     }
     std::error_code error;
     outcome.integer_bytes = std::filesystem::file_size(job.output, error);

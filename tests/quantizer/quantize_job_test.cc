@@ -26,7 +26,9 @@ class NetworkBuilder {
   public:
     Graph graph;
 
-    NetworkBuilder() { last_ = graph.add_input("images", DType::float32, {1, 3, size, size}); }
+    explicit NetworkBuilder(std::int64_t batch = 1) {
+        last_ = graph.add_input("images", DType::float32, {batch, 3, size, size});
+    }
 
     ValueId last() const { return last_; }
     ValueId node(const std::string& op, std::vector<ValueId> inputs, Attributes attributes = {}) {
@@ -164,6 +166,23 @@ TEST_F(QuantizeJobs, TensorsWhoseLossReachesTheOutputsGetSixteenBits) {
     EXPECT_EQ(bound.widths->after_db, bound.widths->before_db);
     // Nor what is near enough.
     EXPECT_TRUE(quantize(options, {.target_db = 5}).widths->widened.empty());
+}
+
+TEST_F(QuantizeJobs, BatchesAreFilledWithPictures) {
+    NetworkBuilder network(2);
+    network.conv(3, 8);
+    network.node("Relu", {network.last()});
+    network.conv(8, 4);
+    network.save(model_);
+    const QuantizeOutcome outcome = quantize();
+    EXPECT_EQ(outcome.measured_images, 2);  // the third picture fills no batch
+    EXPECT_GT(outcome.outputs.at(0).whole.sqnr_db(), 30);
+    EXPECT_TRUE(outcome.executable->program().float_seams().empty());
+
+    NetworkBuilder large(5);
+    large.conv(3, 4);
+    large.save(model_);
+    EXPECT_GT(quantize().outputs.at(0).whole.sqnr_db(), 30);
 }
 
 // Channels whose weights are next to nothing are ordinary in trained networks; what they add is their bias.
