@@ -120,7 +120,7 @@ std::vector<std::string> names_of(const std::vector<Candidate>& candidates, cons
 }  // namespace
 
 double work(const engine::Program& program) {
-    constexpr double byte = 16;
+    constexpr double byte = 8;
     double sum = 0;
     for (const engine::Op& op : program.ops) {
         const auto* conv = std::get_if<engine::ConvOp>(&op.form);

@@ -18,7 +18,7 @@ namespace octet::quantizer {
 
 struct WidthGoal {
     double target_db = 30;      // of every float32 output; 0: nothing is searched
-    double max_slowdown = 1.3;  // estimated: work() may grow to so many times what it was
+    double max_slowdown = 1.5;  // estimated: work() may grow to so many times what it was
     std::int64_t images = 32;   // evenly spread over the dataset, and not those on which biases are corrected
 };
 
@@ -37,7 +37,7 @@ Result<WidthSearch> search_widths(quant::QuantModel& model, const quant::Calibra
                                   const std::function<void(std::int64_t done, std::int64_t total)>& progress);
 
 // What a program costs on a CPU, in multiply-accumulates of 8 bits: those of 16-bit inputs count twice, and each byte
-// that is written as 16.
+// that is written as 8.
 double work(const engine::Program& program);
 
 }  // namespace octet::quantizer
