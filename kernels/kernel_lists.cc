@@ -33,12 +33,21 @@ namespace octet::kernels {
 #define OCTET_EVEX(...)
 #endif
 
+#ifdef OCTET_HAVE_ARM_KERNELS
+#define OCTET_ARM(...) __VA_ARGS__
+#else
+#define OCTET_ARM(...)
+#endif
+
 // Text that stands in builds with the level's kernels.
 #define OCTET_IF_reference(...) __VA_ARGS__
 #define OCTET_IF_avx2(...) OCTET_X86(__VA_ARGS__)
 #define OCTET_IF_avxvnni(...) OCTET_X86(__VA_ARGS__)
 #define OCTET_IF_avxvnni_evex(...) OCTET_EVEX(__VA_ARGS__)
 #define OCTET_IF_avx512vnni(...) OCTET_X86(__VA_ARGS__)
+#define OCTET_IF_neon(...) OCTET_ARM(__VA_ARGS__)
+#define OCTET_IF_neon_dotprod(...) OCTET_ARM(__VA_ARGS__)
+#define OCTET_IF_neon_i8mm(...) OCTET_ARM(__VA_ARGS__)
 
 #define OCTET_BATCHNORM(KERNEL)      \
     KERNEL(batchnorm_u8, avx512vnni) \
@@ -137,6 +146,16 @@ namespace octet::kernels {
     KERNEL(conv_depthwise_s16s8_4x16, avx2)         \
     KERNEL(conv_grouped_u8s8_8x8, avx2)             \
     KERNEL(conv_grouped_s16s8_5x16, avx2)           \
+    KERNEL(conv_u8s8_6x16, neon_i8mm)               \
+    KERNEL(conv_grouped_u8s8_6x16, neon_i8mm)       \
+    KERNEL(conv_u8s8_6x16, neon_dotprod)            \
+    KERNEL(conv_grouped_u8s8_6x16, neon_dotprod)    \
+    KERNEL(conv_winograd_u8s8_10x8, neon)           \
+    KERNEL(conv_upsampled_u8s8_10x8, neon)          \
+    KERNEL(conv_u8s8_6x4, neon)                     \
+    KERNEL(conv_s16s8_6x16, neon)                   \
+    KERNEL(conv_grouped_u8s8_6x4, neon)             \
+    KERNEL(conv_grouped_s16s8_6x16, neon)           \
     KERNEL(conv_u8s8, reference)                    \
     KERNEL(conv_s16s8, reference)
 
