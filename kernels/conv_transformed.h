@@ -93,9 +93,9 @@ void transformed_pack(const ConvParams& p, const std::int8_t* weights, int lanes
                     if (o < channels && i < cin) {
                         Form::filter([&](int y, int x) { return int{Form::weight(p, filter, y, x, i)}; }, u);
                     }
-                    std::int16_t* out =
-                        block + ((std::int64_t{i} / interleaved * vectors + v) * lanes + lane) * interleaved +
-                        i % interleaved;
+                    std::int16_t* out = block +
+                                        ((std::int64_t{i} / interleaved * vectors + v) * lanes + lane) * interleaved +
+                                        i % interleaved;
                     for (int point = 0; point < Form::points; ++point) out[point * point_stride] = u[point];
                 }
             }

@@ -18,6 +18,7 @@ struct Products8 {
     using Weight = std::int8_t;
     static constexpr ConvInput input = ConvInput::u8;
     static constexpr int tile_quads = 1;
+    static constexpr bool pairs = false;
     template <int quads>
     static constexpr int max_pixels = 6;
 
@@ -40,21 +41,18 @@ struct Products8 {
         return vreinterpretq_s8_u8(veorq_u8(vld1q_u8(x), vdupq_n_u8(128)));
     }
 
-    template <int pixels, bool careful>
+    template <int pixels, bool careful, bool upsampled>
     static OCTET_INLINE void add(int32x4_t (&acc)[pixels][4], const Taps& taps, int x, const std::int8_t* weights) {
-        const int depth = padded(taps.depth);
-        for (int r = 0; r < taps.rows; ++r) {
-            for (int run = 0; run < taps.runs; ++run) {
-                const std::uint8_t* at[pixels];
-                taps.begin(r, run, x, at);
-                int k = 0;
-                for (; k + 16 <= depth; k += 16, weights += 64) {
+        const int whole = padded(taps.depth) / 16, rest = padded(taps.depth) % 16;
+        taps.template for_each_run<upsampled, pixels>(
+            x, [&](const std::uint8_t* const(&at)[pixels], std::int64_t offset) __attribute__((always_inline)) {
+                for (int step = 0; step < whole; ++step, offset += 16, weights += 64) {
                     int8x16_t w[4];
 #pragma GCC unroll 4
                     for (int o = 0; o < 4; ++o) w[o] = vld1q_s8(weights + 16 * o);
 #pragma GCC unroll 8
                     for (int p = 0; p < pixels; ++p) {
-                        const int8x16_t in = flipped(at[p] + k);
+                        const int8x16_t in = flipped(at[p] + offset);
 #pragma GCC unroll 4
                         for (int o = 0; o < 4; ++o) {
                             int16x8_t products = vmull_s8(vget_low_s8(in), vget_low_s8(w[o]));
@@ -68,10 +66,10 @@ struct Products8 {
                         }
                     }
                 }
-                if (k < depth) {
+                if (rest > 0) {
 #pragma GCC unroll 8
                     for (int p = 0; p < pixels; ++p) {
-                        const int8x8_t in = vreinterpret_s8_u8(veor_u8(vld1_u8(at[p] + k), vdup_n_u8(128)));
+                        const int8x8_t in = vreinterpret_s8_u8(veor_u8(vld1_u8(at[p] + offset), vdup_n_u8(128)));
 #pragma GCC unroll 4
                         for (int o = 0; o < 4; ++o) {
                             acc[p][o] = vpadalq_s16(acc[p][o], vmull_s8(in, vld1_s8(weights + 8 * o)));
@@ -79,13 +77,12 @@ struct Products8 {
                     }
                     weights += 32;
                 }
-            }
-        }
+            });
     }
 
-    template <int, int pixels>
-    __attribute__((noinline)) static void tile(const Taps& taps, int x, const std::int8_t* weights,
-                                               const int32x4_t* start, std::int32_t* sums, int pitch) {
+    template <int, bool upsampled, int pixels>
+    static OCTET_INLINE void tile(const Taps& taps, int x, const std::int8_t* weights, const int32x4_t* start,
+                                  std::int32_t* sums, int pitch) {
         int32x4_t acc[pixels][4];
 #pragma GCC unroll 8
         for (int p = 0; p < pixels; ++p) {
@@ -93,9 +90,9 @@ struct Products8 {
             for (int o = 0; o < 4; ++o) acc[p][o] = vdupq_n_s32(0);
         }
         if (taps.flags != 0) {
-            add<pixels, true>(acc, taps, x, weights);
+            add<pixels, true, upsampled>(acc, taps, x, weights);
         } else {
-            add<pixels, false>(acc, taps, x, weights);
+            add<pixels, false, upsampled>(acc, taps, x, weights);
         }
 #pragma GCC unroll 8
         for (int p = 0; p < pixels; ++p) {

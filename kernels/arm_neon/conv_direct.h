@@ -11,8 +11,9 @@
 // is copied, row by row. Before an upsampled convolution the taps of neighbouring outputs coincide, and nothing else
 // is different.
 //
-// Products: input; Weight; tile_quads, 4 or 1; max_pixels<quads>; padded(depth); position(depth, quads, o, k) of a
-// weight in a run; constant(sum of a channel's weights), what its products lack; flags(p, weights); tile<quads, pixels>.
+// Products: input; Weight; tile_quads, 4 or 1; max_pixels<quads>; pairs, whether pixels go in pairs; padded(depth); position(depth, quads, o, k) of a
+// weight in a run; constant(sum of a channel's weights), what its products lack; flags(p, weights); tile<quads, upsampled,
+// pixels>.
 //
 // In an unnamed namespace on purpose: each file compiles a private copy.
 
@@ -23,7 +24,7 @@ namespace octet::kernels {
 namespace {
 
 constexpr int block_channels = 16;
-constexpr int stretch_pixels = 48;  // whose sums wait for one epilogue
+constexpr int stretch_pixels = 60;  // whose sums wait for one epilogue
 
 // What a row of outputs reads.
 struct Taps {
@@ -34,32 +35,45 @@ struct Taps {
     bool upsampled;
     int top, left;  // of the first tap before the upsampling, in its pixels
 
-    // Where each pixel's run begins, from output x on.
-    template <int pixels>
-    OCTET_INLINE void begin(int row, int run, int x, const std::uint8_t* (&at)[pixels]) const {
-        if (upsampled) {
-            const std::uint8_t* base = in + ((top + row) >> 1) * row_bytes;
+    // body(at, offset) for each run under the outputs from x on: pixel p's begins at at[p] + offset.
+    template <bool upsampled, int pixels, typename Body>
+    OCTET_INLINE void for_each_run(int x, Body body) const {
+        const std::uint8_t* at[pixels];
 #pragma GCC unroll 16
-            for (int p = 0; p < pixels; ++p) at[p] = base + ((left + x + p + run) >> 1) * pixel_bytes;
-        } else {
-            const std::uint8_t* base = in + row * row_bytes + run * run_bytes + x * pixel_bytes;
+        for (int p = 0; p < pixels; ++p) at[p] = in + (x + p) * pixel_bytes;
+        std::int64_t row_offset = 0;
+        for (int r = 0; r < rows; ++r, row_offset += row_bytes) {
+            std::int64_t offset = row_offset;
+            for (int run = 0; run < runs; ++run, offset += run_bytes) {
+                if constexpr (upsampled) {
+                    // Output x reads pixel x / 2: two neighbours the same one, or the next.
+                    const std::uint8_t* base = in + ((top + r) >> 1) * row_bytes;
+                    const std::uint8_t* even = base + ((left + x + run) >> 1) * pixel_bytes;
+                    const std::uint8_t* odd = base + ((left + x + run + 1) >> 1) * pixel_bytes;
 #pragma GCC unroll 16
-            for (int p = 0; p < pixels; ++p) at[p] = base + p * pixel_bytes;
+                    for (int p = 0; p < pixels; ++p) at[p] = (p % 2 == 0 ? even : odd) + p / 2 * pixel_bytes;
+                    body(at, 0);
+                } else {
+                    body(at, offset);
+                }
+            }
         }
     }
 };
 
-// Outputs of a row as tiles of nearly the same width, as few as possible; visit(x, pixels).
-template <int max_pixels, typename Visit>
+// Outputs of a row as tiles of nearly the same width, as few as possible, of even widths where pixels go in pairs.
+// visit(x, pixels, tiles) for `tiles` neighbours of one width.
+template <int max_pixels, bool pairs, typename Visit>
 OCTET_INLINE void for_each_tile(int width, Visit visit) {
-    int tiles = (width + max_pixels - 1) / max_pixels;
-    for (int x = 0; x < width; --tiles) {
-        // Even widths where that costs no tile: some levels take pixels in pairs.
-        int pixels = (width - x + tiles - 1) / tiles;
-        if (pixels % 2 == 1 && pixels < max_pixels && pixels < width - x) ++pixels;
-        visit(x, pixels);
-        x += pixels;
-    }
+    constexpr int unit = pairs ? 2 : 1, most = max_pixels / unit;
+    const int units = (width + unit - 1) / unit, tiles = (units + most - 1) / most;
+    const int narrow = units / tiles * unit, wide_tiles = units % tiles;
+    if (wide_tiles > 0) visit(0, narrow + unit, wide_tiles);
+    // The last one may reach beyond the row; then it comes alone.
+    const int whole = width % unit == 0 ? tiles - wide_tiles : tiles - wide_tiles - 1;
+    const int x = wide_tiles * (narrow + unit);
+    if (whole > 0) visit(x, narrow, whole);
+    if (width % unit != 0) visit(x + whole * narrow, width - x - whole * narrow, 1);
 }
 
 template <typename Products>
@@ -110,9 +124,9 @@ struct DirectNeon {
         const int length = Products::padded(depth(p));
         for (int first = 0; first < p.cout; first += 4 * tile_quads) {
             const int left = p.cout - first, quads = left < 4 * tile_quads ? (left + 3) / 4 : tile_quads;
-            auto* out = reinterpret_cast<Weight*>(packed + weights_offset(p) +
-                                                  first / block_channels * block_bytes(p)) +
-                        first % block_channels * channel_weights(p);
+            auto* out =
+                reinterpret_cast<Weight*>(packed + weights_offset(p) + first / block_channels * block_bytes(p)) +
+                first % block_channels * channel_weights(p);
             for (int ky = 0; ky < p.kernel_h; ++ky) {
                 for (int run = 0; run < runs(p); ++run, out += std::int64_t{length} * 4 * quads) {
                     for (int o = 0; o < 4 * quads; ++o) {
@@ -173,23 +187,44 @@ struct DirectNeon {
         return taps;
     }
 
-    template <int quads, int pixels>
-    static OCTET_INLINE void tile_of(int count, const Taps& taps, int x, const Weight* weights,
-                                     const int32x4_t* start, std::int32_t* sums, int pitch) {
+    template <int quads, bool upsampled, int pixels>
+    static OCTET_INLINE void tiles_of(int count, const Taps& taps, int x, int tiles, const Weight* weights,
+                                      const int32x4_t* start, std::int32_t* sums, int pitch) {
         if constexpr (pixels > 1) {
-            if (count < pixels) return tile_of<quads, pixels - 1>(count, taps, x, weights, start, sums, pitch);
+            if (count < pixels)
+                return tiles_of<quads, upsampled, pixels - 1>(count, taps, x, tiles, weights, start, sums, pitch);
         }
-        Products::template tile<quads, pixels>(taps, x, weights, start, sums, pitch);
+        tiles_from<quads, upsampled, pixels>(taps, x, tiles, weights, start, sums, pitch);
+    }
+
+    template <int quads, bool upsampled, int pixels>
+    __attribute__((noinline)) static void tiles_from(const Taps& taps, int x, int tiles, const Weight* weights,
+                                                     const int32x4_t* start, std::int32_t* sums, int any_pitch) {
+        const int pitch = tile_quads == 4 ? 4 * quads : any_pitch;
+        for (; tiles > 0; --tiles, x += pixels, sums += std::int64_t{pixels} * pitch) {
+            Products::template tile<quads, upsampled, pixels>(taps, x, weights, start, sums, pitch);
+        }
     }
 
     // A group of a block: `quads` quads of the block's, whose sums begin at sums[0] of each pixel.
-    template <int quads>
-    static void group_sums(const Taps& taps, int x, int count, const Weight* weights, const int32x4_t* start,
-                           std::int32_t* sums, int pitch) {
+    template <int quads, bool upsampled>
+    static void sums_of(const Taps& taps, int x, int count, const Weight* weights, const int32x4_t* start,
+                        std::int32_t* sums, int pitch) {
         constexpr int max_pixels = Products::template max_pixels<quads>;
-        for_each_tile<max_pixels>(count, [&](int at, int pixels) {
-            tile_of<quads, max_pixels>(pixels, taps, x + at, weights, start, sums + std::int64_t{at} * pitch, pitch);
+        for_each_tile<max_pixels, Products::pairs>(count, [&](int at, int pixels, int tiles) {
+            tiles_of<quads, upsampled, max_pixels>(pixels, taps, x + at, tiles, weights, start,
+                                                   sums + std::int64_t{at} * pitch, pitch);
         });
+    }
+
+    template <int quads>
+    static OCTET_INLINE void group_sums(const Taps& taps, int x, int count, const Weight* weights,
+                                        const int32x4_t* start, std::int32_t* sums, int pitch) {
+        if (taps.upsampled) {
+            sums_of<quads, true>(taps, x, count, weights, start, sums, pitch);
+        } else {
+            sums_of<quads, false>(taps, x, count, weights, start, sums, pitch);
+        }
     }
 
     template <int quads>
@@ -213,11 +248,14 @@ struct DirectNeon {
                 }
             }
             if (call.partial.data) {
-                for (int i = 0; i < count; ++i) {
+                // Of two neighbours each, x being even.
+                for (int i = 0; i < count; i += 2) {
                     const std::int32_t* partial = call.partial.pixel(row.y / 2, (x + i) / 2) + first_channel;
                     for (int q = 0; q < quads; ++q) {
+                        const int32x4_t added = vld1q_s32(partial + 4 * q);
                         std::int32_t* sum = sums + i * pitch + 4 * q;
-                        vst1q_s32(sum, vaddq_s32(vld1q_s32(sum), vld1q_s32(partial + 4 * q)));
+                        vst1q_s32(sum, vaddq_s32(vld1q_s32(sum), added));
+                        if (i + 1 < count) vst1q_s32(sum + pitch, vaddq_s32(vld1q_s32(sum + pitch), added));
                     }
                 }
             }

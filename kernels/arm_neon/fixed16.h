@@ -117,9 +117,7 @@ struct Fixed16x8 {
     }
 
     // The s16 output.
-    OCTET_INLINE int16x8_t s16(int16x8_t u) const {
-        return hardswish ? vqrdmulhq_n_s16(u, out_mult) : u;
-    }
+    OCTET_INLINE int16x8_t s16(int16x8_t u) const { return hardswish ? vqrdmulhq_n_s16(u, out_mult) : u; }
 
     // u -> y, not yet saturated to u8. The offset is the zero point and half a step, so with w = (u * out_mult) >> 15
     //     (w >> 1) + offset >> s = ((w + 2^s) >> (s + 1)) + zero_point
@@ -146,6 +144,26 @@ struct Fixed16x8 {
     }
 };
 
+// `count` bytes, less than 16. No loop: the compiler would call memcpy, and save all vectors around it.
+OCTET_INLINE void copy_part(char* out, const char* bytes, int count) {
+    if (count & 8) {
+        __builtin_memcpy(out, bytes, 8);
+        out += 8;
+        bytes += 8;
+    }
+    if (count & 4) {
+        __builtin_memcpy(out, bytes, 4);
+        out += 4;
+        bytes += 4;
+    }
+    if (count & 2) {
+        __builtin_memcpy(out, bytes, 2);
+        out += 2;
+        bytes += 2;
+    }
+    if (count & 1) *out = *bytes;
+}
+
 // The first `count` bytes of a vector, 0 < count.
 template <typename Vector>
 OCTET_INLINE void store_bytes(void* out, const Vector& vector, int count) {
@@ -155,7 +173,7 @@ OCTET_INLINE void store_bytes(void* out, const Vector& vector, int count) {
     }
     alignas(16) char bytes[sizeof(Vector)];
     __builtin_memcpy(bytes, &vector, sizeof(Vector));
-    for (int i = 0; i < count; ++i) static_cast<char*>(out)[i] = bytes[i];
+    copy_part(static_cast<char*>(out), bytes, count);
 }
 
 }  // namespace
