@@ -10,7 +10,8 @@
 // Lanes hold channels in the order in which a 32 -> 16 bit pack restores the natural one (conv_direct.h).
 //
 // Arch: Vector; lanes; input; rows of a step; Weight; Column column<rows>(in, row_bytes), rows of a column to two
-// vectors; multiply_add(acc, column, weights); BlockEpilogue; store(row, epilogue, sums, count, x).
+// vectors; multiply_add(acc, column, weights); BlockEpilogue; store(row, epilogue, sums, count, x); complete(bias,
+// weights, their number / 2), where the products lack something.
 //
 // Everything is in an unnamed namespace on purpose: each instruction set's file compiles a private copy.
 
@@ -163,7 +164,11 @@ struct Depthwise {
             ConvRow row = {};
             row.call = &call;
             const Epilogue epilogue(row, first_channel);
-            const Vector bias[2] = {epilogue.bias[0], epilogue.bias[1]};
+            Vector bias[2] = {epilogue.bias[0], epilogue.bias[1]};
+            if constexpr (requires(const Vector* weights) { Arch::complete(bias, weights, 0); }) {
+                const std::byte* weights = call.packed + block * block_bytes(p);
+                Arch::complete(bias, reinterpret_cast<const Vector*>(weights), steps(p) * p.kernel_w);
+            }
             for (; unit < unit_end && block_of(unit) == block; ++unit) {
                 row.y = blocks_inside ? unit / count : unit % height;
                 const Row in = {call.in.pixel(std::int64_t{row.y} * p.stride_h - p.pad_top, -p.pad_left) +

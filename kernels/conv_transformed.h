@@ -10,13 +10,14 @@
 // that share out the blocks of output channels:
 //
 //     V        [points][T][cin rounded up] int16, in scratch
-//     weights  [block][points][cin / 2 rounded up][vector][lane][2] int16, lanes as in conv_direct.h
+//     weights  [block][points][cin / P rounded up][vector][lane][P] int16, lanes as in conv_direct.h
 //     sums     [points][T][vector][lane] int32, in scratch, one block at a time
 //
 // Form: refuses(p, weights, lanes, folds); points, side (of a tile of outputs); channels(p), of the pixels that are transformed; weight(p, filter, y, x,
 // i) of a 3x3 filter over those channels; filter(g, u); input<Arch>, output<Arch, vectors>.
 // Arch: lanes, I16 (a vector of 2 * lanes int16), I32, load_u8, Epilogue<vectors>, store_rows<vectors>, folds and
-// divide_by_576 for conv_winograd.h; Products: Vector, max_tiles, broadcast of a pair of int16, multiply_add.
+// divide_by_576 for conv_winograd.h; Products: Vector, max_tiles, interleaved (P), depth (cin is rounded up to a multiple
+// of it), and broadcast of a pair of int16 with multiply_add, or sums<vectors, tiles> of its own.
 //
 // Everything is in an unnamed namespace on purpose: each instruction set's file compiles a private copy.
 
@@ -69,29 +70,32 @@ OCTET_INLINE std::int64_t transformed_sum_bytes(const TransformedPlan& plan, int
 }
 
 // Weights of one point and block.
-template <typename Form>
+template <typename Form, typename Products>
 std::int64_t transformed_point_weights(const ConvParams& p, int vectors, int lanes) {
-    return std::int64_t{(Form::channels(p) + 1) / 2} * vectors * lanes * 2;
+    return conv_round_up(Form::channels(p), Products::depth) * vectors * lanes;
 }
 
-template <typename Form>
+template <typename Form, typename Products>
 void transformed_pack(const ConvParams& p, const std::int8_t* weights, int lanes, std::int16_t* packed) {
+    constexpr int interleaved = Products::interleaved;
     const int cin = Form::channels(p);
     for (int b = 0; b < conv_blocks(p, lanes); ++b) {
         const int first = b * 2 * lanes, channels = p.cout - first < 2 * lanes ? p.cout - first : 2 * lanes;
         const int vectors = conv_block_vectors(channels, lanes);
-        std::int16_t* block = packed + b * Form::points * transformed_point_weights<Form>(p, 2, lanes);
-        const std::int64_t point_stride = transformed_point_weights<Form>(p, vectors, lanes);
+        std::int16_t* block = packed + b * Form::points * transformed_point_weights<Form, Products>(p, 2, lanes);
+        const std::int64_t point_stride = transformed_point_weights<Form, Products>(p, vectors, lanes);
         for (int v = 0; v < vectors; ++v) {
             for (int lane = 0; lane < lanes; ++lane) {
                 const int o = conv_lane_channel(vectors, v, lane);
                 const std::int8_t* filter = weights + std::int64_t{first + o} * p.kernel_h * p.kernel_w * p.cin;
-                for (int i = 0; i < (cin + 1) / 2 * 2; ++i) {
+                for (int i = 0; i < conv_round_up(cin, Products::depth); ++i) {
                     std::int16_t u[Form::points] = {};
                     if (o < channels && i < cin) {
                         Form::filter([&](int y, int x) { return int{Form::weight(p, filter, y, x, i)}; }, u);
                     }
-                    std::int16_t* out = block + ((std::int64_t{i} / 2 * vectors + v) * lanes + lane) * 2 + i % 2;
+                    std::int16_t* out = block +
+                                        ((std::int64_t{i} / interleaved * vectors + v) * lanes + lane) * interleaved +
+                                        i % interleaved;
                     for (int point = 0; point < Form::points; ++point) out[point * point_stride] = u[point];
                 }
             }
@@ -154,7 +158,11 @@ void transformed_sums_of(int count, const std::byte* transformed, std::int64_t t
                                                                      ahead, ahead_step, result);
         }
     }
-    transformed_sums<Products, vectors, tiles>(transformed, tile_bytes, steps, weights, ahead, ahead_step, result);
+    if constexpr (requires { Products::template sums<vectors, tiles>(transformed, tile_bytes, 0, weights, result); }) {
+        Products::template sums<vectors, tiles>(transformed, tile_bytes, 2 * steps, weights, result);
+    } else {
+        transformed_sums<Products, vectors, tiles>(transformed, tile_bytes, steps, weights, ahead, ahead_step, result);
+    }
 }
 
 // Tiles [first, first + count).
@@ -166,7 +174,8 @@ void transformed_block(const ConvCall& call, const TransformedPlan& plan, int fi
                        sum_bytes = transformed_sum_bytes(plan, Arch::lanes);
     const int all_parts = (count + Arch::Products::max_tiles - 1) / Arch::Products::max_tiles;
     // The weights of the next point, a part of them during each part of the tiles.
-    const std::int64_t weights_bytes = transformed_point_weights<Form>(call.params, vectors, Arch::lanes) * 2;
+    const std::int64_t weights_bytes =
+        transformed_point_weights<Form, typename Arch::Products>(call.params, vectors, Arch::lanes) * 2;
     const std::int64_t ahead_step = (tile_sums + all_parts - 1) / all_parts;
     for (int point = 0; point < Form::points; ++point) {
         const std::byte* ahead = reinterpret_cast<const std::byte*>(weights) + weights_bytes;
@@ -202,7 +211,8 @@ void transformed_run(const ConvCall& call, int unit_begin, int unit_end, std::by
         for (int b = plan.blocks * share / plan.shares; b < plan.blocks * (share + 1) / plan.shares; ++b) {
             const int channel = b * 2 * Arch::lanes;
             const std::int16_t* weights =
-                packed + b * Form::points * transformed_point_weights<Form>(call.params, 2, Arch::lanes);
+                packed + b * Form::points *
+                             transformed_point_weights<Form, typename Arch::Products>(call.params, 2, Arch::lanes);
             if (conv_block_vectors(call.params.cout - channel, Arch::lanes) == 2) {
                 transformed_block<Arch, Form, 2>(call, plan, channel, first, count, weights, scratch, sums);
             } else {
@@ -221,11 +231,12 @@ struct TransformedKernel {
         return Form::refuses(p, weights, lanes, Arch::folds);
     }
     static std::size_t packed_bytes(const ConvParams& p, const std::int8_t*) {
-        return static_cast<std::size_t>(Form::points * transformed_point_weights<Form>(p, 2, lanes) *
+        return static_cast<std::size_t>(Form::points *
+                                        transformed_point_weights<Form, typename Arch::Products>(p, 2, lanes) *
                                         conv_blocks(p, lanes) * 2);
     }
     static void pack(const ConvParams& p, const std::int8_t* weights, std::byte* packed) {
-        transformed_pack<Form>(p, weights, lanes, reinterpret_cast<std::int16_t*>(packed));
+        transformed_pack<Form, typename Arch::Products>(p, weights, lanes, reinterpret_cast<std::int16_t*>(packed));
     }
     static std::size_t scratch_bytes(const ConvCall& call) {
         const TransformedPlan plan = transformed_plan<Form>(call, lanes);

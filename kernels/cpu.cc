@@ -3,6 +3,9 @@
 #ifdef OCTET_HAVE_X86_KERNELS
 #include <cpuid.h>
 #endif
+#ifdef OCTET_HAVE_ARM_KERNELS
+#include <sys/auxv.h>
+#endif
 
 #include <cstdlib>
 
@@ -13,6 +16,12 @@ namespace {
 constexpr bool x86_built = true;
 #else
 constexpr bool x86_built = false;
+#endif
+
+#ifdef OCTET_HAVE_ARM_KERNELS
+constexpr bool arm_built = true;
+#else
+constexpr bool arm_built = false;
 #endif
 
 #ifdef OCTET_HAVE_AVXVNNI_EVEX
@@ -27,14 +36,17 @@ constexpr Level all_levels[] = {
     {"avxvnni", needs::avxvnni, x86_built},             //
     {"avxvnni_evex", needs::avxvnni_evex, evex_built},  //
     {"avx512vnni", needs::avx512vnni, x86_built},
+    {"neon", needs::neon, arm_built},                  //
+    {"neon_dotprod", needs::neon_dotprod, arm_built},  //
+    {"neon_i8mm", needs::neon_i8mm, arm_built},
 };
 
 CpuFeatures find_features() {
     CpuFeatures found;
-#ifdef OCTET_HAVE_X86_KERNELS
-    const auto add = [&](CpuFeatures feature, bool present) {
+    [[maybe_unused]] const auto add = [&](CpuFeatures feature, bool present) {
         if (present) found = found | feature;
     };
+#ifdef OCTET_HAVE_X86_KERNELS
     // libgcc's check includes XGETBV: whether the operating system saves the wide registers.
     __builtin_cpu_init();
     add(features::avx2, __builtin_cpu_supports("avx2") != 0);
@@ -48,6 +60,13 @@ CpuFeatures find_features() {
     unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
     const bool leaf = __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0;
     add(features::avxvnni, leaf && (eax & 1U << 4) != 0 && found.contains(features::avx2));
+#endif
+#ifdef OCTET_HAVE_ARM_KERNELS
+    // Bits of Linux's interface (Documentation/arch/arm64/elf_hwcaps.rst); not every C library has names for all.
+    const unsigned long first = getauxval(AT_HWCAP), second = getauxval(AT_HWCAP2);
+    add(features::asimd, (first & 1UL << 1) != 0);
+    add(features::asimddp, (first & 1UL << 20) != 0);
+    add(features::i8mm, (second & 1UL << 13) != 0);
 #endif
     return found;
 }

@@ -26,6 +26,7 @@ namespace features {
 inline constexpr CpuFeatures avx2{1U << 0}, fma{1U << 1};
 inline constexpr CpuFeatures avx512f{1U << 2}, avx512bw{1U << 3}, avx512vl{1U << 4}, avx512dq{1U << 5};
 inline constexpr CpuFeatures avx512vnni{1U << 6}, avxvnni{1U << 7};
+inline constexpr CpuFeatures asimd{1U << 8}, asimddp{1U << 9}, i8mm{1U << 10};  // Linux's names of them
 // No feature of a CPU: kernels that need it stand in for others in tests and benchmarks. Only naming their level gives
 // it.
 inline constexpr CpuFeatures stand_in{1U << 31};
@@ -40,6 +41,9 @@ inline constexpr CpuFeatures avxvnni = avx2 | features::avxvnni;
 inline constexpr CpuFeatures avxvnni_evex = avx2 | features::avx512vl | features::avx512vnni | features::stand_in;
 inline constexpr CpuFeatures avx512vnni =
     avx2 | features::avx512f | features::avx512bw | features::avx512vl | features::avx512dq | features::avx512vnni;
+inline constexpr CpuFeatures neon = features::asimd;
+inline constexpr CpuFeatures neon_dotprod = neon | features::asimddp;
+inline constexpr CpuFeatures neon_i8mm = neon_dotprod | features::i8mm;
 }  // namespace needs
 
 struct Level {

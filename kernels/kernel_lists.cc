@@ -34,58 +34,80 @@ namespace octet::kernels {
 #define OCTET_EVEX(...)
 #endif
 
+#ifdef OCTET_HAVE_ARM_KERNELS
+#define OCTET_ARM(...) __VA_ARGS__
+#else
+#define OCTET_ARM(...)
+#endif
+
 // Text that stands in builds with the level's kernels.
 #define OCTET_IF_reference(...) __VA_ARGS__
 #define OCTET_IF_avx2(...) OCTET_X86(__VA_ARGS__)
 #define OCTET_IF_avxvnni(...) OCTET_X86(__VA_ARGS__)
 #define OCTET_IF_avxvnni_evex(...) OCTET_EVEX(__VA_ARGS__)
 #define OCTET_IF_avx512vnni(...) OCTET_X86(__VA_ARGS__)
+#define OCTET_IF_neon(...) OCTET_ARM(__VA_ARGS__)
+#define OCTET_IF_neon_dotprod(...) OCTET_ARM(__VA_ARGS__)
+#define OCTET_IF_neon_i8mm(...) OCTET_ARM(__VA_ARGS__)
 
 #define OCTET_BATCHNORM(KERNEL)      \
     KERNEL(batchnorm_u8, avx512vnni) \
     KERNEL(batchnorm_u8, avx2)       \
+    KERNEL(batchnorm_u8, neon)       \
     KERNEL(batchnorm_u8, reference)
 #define OCTET_ADD(KERNEL)      \
     KERNEL(add_u8, avx512vnni) \
     KERNEL(add_u8, avx2)       \
+    KERNEL(add_u8, neon)       \
     KERNEL(add_u8, reference)
 #define OCTET_MUL(KERNEL)      \
     KERNEL(mul_u8, avx512vnni) \
     KERNEL(mul_u8, avx2)       \
+    KERNEL(mul_u8, neon)       \
     KERNEL(mul_u8, reference)
 #define OCTET_CONCAT(KERNEL) \
     KERNEL(concat_u8, avx2)  \
+    KERNEL(concat_u8, neon)  \
     KERNEL(concat_u8, reference)
 #define OCTET_MOVE(KERNEL) \
     KERNEL(move_u8, avx2)  \
+    KERNEL(move_u8, neon)  \
     KERNEL(move_u8, reference)
 #define OCTET_MAXPOOL(KERNEL) \
     KERNEL(maxpool_u8, avx2)  \
+    KERNEL(maxpool_u8, neon)  \
     KERNEL(maxpool_u8, reference)
 #define OCTET_AVGPOOL(KERNEL)      \
     KERNEL(avgpool_u8, avx512vnni) \
     KERNEL(avgpool_u8, avx2)       \
+    KERNEL(avgpool_u8, neon)       \
     KERNEL(avgpool_u8, reference)
 #define OCTET_RESIZE_LINEAR(KERNEL) \
     KERNEL(resize_linear_u8, avx2)  \
     KERNEL(resize_linear_u8, reference)
 #define OCTET_RESIZE_NEAREST(KERNEL) \
     KERNEL(resize_nearest_u8, avx2)  \
+    KERNEL(resize_nearest_u8, neon)  \
     KERNEL(resize_nearest_u8, reference)
 #define OCTET_QUANTIZE(KERNEL)    \
     KERNEL(quantize_f32_u8, avx2) \
+    KERNEL(quantize_f32_u8, neon) \
     KERNEL(quantize_f32_u8, reference)
 #define OCTET_PIXELS(KERNEL) \
     KERNEL(pixels_u8, avx2)  \
+    KERNEL(pixels_u8, neon)  \
     KERNEL(pixels_u8, reference)
 #define OCTET_DEQUANTIZE(KERNEL) \
     KERNEL(dequantize_f32, avx2) \
+    KERNEL(dequantize_f32, neon) \
     KERNEL(dequantize_f32, reference)
 #define OCTET_LUT(KERNEL) \
     KERNEL(lut_u8, avx2)  \
+    KERNEL(lut_u8, neon)  \
     KERNEL(lut_u8, reference)
 #define OCTET_SIGMOID(KERNEL)     \
     KERNEL(sigmoid_s16_f32, avx2) \
+    KERNEL(sigmoid_s16_f32, neon) \
     KERNEL(sigmoid_s16_f32, reference)
 #define OCTET_DETECT_DECODE(KERNEL) \
     KERNEL(detect_decode_s16, avx2) \
@@ -94,14 +116,17 @@ namespace octet::kernels {
 #define OCTET_ARGMAX(KERNEL)       \
     KERNEL(argmax_f32, avx512vnni) \
     KERNEL(argmax_f32, avx2)       \
+    KERNEL(argmax_f32, neon)       \
     KERNEL(argmax_f32, reference)
 #define OCTET_BLEND_MARGIN(KERNEL)       \
     KERNEL(blend_margin_f32, avx512vnni) \
     KERNEL(blend_margin_f32, avx2)       \
+    KERNEL(blend_margin_f32, neon)       \
     KERNEL(blend_margin_f32, reference)
 #define OCTET_GEMM_F32(KERNEL)         \
     KERNEL(gemm_f32_12x32, avx512vnni) \
     KERNEL(gemm_f32_6x16, avx2)        \
+    KERNEL(gemm_f32_8x12, neon)        \
     KERNEL(gemm_f32, reference)
 
 // Forms of which each layer takes the first that does not refuse it.
@@ -141,6 +166,20 @@ namespace octet::kernels {
     KERNEL(conv_depthwise_s16s8_4x16, avx2)         \
     KERNEL(conv_grouped_u8s8_8x8, avx2)             \
     KERNEL(conv_grouped_s16s8_5x16, avx2)           \
+    KERNEL(conv_u8s8_6x16, neon_i8mm)               \
+    KERNEL(conv_depthwise_u8s8_4x8, neon_i8mm)      \
+    KERNEL(conv_grouped_u8s8_6x16, neon_i8mm)       \
+    KERNEL(conv_u8s8_6x16, neon_dotprod)            \
+    KERNEL(conv_depthwise_u8s8_4x8, neon_dotprod)   \
+    KERNEL(conv_grouped_u8s8_6x16, neon_dotprod)    \
+    KERNEL(conv_winograd_u8s8_10x8, neon)           \
+    KERNEL(conv_upsampled_u8s8_10x8, neon)          \
+    KERNEL(conv_u8s8_6x4, neon)                     \
+    KERNEL(conv_s16s8_6x16, neon)                   \
+    KERNEL(conv_depthwise_u8s8_4x8, neon)           \
+    KERNEL(conv_depthwise_s16s8_4x8, neon)          \
+    KERNEL(conv_grouped_u8s8_6x4, neon)             \
+    KERNEL(conv_grouped_s16s8_6x16, neon)           \
     KERNEL(conv_u8s8, reference)                    \
     KERNEL(conv_s16s8, reference)
 

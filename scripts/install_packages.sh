@@ -3,6 +3,9 @@
 #
 #   scripts/install_packages.sh          what building and testing needs
 #   scripts/install_packages.sh --lint   and what the style checks of .ci/run need
+#   scripts/install_packages.sh --arm64  and what building for 64-bit Arm and testing that here need; adds the architecture
+#                                        to dpkg, and packages of both architectures are brought to one version
+#   scripts/install_packages.sh --list-arm64   names the latter, and installs nothing
 #
 # Does nothing, and needs no privileges, when all of them are installed.
 set -euo pipefail
@@ -17,11 +20,25 @@ required=(
 # Missing from some releases: ccache only saves time, and without the test data the suite that uses them skips.
 optional=(ccache libonnx-testdata)
 
+arm64=(
+    g++-aarch64-linux-gnu qemu-user
+    libxsimd-dev:arm64 libstb-dev:arm64 libjpeg-dev:arm64 libpng-dev:arm64 libexif-dev:arm64
+    libprotobuf-dev:arm64 libfmt-dev:arm64 libgtest-dev:arm64 libgmock-dev:arm64
+)
+
 case "${1-}" in
     "") ;;
+    --arm64)
+        required+=("${arm64[@]}")
+        foreign=arm64
+        ;;
+    --list-arm64)
+        printf '%s\n' "${arm64[@]}"
+        exit 0
+        ;;
     --lint) required+=(clang-format clang-tidy) ;;
     *)
-        echo "usage: $0 [--lint]" >&2
+        echo "usage: $0 [--lint|--arm64|--list-arm64]" >&2
         exit 2
         ;;
 esac
@@ -58,6 +75,9 @@ if ((EUID != 0)); then
 fi
 apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=3)
 
+if [[ -n ${foreign-} ]] && ! dpkg --print-foreign-architectures | grep -qx "$foreign"; then
+    "${as_root[@]}" dpkg --add-architecture "$foreign"
+fi
 echo "install_packages: installing ${missing[*]} ${missing_optional[*]}" >&2
 "${apt[@]}" update >&2 || echo "install_packages: apt-get update failed; trying with the package lists at hand" >&2
 for package in "${missing_optional[@]}"; do

@@ -32,9 +32,11 @@ inline ProgramResult run_shell(const std::string& command) {
     return result;
 }
 
-// Runs "program arguments" of build/bin by the shell, behind shell commands that end in ";".
+// Runs "program arguments" of build/bin by the shell, behind shell commands that end in ";"; by the emulator where the
+// build is for another machine.
 inline ProgramResult run_program_text(const std::string& command, const std::string& before = "") {
-    return run_shell(before + OCTET_BINARY_DIR + "/bin/" + command);
+    const std::string emulator = OCTET_EMULATOR;
+    return run_shell(before + emulator + (emulator.empty() ? "" : " ") + OCTET_BINARY_DIR + "/bin/" + command);
 }
 
 }  // namespace octet

@@ -43,11 +43,12 @@ struct AddVector {
 
 void add_u8_avx2(const AddCall& call, int row_begin, int row_end) noexcept {
     const AddVector add(call.params);
-    for_each_pair(call, row_begin, row_end, [&](std::uint8_t* out, std::int64_t count, PixelBytes a, PixelBytes b) {
-        for (std::int64_t i = 0; i < count; i += 16) {
-            store_bytes(out + i, add(a(i), b(i)), count - i < 16 ? static_cast<int>(count - i) : 16);
-        }
-    });
+    for_each_pair<PixelBytes>(
+        call, row_begin, row_end, [&](std::uint8_t* out, std::int64_t count, PixelBytes a, PixelBytes b) {
+            for (std::int64_t i = 0; i < count; i += 16) {
+                store_bytes(out + i, add(a(i), b(i)), count - i < 16 ? static_cast<int>(count - i) : 16);
+            }
+        });
 }
 
 }  // namespace octet::kernels

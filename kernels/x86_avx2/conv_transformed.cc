@@ -8,6 +8,7 @@ namespace {
 struct ProductsAvx2 {
     using Vector = __m256i;
     static constexpr int max_tiles = 6;
+    static constexpr int depth = 2, interleaved = 2;
 
     static OCTET_INLINE Vector broadcast(std::int32_t pair) { return _mm256_set1_epi32(pair); }
     static OCTET_INLINE void multiply_add(Vector& acc, Vector input, Vector weights) {

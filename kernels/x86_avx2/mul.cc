@@ -40,14 +40,15 @@ struct MulVector {
 
 void mul_u8_avx2(const MulCall& call, int row_begin, int row_end) noexcept {
     const MulVector mul(call.params);
-    for_each_pair(call, row_begin, row_end, [&](std::uint8_t* out, std::int64_t count, PixelBytes a, PixelBytes b) {
-        if (count < 16) return store_bytes(out, mul(a(0), b(0)), static_cast<int>(count));
-        // The last vector overlaps the one before it.
-        for (std::int64_t i = 0; i < count; i += 16) {
-            const std::int64_t at = i + 16 <= count ? i : count - 16;
-            store_bytes(out + at, mul(a(at), b(at)), 16);
-        }
-    });
+    for_each_pair<PixelBytes>(call, row_begin, row_end,
+                              [&](std::uint8_t* out, std::int64_t count, PixelBytes a, PixelBytes b) {
+                                  if (count < 16) return store_bytes(out, mul(a(0), b(0)), static_cast<int>(count));
+                                  // The last vector overlaps the one before it.
+                                  for (std::int64_t i = 0; i < count; i += 16) {
+                                      const std::int64_t at = i + 16 <= count ? i : count - 16;
+                                      store_bytes(out + at, mul(a(at), b(at)), 16);
+                                  }
+                              });
 }
 
 }  // namespace octet::kernels

@@ -14,6 +14,7 @@ namespace {
 struct ProductsAvx512Vnni {
     using Vector = __m512i;
     static constexpr int max_tiles = 14;
+    static constexpr int depth = 2, interleaved = 2;
 
     static OCTET_INLINE Vector broadcast(std::int32_t pair) { return _mm512_set1_epi32(pair); }
     // As in conv.cc: an operand that is tied to its register stays there.

@@ -28,6 +28,7 @@ struct ProductsAvxVnni {
     using Vector = __m256i;
     static constexpr ConvInput input = of;
     static constexpr int max_pixels = 6, max_tiles = 6;  // 12 accumulators, 2 vectors of weights, broadcast
+    static constexpr int depth = 2, interleaved = 2;
 
     static OCTET_INLINE Vector broadcast(std::int32_t step) { return _mm256_set1_epi32(step); }
     static OCTET_INLINE void multiply_add(Vector& acc, Vector x, Vector weights) {

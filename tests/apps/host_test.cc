@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <vector>
 
 namespace octet::apps {
@@ -17,6 +18,15 @@ TEST(Host, DescribesTheCpuOfCpuinfo) {
 TEST(Host, SurvivesCpuinfoWithoutNames) {
     EXPECT_EQ(cpu_description("", 1), "unknown CPU, 1 core");
     EXPECT_EQ(cpu_description("no colon\n: no key\nmodel name", 2), "unknown CPU, 2 cores");
+}
+
+TEST(Host, NamesArmCoresByTheirId) {
+    const std::uint64_t a53 = 0x410FD034, a76 = 0x413FD0B0, unknown = 0x7F0F1230;
+    EXPECT_EQ(arm_core_name(a53), "Cortex-A53");
+    EXPECT_EQ(arm_cpu_description(std::vector{a53}, 4), "Cortex-A53 r0p4, 4 cores");
+    EXPECT_EQ(arm_cpu_description(std::vector{a53, a53, a76}, 3), "2 x Cortex-A53 r0p4 + 1 x Cortex-A76 r3p0, 3 cores");
+    EXPECT_EQ(arm_cpu_description(std::vector{unknown}, 1), "Arm core of implementer 0x7f, part 0x123 r0p0, 1 core");
+    EXPECT_EQ(arm_cpu_description({}, 2), "unknown CPU, 2 cores");
 }
 
 TEST(Host, PeakMemoryCountsWhatWasTouched) {

@@ -1,0 +1,9 @@
+#include "kernels/sigmoid_rows.h"
+
+namespace octet::kernels {
+
+void sigmoid_s16_f32_neon(const SigmoidCall& call, int row_begin, int row_end) noexcept {
+    sigmoid_rows(call, row_begin, row_end);
+}
+
+}  // namespace octet::kernels
