@@ -84,6 +84,7 @@ namespace octet::kernels {
     KERNEL(avgpool_u8, reference)
 #define OCTET_RESIZE_LINEAR(KERNEL) \
     KERNEL(resize_linear_u8, avx2)  \
+    KERNEL(resize_linear_u8, neon)  \
     KERNEL(resize_linear_u8, reference)
 #define OCTET_RESIZE_NEAREST(KERNEL) \
     KERNEL(resize_nearest_u8, avx2)  \
