@@ -82,18 +82,17 @@ void transformed_pack(const ConvParams& p, const std::int8_t* weights, int lanes
         const int vectors = conv_block_vectors(channels, lanes);
         std::int16_t* block = packed + b * Form::points * transformed_point_weights<Form>(p, 2, lanes);
         const std::int64_t point_stride = transformed_point_weights<Form>(p, vectors, lanes);
-        for (int v = 0; v < vectors; ++v) {
-            for (int lane = 0; lane < lanes; ++lane) {
-                const int o = conv_lane_channel(vectors, v, lane);
+        // Lanes innermost: at each point they lie side by side, while points are far apart.
+        for (int i = 0; i < (cin + 1) / 2 * 2; ++i) {
+            for (int at = 0; at < vectors * lanes; ++at) {
+                const int o = conv_lane_channel(vectors, at / lanes, at % lanes);
                 const std::int8_t* filter = weights + std::int64_t{first + o} * p.kernel_h * p.kernel_w * p.cin;
-                for (int i = 0; i < (cin + 1) / 2 * 2; ++i) {
-                    std::int16_t u[Form::points] = {};
-                    if (o < channels && i < cin) {
-                        Form::filter([&](int y, int x) { return int{Form::weight(p, filter, y, x, i)}; }, u);
-                    }
-                    std::int16_t* out = block + ((std::int64_t{i} / 2 * vectors + v) * lanes + lane) * 2 + i % 2;
-                    for (int point = 0; point < Form::points; ++point) out[point * point_stride] = u[point];
+                std::int16_t u[Form::points] = {};
+                if (o < channels && i < cin) {
+                    Form::filter([&](int y, int x) { return int{Form::weight(p, filter, y, x, i)}; }, u);
                 }
+                std::int16_t* out = block + (std::int64_t{i} / 2 * vectors * lanes + at) * 2 + i % 2;
+                for (int point = 0; point < Form::points; ++point) out[point * point_stride] = u[point];
             }
         }
     }

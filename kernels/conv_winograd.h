@@ -81,12 +81,17 @@ struct Winograd {
     template <typename Filter>
     static void filter(Filter g, std::int16_t* u) {
         constexpr int factors[6][3] = {{6, 0, 0}, {1, 1, 1}, {1, -1, 1}, {1, 2, 4}, {1, -2, 4}, {0, 0, 6}};
+        int rows[6][3] = {};  // G g
+        for (int y = 0; y < 3; ++y) {
+            for (int x = 0; x < 3; ++x) {
+                const int weight = g(y, x);
+                for (int i = 0; i < 6; ++i) rows[i][x] += factors[i][y] * weight;
+            }
+        }
         for (int i = 0; i < 6; ++i) {
             for (int j = 0; j < 6; ++j) {
                 int sum = 0;
-                for (int y = 0; y < 3; ++y) {
-                    for (int x = 0; x < 3; ++x) sum += factors[i][y] * factors[j][x] * g(y, x);
-                }
+                for (int x = 0; x < 3; ++x) sum += factors[j][x] * rows[i][x];
                 u[i * 6 + j] = static_cast<std::int16_t>(sum);
             }
         }

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/thread_pool.h"
 #include "graph/ir/tensor.h"
 #include "graph/quant/calibration.h"
 #include "graph/quant/prepare.h"
@@ -28,8 +29,9 @@ struct CalibrationImages {
 Result<vision::ImageFolder> calibration_files(const std::string& path);
 
 // Those of calibration_files(). Each is decoded once, and left out with its reason when that fails. `limit`: at most so
-// many, evenly spread over them; 0: all. `progress(done, total)` counts files. Fails when no readable image is left.
-Result<CalibrationImages> find_calibration_images(const std::string& path, std::int64_t limit,
+// many, evenly spread over them; 0: all. Files are read side by side on the pool's threads; `progress(done, total)` counts
+// them, from one thread at a time. Fails when no readable image is left.
+Result<CalibrationImages> find_calibration_images(const std::string& path, std::int64_t limit, ThreadPool& pool,
                                                   const std::function<void(std::int64_t, std::int64_t)>& progress);
 
 // Letterboxed to the input's shape [1,3,H,W] and normalized.

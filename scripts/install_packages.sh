@@ -9,7 +9,7 @@ set -euo pipefail
 
 required=(
     cmake ninja-build g++ git
-    libxsimd-dev libstb-dev libjpeg-dev libpng-dev libexif-dev
+    libxsimd-dev libstb-dev libjpeg-dev libpng-dev libdeflate-dev libexif-dev
     libprotobuf-dev protobuf-compiler
     libcli11-dev libfmt-dev nlohmann-json3-dev libexpected-dev
     libgtest-dev libgmock-dev libbenchmark-dev
