@@ -329,6 +329,7 @@ Result<ExitCode> run_video(const Options& options) {
                  yolop::Pipeline::create(executable, options.model, options.threads, std::nullopt));
     Interruption interruption;
     OCTET_ASSIGN(const ExitCode code, run_videos(options.inputs, job, pipeline));
+    if (Interruption::is_asked()) print_notice(program, "interrupted; what is written is complete");
     interruption.die_if_asked();
     return code;
 }
@@ -378,6 +379,7 @@ Result<ExitCode> run(const Options& options) {
         });
     OCTET_TRY(added);
     OCTET_ASSIGN(const ExitCode code, results.finish());
+    if (Interruption::is_asked()) print_notice(program, "interrupted; what is written is complete");
     interruption.die_if_asked();
     return code;
 }

@@ -3,6 +3,7 @@
 #
 #   scripts/install_packages.sh          what building and testing needs
 #   scripts/install_packages.sh --lint   and what the style checks of .ci/run need
+#   scripts/install_packages.sh --video  and what reading videos needs, which is optional (OCTET_VIDEO)
 #
 # Does nothing, and needs no privileges, when all of them are installed.
 set -euo pipefail
@@ -17,14 +18,16 @@ required=(
 # Missing from some releases: ccache only saves time, and without the test data the suite that uses them skips.
 optional=(ccache libonnx-testdata)
 
-case "${1-}" in
-    "") ;;
-    --lint) required+=(clang-format clang-tidy) ;;
-    *)
-        echo "usage: $0 [--lint]" >&2
-        exit 2
-        ;;
-esac
+for argument in "$@"; do
+    case "$argument" in
+        --lint) required+=(clang-format clang-tidy) ;;
+        --video) required+=(libavformat-dev libavcodec-dev libavdevice-dev libswscale-dev pkgconf) ;;
+        *)
+            echo "usage: $0 [--lint] [--video]" >&2
+            exit 2
+            ;;
+    esac
+done
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     echo "install_packages: not a Debian-like system; octet needs what these packages hold: ${required[*]}" >&2

@@ -14,9 +14,9 @@ namespace octet::vision {
 namespace {
 
 constexpr std::array<std::string_view, 31> video_extensions = {
-    ".mp4", ".m4v",  ".mov",  ".mkv", ".webm", ".avi", ".ts",  ".m2ts", ".mts", ".mpg",  ".mpeg",
-    ".wmv", ".flv",  ".ogv",  ".3gp", ".vob",  ".mxf", ".y4m", ".h264", ".264", ".h265", ".265",
-    ".hevc", ".ivf", ".obu",  ".m1v", ".m2v",  ".mjpeg", ".mjpg", ".nut", ".asf"};
+    ".mp4",  ".m4v", ".mov", ".mkv", ".webm", ".avi",   ".ts",   ".m2ts", ".mts", ".mpg",  ".mpeg",
+    ".wmv",  ".flv", ".ogv", ".3gp", ".vob",  ".mxf",   ".y4m",  ".h264", ".264", ".h265", ".265",
+    ".hevc", ".ivf", ".obu", ".m1v", ".m2v",  ".mjpeg", ".mjpg", ".nut",  ".asf"};
 
 // The module's one function.
 using LibraryFunction = const VideoLibrary*();

@@ -43,13 +43,13 @@ struct VideoSource {
 };
 
 struct VideoInfo {
-    int width = 0, height = 0;  // of the upright frames
-    Ratio time_base{1, 25};     // seconds of a unit of VideoFrame::time_stamp
-    Ratio frame_rate{};         // the average; 0/1 where nobody knows
-    Ratio pixel_aspect{1, 1};   // width to height, upright
+    int width = 0, height = 0;                // of the upright frames
+    Ratio time_base{1, 25};                   // seconds of a unit of VideoFrame::time_stamp
+    Ratio frame_rate{};                       // the average; 0/1 where nobody knows
+    Ratio pixel_aspect{1, 1};                 // width to height, upright
     std::optional<std::int64_t> frames = {};  // that next() may give, where the source tells
-    std::string codec;
-    std::string matrix;  // of its YCbCr, "bt709" for one; empty where pixels are RGB
+    std::string codec{};
+    std::string matrix{};  // of its YCbCr, "bt709" for one; empty where pixels are RGB
     bool is_full_range = false;
     int primaries = 2, transfer = 2;  // ITU-T H.273; 2: unspecified
 };

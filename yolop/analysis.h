@@ -8,8 +8,8 @@
 namespace octet::yolop {
 
 struct Analysis {
-    YolopResult result;
-    vision::Image drivable, lane;  // frame_mask()'s: one channel, the frame's size
+    YolopResult result{};
+    vision::Image drivable{}, lane{};  // frame_mask()'s: one channel, the frame's size
     double drivable_pct = 0, lane_pct = 0;
 };
 

@@ -46,14 +46,10 @@ nlohmann::json json_of(const YolopFinding& finding) {
                             {"score", one.score},
                             {"class", one.label}});
     const auto& [preprocess, inference, postprocess] = finding.times.network;
-    return {{"width_px", finding.width},
-            {"height_px", finding.height},
-            {"vehicles", std::move(vehicles)},
-            {"drivable_pct", finding.drivable_pct},
-            {"lane_pct", finding.lane_pct},
-            {"load_ms", finding.times.load_ms},
-            {"preprocess_ms", preprocess},
-            {"inference_ms", inference},
+    return {{"width_px", finding.width},       {"height_px", finding.height},
+            {"vehicles", std::move(vehicles)}, {"drivable_pct", finding.drivable_pct},
+            {"lane_pct", finding.lane_pct},    {"load_ms", finding.times.load_ms},
+            {"preprocess_ms", preprocess},     {"inference_ms", inference},
             {"postprocess_ms", postprocess}};
 }
 
@@ -67,9 +63,9 @@ std::string summary_of(const std::string& what, std::int64_t count, std::int64_t
     if (failed > 0) text += fmt::format(", {} of them failed,", failed);
     text += fmt::format(" in {:.2f} s, {:.1f} a second", seconds, static_cast<double>(count) / seconds);
     const auto& [preprocess, inference, postprocess] = times.network;
-    const std::pair<const char*, double> stages[] = {
-        {"load", times.load_ms},         {"preprocess", preprocess},  {"network", inference},
-        {"postprocess", postprocess}, {"draw", times.draw_ms}, {"write", times.write_ms}};
+    const std::pair<const char*, double> stages[] = {{"load", times.load_ms}, {"preprocess", preprocess},
+                                                     {"network", inference},  {"postprocess", postprocess},
+                                                     {"draw", times.draw_ms}, {"write", times.write_ms}};
     double all = 0;
     for (const auto& [name, time] : stages) all += time;
     if (all <= 0) return text;

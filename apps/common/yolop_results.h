@@ -22,10 +22,10 @@ struct StageTimes {
 };
 
 struct YolopFinding {
-    std::vector<yolop::Detection> vehicles;
+    std::vector<yolop::Detection> vehicles{};
     double drivable_pct = 0, lane_pct = 0;
     int width = 0, height = 0;  // of the frame
-    StageTimes times;
+    StageTimes times{};
 };
 
 // Without what is large.

@@ -79,15 +79,14 @@ class VideoRun {
         std::optional<std::size_t> frames;
         if (info.frames) frames = static_cast<std::size_t>(*info.frames);
         Progress progress(job_.program, frames);
-        pipeline.run<Frame, Done>([&] { return take(); },
-                                  [&](yolop::Yolop& network, Frame frame) {
-                                      return process(network, std::move(frame), job_);
-                                  },
-                                  [&](const Done& done) {
-                                      progress.step();
-                                      given_ = give(done);
-                                      return given_.has_value();
-                                  });
+        pipeline.run<Frame, Done>(
+            [&] { return take(); },
+            [&](yolop::Yolop& network, Frame frame) { return process(network, std::move(frame), job_); },
+            [&](const Done& done) {
+                progress.step();
+                given_ = give(done);
+                return given_.has_value();
+            });
         progress.hide();
         // What could be read is kept, also of a video that is damaged behind it.
         if (count_ > 0 && writer_ && given_) OCTET_TRY(writer_->finish());
@@ -136,7 +135,9 @@ class VideoRun {
         std::FILE* const lines = job_.json == "-" ? stderr : stdout;
         fmt::print(lines, "{}: {} frames of {}x{} ({}{}{}){}\n", path_, count_, info.width, info.height, info.codec,
                    info.matrix.empty() ? "" : ", " + info.matrix,
-                   info.matrix.empty() ? "" : info.is_full_range ? ", full range" : ", limited range",
+                   info.matrix.empty()  ? ""
+                   : info.is_full_range ? ", full range"
+                                        : ", limited range",
                    file.empty() ? "" : fmt::format("; drawn: {}, by {}", file, encoder_));
         std::fflush(lines);
         print_notice(job_.program, summary_of("frame", count_, 0, watch_.elapsed() / 1000, times_));

@@ -66,7 +66,8 @@ TEST(OrderedPipeline, WorksOnSeveralAtOnce) {
                   .work =
                       [&](int, int) {
                           const int now = ++working;
-                          for (int seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {}
+                          for (int seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
+                          }
                           std::this_thread::sleep_for(std::chrono::milliseconds(3));
                           --working;
                       },

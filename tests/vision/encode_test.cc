@@ -56,12 +56,12 @@ TEST(EncodePng, EveryFilterIsReadBack) {
     for (int x = 0; x < 3 * width; ++x) {
         const auto left = [&](int y) { return x < 3 ? 0 : int{at(x - 3, y)}; };
         const auto corner = [&](int y) { return x < 3 ? 0 : int{at(x - 3, y - 1)}; };
-        at(x, 0) = static_cast<std::uint8_t>(random() % 5);                   // small numbers: none
-        at(x, 1) = static_cast<std::uint8_t>(left(1) + 5);                    // a slope: sub
-        at(x, 2) = at(x, 1);                                                  // up
-        at(x, 3) = static_cast<std::uint8_t>(random());                       // noise
-        at(x, 4) = static_cast<std::uint8_t>((left(4) + at(x, 3)) / 2);       // average
-        const int a = left(5), b = at(x, 4), c = corner(5), p = a + b - c;    // paeth
+        at(x, 0) = static_cast<std::uint8_t>(random() % 5);                 // small numbers: none
+        at(x, 1) = static_cast<std::uint8_t>(left(1) + 5);                  // a slope: sub
+        at(x, 2) = at(x, 1);                                                // up
+        at(x, 3) = static_cast<std::uint8_t>(random());                     // noise
+        at(x, 4) = static_cast<std::uint8_t>((left(4) + at(x, 3)) / 2);     // average
+        const int a = left(5), b = at(x, 4), c = corner(5), p = a + b - c;  // paeth
         const int from_a = std::abs(p - a), from_b = std::abs(p - b), from_c = std::abs(p - c);
         at(x, 5) = static_cast<std::uint8_t>(from_a <= from_b && from_a <= from_c ? a : from_b <= from_c ? b : c);
     }

@@ -40,8 +40,8 @@ TEST(FrameMask, IsTheFormulaAtEverySize) {
             const BilinearTap row = bilinear_tap(y, height, transform.content_height);
             for (int x = 0; x < width; ++x) {
                 const BilinearTap column = bilinear_tap(x, width, transform.content_width);
-                const float value = margin(column.low, row) * (1.0F - column.fraction) +
-                                    margin(column.high, row) * column.fraction;
+                const float value =
+                    margin(column.low, row) * (1.0F - column.fraction) + margin(column.high, row) * column.fraction;
                 ASSERT_EQ(mask.row(y)[x], value > 0 ? 1 : 0) << width << "x" << height << " at " << x << ", " << y;
             }
         }

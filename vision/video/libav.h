@@ -39,8 +39,9 @@ struct Conversion {
     AVPixelFormat from = AV_PIX_FMT_NONE, to = AV_PIX_FMT_NONE;
     int width = 0, height = 0;
     int matrix = AVCOL_SPC_UNSPECIFIED;
-    bool is_full_range = false;      // of the side that is YCbCr
-    int chroma_x = 0, chroma_y = 0;  // where a chroma sample lies, in 256ths of a luma pixel from the first that it belongs to
+    bool is_full_range = false;  // of the side that is YCbCr
+    int chroma_x = 0,
+        chroma_y = 0;  // where a chroma sample lies, in 256ths of a luma pixel from the first that it belongs to
 
     friend bool operator==(const Conversion&, const Conversion&) = default;
 };

@@ -18,13 +18,15 @@ namespace {
 // The EXIF orientation of a display matrix: (x, y) of the stored frame is shown at (a x + c y, b x + d y), less what
 // moves it into view.
 std::optional<int> orientation_of(const std::int32_t* matrix) {
-    constexpr double one = 65536;
+    constexpr double one = 65536, rounding = 0.01;
+    for (const int i : {0, 1, 3, 4})
+        if (std::abs(matrix[i] / one - std::round(matrix[i] / one)) > rounding) return std::nullopt;
     const auto entry = [&](int i) { return static_cast<int>(std::lround(matrix[i] / one)); };
     struct Turn {
         int a, b, c, d, orientation;
     };
-    constexpr Turn turns[] = {{1, 0, 0, 1, 1},  {-1, 0, 0, 1, 2}, {-1, 0, 0, -1, 3}, {1, 0, 0, -1, 4},
-                              {0, 1, 1, 0, 5},  {0, 1, -1, 0, 6}, {0, -1, -1, 0, 7}, {0, -1, 1, 0, 8}};
+    constexpr Turn turns[] = {{1, 0, 0, 1, 1}, {-1, 0, 0, 1, 2}, {-1, 0, 0, -1, 3}, {1, 0, 0, -1, 4},
+                              {0, 1, 1, 0, 5}, {0, 1, -1, 0, 6}, {0, -1, -1, 0, 7}, {0, -1, 1, 0, 8}};
     for (const Turn& turn : turns)
         if (entry(0) == turn.a && entry(1) == turn.b && entry(3) == turn.c && entry(4) == turn.d)
             return turn.orientation;
@@ -33,9 +35,8 @@ std::optional<int> orientation_of(const std::int32_t* matrix) {
 
 const std::int32_t* display_matrix(const AVStream& stream) {
 #if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 100)
-    const AVPacketSideData* data =
-        av_packet_side_data_get(stream.codecpar->coded_side_data, stream.codecpar->nb_coded_side_data,
-                                AV_PKT_DATA_DISPLAYMATRIX);
+    const AVPacketSideData* data = av_packet_side_data_get(
+        stream.codecpar->coded_side_data, stream.codecpar->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
     return data != nullptr && data->size >= 36 ? reinterpret_cast<const std::int32_t*>(data->data) : nullptr;
 #else
     std::size_t size = 0;
@@ -77,8 +78,7 @@ ChromaPlace chroma_of(AVChromaLocation location, bool full_range, AVPixelFormat 
     const bool halves_x = descriptor != nullptr && descriptor->log2_chroma_w == 1;
     const bool halves_y = descriptor != nullptr && descriptor->log2_chroma_h == 1;
     const bool on_left = location == AVCHROMA_LOC_LEFT || location == AVCHROMA_LOC_TOPLEFT ||
-                         location == AVCHROMA_LOC_BOTTOMLEFT ||
-                         (location == AVCHROMA_LOC_UNSPECIFIED && !full_range);
+                         location == AVCHROMA_LOC_BOTTOMLEFT || (location == AVCHROMA_LOC_UNSPECIFIED && !full_range);
     const bool on_top = location == AVCHROMA_LOC_TOPLEFT || location == AVCHROMA_LOC_TOP;
     const bool on_bottom = location == AVCHROMA_LOC_BOTTOMLEFT || location == AVCHROMA_LOC_BOTTOM;
     return {halves_x && !on_left ? 128 : 0, !halves_y || on_top ? 0 : on_bottom ? 256 : 128};
@@ -143,8 +143,7 @@ class Reader : public VideoReader {
             const std::int64_t time = time_of(*frame_);
             if (index % source_.every != 0) continue;
             OCTET_ASSIGN(Image image, picture());
-            return VideoFrame{std::move(image), index, time,
-                              static_cast<double>(time) * av_q2d(stream_->time_base)};
+            return VideoFrame{std::move(image), index, time, static_cast<double>(time) * av_q2d(stream_->time_base)};
         }
     }
 
@@ -226,8 +225,8 @@ class Reader : public VideoReader {
         info_.codec = avcodec_get_name(stored.codec_id);
         const auto format = static_cast<AVPixelFormat>(stored.format);
         if (!has_rgb(format)) {
-            const char* matrix =
-                av_color_space_name(static_cast<AVColorSpace>(matrix_of(stored.color_space, stored.width, stored.height)));
+            const char* matrix = av_color_space_name(
+                static_cast<AVColorSpace>(matrix_of(stored.color_space, stored.width, stored.height)));
             info_.matrix = matrix != nullptr ? matrix : "";
         }
         info_.is_full_range = is_full_range(stored.color_range, format);
@@ -291,8 +290,9 @@ class Reader : public VideoReader {
         const auto format = static_cast<AVPixelFormat>(frame.format);
         const bool full = is_full_range(frame.color_range, format);
         const auto chroma = chroma_of(frame.chroma_location, full, format);
-        const Conversion wanted{format,   AV_PIX_FMT_RGB24, frame.width, frame.height, matrix_of(frame.colorspace, frame.width, frame.height),
-                                full, chroma.x,         chroma.y};
+        const Conversion wanted{
+            format, AV_PIX_FMT_RGB24, frame.width, frame.height, matrix_of(frame.colorspace, frame.width, frame.height),
+            full,   chroma.x,         chroma.y};
         if (conversion_ && wanted == converted_) return {};
         if (!has_rgb(format) && !is_converted(wanted.matrix)) {
             const char* matrix = av_color_space_name(static_cast<AVColorSpace>(wanted.matrix));

@@ -99,6 +99,9 @@ class Writer : public VideoWriter {
         if (!conversion) return at(path_, conversion.error());
         conversion_ = std::move(*conversion);
         time_base_ = {info.time_base.numerator, info.time_base.denominator};
+        if (info.frame_rate.numerator > 0)
+            frame_time_ = std::max<std::int64_t>(
+                1, av_rescale_q(1, av_inv_q(encoder_->framerate), encoder_->time_base));
         return {};
     }
 
@@ -111,6 +114,7 @@ class Writer : public VideoWriter {
         sws_scale(conversion_.get(), rows, strides, 0, encoder_->height, frame_->data, frame_->linesize);
         const std::int64_t time = av_rescale_q(time_stamp, time_base_, encoder_->time_base);
         frame_->pts = last_time_ ? std::max(time, *last_time_ + 1) : time;
+        if (last_time_) frame_time_ = frame_->pts - *last_time_;
         last_time_ = frame_->pts;
         return encode(frame_.get());
     }
@@ -162,6 +166,8 @@ class Writer : public VideoWriter {
             code = avcodec_receive_packet(encoder_.get(), packet_.get());
             if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) return {};
             if (code < 0) return failure("a frame cannot be encoded", code);
+            // Of the last packet this is how long it is shown; without a duration players leave it out.
+            if (packet_->duration == 0) packet_->duration = frame_time_;
             av_packet_rescale_ts(packet_.get(), encoder_->time_base, stream_->time_base);
             packet_->stream_index = stream_->index;
             code = av_interleaved_write_frame(format_.get(), packet_.get());
@@ -185,11 +191,16 @@ class Writer : public VideoWriter {
     static std::int64_t seek(void* opaque, std::int64_t offset, int whence) {
         auto* self = static_cast<Writer*>(opaque);
         switch (whence & ~AVSEEK_FORCE) {
-        case AVSEEK_SIZE: return self->size_;
-        case SEEK_SET: return self->position_ = offset;
-        case SEEK_CUR: return self->position_ += offset;
-        case SEEK_END: return self->position_ = self->size_ + offset;
-        default: return AVERROR(EINVAL);
+            case AVSEEK_SIZE:
+                return self->size_;
+            case SEEK_SET:
+                return self->position_ = offset;
+            case SEEK_CUR:
+                return self->position_ += offset;
+            case SEEK_END:
+                return self->position_ = self->size_ + offset;
+            default:
+                return AVERROR(EINVAL);
         }
     }
 
@@ -205,6 +216,7 @@ class Writer : public VideoWriter {
     Owned<SwsContext> conversion_;
     AVRational time_base_{1, 1};
     std::optional<std::int64_t> last_time_;
+    std::int64_t frame_time_ = 1;
 };
 
 }  // namespace
@@ -234,8 +246,9 @@ Result<std::string> find_encoder(const std::string& name) {
         if (av_codec_is_encoder(one) != 0 && fits(*one) && !needs_hardware) others.emplace_back(one->name);
     }
     if (name.empty())
-        return fail(ErrorCode::unsupported, "this FFmpeg has neither libx264 nor mpeg4 to write a video with; "
-                                            "--codec takes one of {}",
+        return fail(ErrorCode::unsupported,
+                    "this FFmpeg has neither libx264 nor mpeg4 to write a video with; "
+                    "--codec takes one of {}",
                     fmt::join(others, ", "));
     return fail(ErrorCode::unsupported, "--codec {}: {}; there are {}", name,
                 codec == nullptr ? "this FFmpeg has no such encoder" : "not for an MP4 file", fmt::join(others, ", "));
