@@ -229,6 +229,7 @@ Result<YolopFinding> process(yolop::Yolop& network, const std::string& path, con
         const vision::Image picture =
             yolop::draw_overlay(std::move(frame), finding.vehicles, analysis->drivable, analysis->lane);
         finding.times.draw_ms = watch.lap();
+        if (!options.masks) analysis->drivable = analysis->lane = vision::Image();  // of a large picture they are large
         OCTET_TRY(save_picture(picture, files.picture, options));
     }
     if (options.masks) {

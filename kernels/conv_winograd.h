@@ -74,7 +74,9 @@ struct Winograd {
     static constexpr int channels(const ConvParams& p) { return p.cin * winograd_fold(p) * winograd_fold(p); }
 
     static std::int8_t weight(const ConvParams& p, const std::int8_t* filter, int y, int x, int i) {
-        const int fold = winograd_fold(p), dy = i / p.cin / fold, dx = i / p.cin % fold;
+        const int fold = winograd_fold(p);
+        if (fold == 1) return filter[(y * p.kernel_w + x) * p.cin + i];  // without the divisions
+        const int dy = i / p.cin / fold, dx = i / p.cin % fold;
         return filter[((fold * y + dy) * p.kernel_w + fold * x + dx) * p.cin + i % p.cin];
     }
 

@@ -25,7 +25,9 @@ void clear_and_die(int signal) {
 }  // namespace
 
 Progress::Progress(std::string label, std::optional<std::size_t> total)
-    : label_(std::move(label)), total_(total), enabled_(total != 1 && !is_quiet() && ::isatty(STDERR_FILENO) == 1) {
+    : label_(std::move(label)),
+      total_(total),
+      enabled_((!total || *total > 1) && !is_quiet() && ::isatty(STDERR_FILENO) == 1) {
     if (enabled_ && !Interruption::is_handled()) {
         for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, clear_and_die);
     }

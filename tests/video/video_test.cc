@@ -100,7 +100,8 @@ TEST_P(VideoColor, IsTheFormulaOfTheMatrixAndRange) {
         const std::uint8_t* pixel = image.row(patch / across * 8 + 4) + 3 * (patch % across * 8 + 4);
         const std::array expected = {red, green, blue};
         for (std::size_t c = 0; c < 3; ++c)
-            ASSERT_NEAR(pixel[c], std::clamp(expected[c], 0.0, 1.0) * 255, 1.5) << "patch " << patch << " channel " << c;
+            ASSERT_NEAR(pixel[c], std::clamp(expected[c], 0.0, 1.0) * 255, 1.5)
+                << "patch " << patch << " channel " << c;
     }
 }
 
@@ -218,8 +219,7 @@ TEST(Video, LengthAndTimesMayBeUnknown) {
     ASSERT_EQ(read.error, "");
     EXPECT_EQ(read.info.frames, std::nullopt);
     ASSERT_EQ(read.frames.size(), 6U);
-    for (std::size_t i = 1; i < 6; ++i)
-        EXPECT_NEAR(read.frames[i].time_s - read.frames[i - 1].time_s, 0.04, 1e-4);
+    for (std::size_t i = 1; i < 6; ++i) EXPECT_NEAR(read.frames[i].time_s - read.frames[i - 1].time_s, 0.04, 1e-4);
 }
 
 TEST(Video, EveryNthFrame) {

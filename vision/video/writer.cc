@@ -100,8 +100,8 @@ class Writer : public VideoWriter {
         conversion_ = std::move(*conversion);
         time_base_ = {info.time_base.numerator, info.time_base.denominator};
         if (info.frame_rate.numerator > 0)
-            frame_time_ = std::max<std::int64_t>(
-                1, av_rescale_q(1, av_inv_q(encoder_->framerate), encoder_->time_base));
+            frame_time_ =
+                std::max<std::int64_t>(1, av_rescale_q(1, av_inv_q(encoder_->framerate), encoder_->time_base));
         return {};
     }
 
