@@ -83,16 +83,18 @@ void transformed_pack(const ConvParams& p, const std::int8_t* weights, int lanes
         std::int16_t* block = packed + b * Form::points * transformed_point_weights<Form>(p, 2, lanes);
         const std::int64_t point_stride = transformed_point_weights<Form>(p, vectors, lanes);
         // Lanes innermost: at each point they lie side by side, while points are far apart.
-        for (int i = 0; i < (cin + 1) / 2 * 2; ++i) {
+        for (int i = 0; i < cin; i += 2) {
             for (int at = 0; at < vectors * lanes; ++at) {
                 const int o = conv_lane_channel(vectors, at / lanes, at % lanes);
                 const std::int8_t* filter = weights + std::int64_t{first + o} * p.kernel_h * p.kernel_w * p.cin;
-                std::int16_t u[Form::points] = {};
-                if (o < channels && i < cin) {
-                    Form::filter([&](int y, int x) { return int{Form::weight(p, filter, y, x, i)}; }, u);
+                std::int16_t u[2][Form::points] = {};
+                for (int odd = 0; odd < 2 && o < channels && i + odd < cin; ++odd)
+                    Form::filter([&](int y, int x) { return int{Form::weight(p, filter, y, x, i + odd)}; }, u[odd]);
+                std::int16_t* out = block + (std::int64_t{i} / 2 * vectors * lanes + at) * 2;
+                for (int point = 0; point < Form::points; ++point) {
+                    const std::int16_t pair[2] = {u[0][point], u[1][point]};
+                    __builtin_memcpy(out + point * point_stride, pair, sizeof pair);
                 }
-                std::int16_t* out = block + (std::int64_t{i} / 2 * vectors * lanes + at) * 2 + i % 2;
-                for (int point = 0; point < Form::points; ++point) out[point * point_stride] = u[point];
             }
         }
     }

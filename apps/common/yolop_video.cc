@@ -42,7 +42,7 @@ struct Done {
     Result<YolopFinding> finding;
 };
 
-Done process(yolop::Yolop& network, Frame frame, const VideoJob& job) {
+Done process(yolop::Yolop& network, Frame& frame, const VideoJob& job) {
     auto& [image, index, time_stamp, time_s] = frame.video;
     Done done{index, time_stamp, time_s, {}, YolopFinding()};
     const auto analysis = yolop::analyse(network, image, job.detection);
@@ -79,14 +79,13 @@ class VideoRun {
         std::optional<std::size_t> frames;
         if (info.frames) frames = static_cast<std::size_t>(*info.frames);
         Progress progress(job_.program, frames);
-        pipeline.run<Frame, Done>(
-            [&] { return take(); },
-            [&](yolop::Yolop& network, Frame frame) { return process(network, std::move(frame), job_); },
-            [&](const Done& done) {
-                progress.step();
-                given_ = give(done);
-                return given_.has_value();
-            });
+        pipeline.run<Frame, Done>([&] { return take(); },
+                                  [&](yolop::Yolop& network, Frame frame) { return process(network, frame, job_); },
+                                  [&](const Done& done) {
+                                      progress.step();
+                                      given_ = give(done);
+                                      return given_.has_value();
+                                  });
         progress.hide();
         // What could be read is kept, also of a video that is damaged behind it.
         if (count_ > 0 && writer_ && given_) OCTET_TRY(writer_->finish());

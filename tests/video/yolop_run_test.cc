@@ -224,11 +224,11 @@ TEST_F(YolopRunVideo, CtrlCLeavesCompleteFiles) {
         program.write(frame);
         program.write(frame);
         program.write(frame);
-        for (; lines < 2; ++lines) EXPECT_NO_THROW(json::parse(program.read_line()));
+        for (; lines < 2; ++lines) EXPECT_TRUE(json::accept(program.read_line()));
         program.signal(signal);  // while it waits for the next
         program.write(frame);
         program.close_input();
-        for (std::string line; !(line = program.read_line()).empty(); ++lines) EXPECT_NO_THROW(json::parse(line));
+        for (std::string line; !(line = program.read_line()).empty(); ++lines) EXPECT_TRUE(json::accept(line));
         const int status = program.wait();
         EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == signal) << status;
         EXPECT_GE(lines, 2U);
