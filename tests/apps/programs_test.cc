@@ -354,6 +354,28 @@ TEST_F(Programs, YolopRunGivesTheSameOnAnyNumberOfThreads) {
     }
 }
 
+// The pipe fills before all pictures are done, so that the program is at work when the signal comes.
+TEST_F(Programs, YolopRunEndsWhatItHasBegunOnCtrlC) {
+    constexpr std::size_t count = 1000;
+    for (std::size_t i = 0; i < count; ++i) {
+        std::filesystem::create_directories(folder_ / "many");
+        std::filesystem::create_symlink(image_, folder_ / fmt::format("many/p{:04}.png", i));
+    }
+    Piped program(OCTET_BINARY_DIR "/bin/" + yolop((folder_ / "many") + " --json - -q"));
+    std::string text = program.read_line();
+    program.signal(SIGINT);
+    for (std::string line; !(line = program.read_line()).empty();) text += line;
+    const int status = program.wait();
+    program.close_input();
+    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT) << status;
+    ASSERT_TRUE(json::accept(text));
+    const std::size_t done = json::parse(text).at("images").size();
+    EXPECT_GT(done, 0U);
+    EXPECT_LT(done, count);
+    const std::filesystem::directory_iterator written(out_), end;
+    EXPECT_EQ(static_cast<std::size_t>(std::distance(written, end)), done);
+}
+
 TEST_F(Programs, YolopRunSaysHowManyPicturesASecond) {
     const auto result = run_program_text(yolop(image_ + " " + (folder_ / "missing.png")));
     EXPECT_EQ(result.exit_code, 3);
