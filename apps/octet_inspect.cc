@@ -101,7 +101,8 @@ Result<ExitCode> print_accumulators(const Options& options, Graph graph) {
     OCTET_ASSIGN(const auto executable, engine::compile(std::move(graph), compile));
     std::vector<quantizer::AccumulatorUse> uses = quantizer::accumulator_use(executable->program());
     if (!options.images.empty()) {
-        OCTET_ASSIGN(const auto images, quantizer::find_calibration_images(options.images, options.limit, {}));
+        ThreadPool pool(0);
+        OCTET_ASSIGN(const auto images, quantizer::find_calibration_images(options.images, options.limit, pool, {}));
         OCTET_ASSIGN(uses, quantizer::accumulator_use(executable, images, 0, 0));
     }
     fmt::print("{}", accumulator_table(uses).text());

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "base/file_descriptor.h"
@@ -31,13 +32,6 @@ bool write_all(int descriptor, std::span<const std::byte> bytes) {
 
 tl::unexpected<Error> cannot_be_written(const std::string& path, int reason) {
     return fail(ErrorCode::io, "{}: cannot be written: {}", path, std::strerror(reason));
-}
-
-// A device or a pipe cannot be replaced by a file: the bytes go into it.
-Result<void> write_into(const std::string& path, std::span<const std::byte> bytes) {
-    FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-    if (file.get() < 0 || !write_all(file.get(), bytes) || !file.close()) return cannot_be_written(path, errno);
-    return {};
 }
 
 fs::path folder_of(const fs::path& path) {
@@ -107,7 +101,7 @@ class NewFile {
 
     // Each false leaves the reason in errno.
     bool is_open() const { return file_.get() >= 0; }
-    bool write(std::span<const std::byte> bytes) { return write_all(file_.get(), bytes); }
+    int descriptor() const { return file_.get(); }
     bool appear_as(const fs::path& path) {
         if (temporary_.empty()) {
             if (link(path.c_str()) == 0) return file_.close() || (::unlink(path.c_str()), false);
@@ -168,18 +162,78 @@ Result<std::vector<std::uint8_t>> read_file(const std::string& path, std::size_t
     return bytes;
 }
 
-Result<void> write_file(const std::string& path, std::span<const std::byte> bytes) {
-    OCTET_ASSIGN(const Target target, target_of(path));
-    if (target.is_special) return write_into(path, bytes);
-    const fs::path folder = folder_of(target.path);
-    std::error_code error;
-    fs::create_directories(folder, error);
-    if (error) return fail(ErrorCode::io, "{}: its folder cannot be made: {}", path, error.message());
+class OutputFile::Impl {
+  public:
+    static Result<std::unique_ptr<Impl>> create(const std::string& path) {
+        OCTET_ASSIGN(const Target target, target_of(path));
+        auto impl = std::make_unique<Impl>(path, target.path);
+        if (target.is_special) {
+            // A device or a pipe cannot be replaced by a file: the bytes go into it.
+            impl->special_ = FileDescriptor(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+            if (impl->special_.get() < 0) return cannot_be_written(path, errno);
+            return impl;
+        }
+        const fs::path folder = folder_of(target.path);
+        std::error_code error;
+        fs::create_directories(folder, error);
+        if (error) return fail(ErrorCode::io, "{}: its folder cannot be made: {}", path, error.message());
+        impl->file_.emplace(folder);
+        if (!impl->file_->is_open())
+            return fail(ErrorCode::io, "{}: cannot be created: {}", path, std::strerror(errno));
+        return impl;
+    }
+    Impl(std::string path, fs::path target) : path_(std::move(path)), target_(std::move(target)) {}
 
-    NewFile file(folder);
-    if (!file.is_open()) return fail(ErrorCode::io, "{}: cannot be created: {}", path, std::strerror(errno));
-    if (!file.write(bytes) || !file.appear_as(target.path)) return cannot_be_written(path, errno);
-    return {};
+    Result<void> write(std::span<const std::byte> bytes) {
+        if (!write_all(descriptor(), bytes)) return cannot_be_written(path_, errno);
+        return {};
+    }
+    Result<void> write_at(std::int64_t offset, std::span<const std::byte> bytes) {
+        if (::lseek(descriptor(), offset, SEEK_SET) < 0 || !write_all(descriptor(), bytes) ||
+            ::lseek(descriptor(), 0, SEEK_END) < 0)
+            return cannot_be_written(path_, errno);
+        return {};
+    }
+    Result<void> finish() {
+        const bool finished = file_ ? file_->appear_as(target_) : special_.close();
+        return finished ? Result<void>() : cannot_be_written(path_, errno);
+    }
+
+  private:
+    int descriptor() const { return file_ ? file_->descriptor() : special_.get(); }
+
+    std::string path_;
+    fs::path target_;
+    std::optional<NewFile> file_;
+    FileDescriptor special_{-1};
+};
+
+Result<OutputFile> OutputFile::create(const std::string& path) {
+    OCTET_ASSIGN(auto impl, Impl::create(path));
+    return OutputFile(std::move(impl));
+}
+OutputFile::OutputFile(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+OutputFile::OutputFile(OutputFile&&) noexcept = default;
+OutputFile& OutputFile::operator=(OutputFile&&) noexcept = default;
+OutputFile::~OutputFile() = default;
+
+Result<void> OutputFile::write(std::span<const std::byte> bytes) {
+    return impl_->write(bytes);
+}
+Result<void> OutputFile::write(std::string_view text) {
+    return impl_->write(std::as_bytes(std::span(text)));
+}
+Result<void> OutputFile::write_at(std::int64_t offset, std::span<const std::byte> bytes) {
+    return impl_->write_at(offset, bytes);
+}
+Result<void> OutputFile::finish() {
+    return impl_->finish();
+}
+
+Result<void> write_file(const std::string& path, std::span<const std::byte> bytes) {
+    OCTET_ASSIGN(OutputFile file, OutputFile::create(path));
+    OCTET_TRY(file.write(bytes));
+    return file.finish();
 }
 
 Result<void> write_file(const std::string& path, std::span<const std::uint8_t> bytes) {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,6 +23,28 @@ Result<std::vector<std::uint8_t>> read_file(const std::string& path, std::size_t
 Result<void> write_file(const std::string& path, std::span<const std::byte> bytes);
 Result<void> write_file(const std::string& path, std::span<const std::uint8_t> bytes);
 Result<void> write_file(const std::string& path, std::string_view text);
+
+// The same in parts, for results that come one after the other. One that is not finished leaves nothing behind.
+class OutputFile {
+  public:
+    static Result<OutputFile> create(const std::string& path);
+    OutputFile(OutputFile&&) noexcept;
+    OutputFile& operator=(OutputFile&&) noexcept;
+    ~OutputFile();
+
+    // Behind what was written before.
+    Result<void> write(std::span<const std::byte> bytes);
+    Result<void> write(std::string_view text);
+    // From the byte `offset` on, for headers that are known at the end. A device or a pipe cannot go back.
+    Result<void> write_at(std::int64_t offset, std::span<const std::byte> bytes);
+    // Now the file appears under its name. Nothing can be written after it.
+    Result<void> finish();
+
+  private:
+    class Impl;
+    explicit OutputFile(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
 
 // For before the work whose results go there: the error that write_file would meet at its end, as far as can be told
 // without making anything. That of a folder is about files in it; it need not be there yet.

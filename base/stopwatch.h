@@ -13,6 +13,8 @@ class Stopwatch {
         start_ = now;
         return milliseconds;
     }
+    // The same without beginning a new one.
+    double elapsed() const { return std::chrono::duration<double, std::milli>(Clock::now() - start_).count(); }
 
   private:
     using Clock = std::chrono::steady_clock;

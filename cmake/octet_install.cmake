@@ -14,5 +14,8 @@ install(DIRECTORY base kernels graph frontends engine vision yolop quantizer DES
 
 install(TARGETS yolop-run octet-run octet-eval octet-quantize octet-inspect octet-bench octet-dump
     DESTINATION ${CMAKE_INSTALL_BINDIR})
+if(TARGET octet_video)
+    install(TARGETS octet_video DESTINATION ${CMAKE_INSTALL_LIBDIR}/octet)
+endif()
 install(DIRECTORY engine/npu_emu/profiles DESTINATION ${CMAKE_INSTALL_DATADIR}/octet)
 install(DIRECTORY models DESTINATION ${CMAKE_INSTALL_DATADIR}/octet)

@@ -84,19 +84,17 @@ void transformed_pack(const ConvParams& p, const std::int8_t* weights, int lanes
         const int vectors = conv_block_vectors(channels, lanes);
         std::int16_t* block = packed + b * Form::points * transformed_point_weights<Form, Products>(p, 2, lanes);
         const std::int64_t point_stride = transformed_point_weights<Form, Products>(p, vectors, lanes);
-        for (int v = 0; v < vectors; ++v) {
-            for (int lane = 0; lane < lanes; ++lane) {
-                const int o = conv_lane_channel(vectors, v, lane);
+        // Lanes innermost: at each point they lie side by side, while points are far apart.
+        for (int i = 0; i < conv_round_up(cin, Products::depth); i += interleaved) {
+            for (int at = 0; at < vectors * lanes; ++at) {
+                const int o = conv_lane_channel(vectors, at / lanes, at % lanes);
                 const std::int8_t* filter = weights + std::int64_t{first + o} * p.kernel_h * p.kernel_w * p.cin;
-                for (int i = 0; i < conv_round_up(cin, Products::depth); ++i) {
-                    std::int16_t u[Form::points] = {};
-                    if (o < channels && i < cin) {
-                        Form::filter([&](int y, int x) { return int{Form::weight(p, filter, y, x, i)}; }, u);
-                    }
-                    std::int16_t* out = block +
-                                        ((std::int64_t{i} / interleaved * vectors + v) * lanes + lane) * interleaved +
-                                        i % interleaved;
-                    for (int point = 0; point < Form::points; ++point) out[point * point_stride] = u[point];
+                std::int16_t u[interleaved][Form::points] = {};
+                for (int k = 0; k < interleaved && o < channels && i + k < cin; ++k)
+                    Form::filter([&](int y, int x) { return int{Form::weight(p, filter, y, x, i + k)}; }, u[k]);
+                std::int16_t* out = block + (std::int64_t{i} / interleaved * vectors * lanes + at) * interleaved;
+                for (int point = 0; point < Form::points; ++point) {
+                    for (int k = 0; k < interleaved; ++k) out[point * point_stride + k] = u[k][point];
                 }
             }
         }

@@ -74,19 +74,26 @@ struct Winograd {
     static constexpr int channels(const ConvParams& p) { return p.cin * winograd_fold(p) * winograd_fold(p); }
 
     static std::int8_t weight(const ConvParams& p, const std::int8_t* filter, int y, int x, int i) {
-        const int fold = winograd_fold(p), dy = i / p.cin / fold, dx = i / p.cin % fold;
+        const int fold = winograd_fold(p);
+        if (fold == 1) return filter[(y * p.kernel_w + x) * p.cin + i];  // without the divisions
+        const int dy = i / p.cin / fold, dx = i / p.cin % fold;
         return filter[((fold * y + dy) * p.kernel_w + fold * x + dx) * p.cin + i % p.cin];
     }
 
     template <typename Filter>
     static void filter(Filter g, std::int16_t* u) {
         constexpr int factors[6][3] = {{6, 0, 0}, {1, 1, 1}, {1, -1, 1}, {1, 2, 4}, {1, -2, 4}, {0, 0, 6}};
+        int rows[6][3] = {};  // G g
+        for (int y = 0; y < 3; ++y) {
+            for (int x = 0; x < 3; ++x) {
+                const int weight = g(y, x);
+                for (int i = 0; i < 6; ++i) rows[i][x] += factors[i][y] * weight;
+            }
+        }
         for (int i = 0; i < 6; ++i) {
             for (int j = 0; j < 6; ++j) {
                 int sum = 0;
-                for (int y = 0; y < 3; ++y) {
-                    for (int x = 0; x < 3; ++x) sum += factors[i][y] * factors[j][x] * g(y, x);
-                }
+                for (int x = 0; x < 3; ++x) sum += factors[j][x] * rows[i][x];
                 u[i * 6 + j] = static_cast<std::int16_t>(sum);
             }
         }

@@ -6,6 +6,7 @@
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/ordered_pipeline.h"
 #include "vision/letterbox.h"
 #include "vision/pixels.h"
 #include "yolop/evaluate.h"
@@ -33,6 +34,12 @@ std::vector<bool> spread(const std::vector<bool>& all, bool value, std::int64_t 
     return taken;
 }
 
+Result<std::string> digest_of_readable(const std::string& path) {
+    OCTET_ASSIGN(const auto bytes, read_file(path, largest_image_file));
+    OCTET_TRY(vision::decode_image(bytes, path, 3));
+    return digest(bytes);
+}
+
 }  // namespace
 
 Result<vision::ImageFolder> calibration_files(const std::string& path) {
@@ -42,23 +49,43 @@ Result<vision::ImageFolder> calibration_files(const std::string& path) {
     return vision::list_images(fs::is_directory(subfolder, error) ? subfolder.string() : path);
 }
 
-Result<CalibrationImages> find_calibration_images(const std::string& path, std::int64_t limit,
+Result<CalibrationImages> find_calibration_images(const std::string& path, std::int64_t limit, ThreadPool& pool,
                                                   const std::function<void(std::int64_t, std::int64_t)>& progress) {
     OCTET_ASSIGN(const vision::ImageFolder folder, calibration_files(path));
     const std::vector<std::string>& files = folder.images;
     CalibrationImages images;
     images.passed_over = folder.passed_over;
     std::vector<std::pair<std::string, std::string>> readable;  // digest, path
-    for (std::size_t i = 0; i < files.size(); ++i) {
-        const auto read = [&]() -> Result<void> {
-            OCTET_ASSIGN(const auto bytes, read_file(files[i], largest_image_file));
-            OCTET_TRY(vision::decode_image(bytes, files[i], 3));
-            readable.emplace_back(digest(bytes), files[i]);
-            return {};
-        };
-        if (auto result = read(); !result) images.skipped.emplace_back(files[i], result.error().message);
-        if (progress) progress(static_cast<std::int64_t>(i) + 1, static_cast<std::int64_t>(files.size()));
-    }
+    std::size_t next = 0;
+    std::int64_t done = 0;
+    struct Slot {
+        std::string file;
+        Result<std::string> digest;
+    };
+    std::vector<Slot> slots(static_cast<std::size_t>(pipeline_slots(pool)));
+    run_pipeline(pool, static_cast<int>(slots.size()),
+                 {.take =
+                      [&](int slot) {
+                          if (next == files.size()) return false;
+                          slots[static_cast<std::size_t>(slot)].file = files[next++];
+                          return true;
+                      },
+                  .work =
+                      [&](int slot, int) {
+                          Slot& one = slots[static_cast<std::size_t>(slot)];
+                          one.digest = digest_of_readable(one.file);
+                      },
+                  .give =
+                      [&](int slot) {
+                          const Slot& one = slots[static_cast<std::size_t>(slot)];
+                          if (one.digest) {
+                              readable.emplace_back(*one.digest, one.file);
+                          } else {
+                              images.skipped.emplace_back(one.file, one.digest.error().message);
+                          }
+                          if (progress) progress(++done, static_cast<std::int64_t>(files.size()));
+                          return true;
+                      }});
     if (readable.empty()) {
         return fail(ErrorCode::invalid_argument, "{}: none of its {} images can be read; the first: {}", path,
                     files.size(), images.skipped.front().second);

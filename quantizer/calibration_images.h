@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/thread_pool.h"
 #include "graph/ir/tensor.h"
 #include "graph/quant/calibration.h"
 #include "graph/quant/prepare.h"
@@ -30,8 +31,10 @@ struct CalibrationImages {
 Result<vision::ImageFolder> calibration_files(const std::string& path);
 
 // Those of calibration_files(). Each is decoded once, and left out with its reason when that fails. `limit`: at most so
-// many, evenly spread over them; 0: all. 16 or more images spare some to be held out, 32 at most. `progress(done, total)` counts files. Fails when no readable image is left.
-Result<CalibrationImages> find_calibration_images(const std::string& path, std::int64_t limit,
+// many, evenly spread over them; 0: all. 16 or more images spare some to be held out, 32 at most. Files are read side by
+// side on the pool's threads; `progress(done, total)` counts them, from one thread at a time. Fails when no readable
+// image is left.
+Result<CalibrationImages> find_calibration_images(const std::string& path, std::int64_t limit, ThreadPool& pool,
                                                   const std::function<void(std::int64_t, std::int64_t)>& progress);
 
 // Letterboxed to the input's shape [N,3,H,W] and normalized: as many batches as the pictures fill, one at least, for

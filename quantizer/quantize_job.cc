@@ -193,7 +193,7 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
     if (!input) return in_model(input.error());
 
     OCTET_ASSIGN(outcome.images,
-                 find_calibration_images(job.images, job.limit, [&](std::int64_t done, std::int64_t total) {
+                 find_calibration_images(job.images, job.limit, pool, [&](std::int64_t done, std::int64_t total) {
                      progress("images", done, total);
                  }));
     const quant::Dataset dataset = image_dataset(outcome.images.paths, *input, outcome.preprocessing);

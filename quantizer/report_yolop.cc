@@ -6,6 +6,7 @@
 #include <set>
 
 #include "frontends/load.h"
+#include "vision/jpeg.h"
 #include "vision/resize.h"
 #include "yolop/evaluate.h"
 #include "yolop/overlay.h"

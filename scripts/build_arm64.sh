@@ -24,7 +24,7 @@ done
 
 packages=$PWD/build-arm64-packages
 arguments=(-G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_TOOLCHAIN_FILE="$PWD/cmake/aarch64-linux-gnu.cmake" -DOCTET_WERROR=ON
-    -DOCTET_BENCH=OFF)
+    -DOCTET_BENCH=OFF -DOCTET_VIDEO=OFF)
 if ((unpack)); then
     if [[ ! -d $packages/usr ]]; then
         mapfile -t names < <(scripts/install_packages.sh --list-arm64 | grep ':arm64$')

@@ -12,7 +12,8 @@
 #   itself compile.cc alone -> backends
 #
 # Instruction-set folders of kernels/ see intrinsics, <cstdint> and kernel headers only; protobuf is seen by
-# frontends/onnx and its tests; quoted includes are paths from the root; headers begin with #pragma once.
+# frontends/onnx and its tests, FFmpeg by vision/video and its tests; quoted includes are paths from the root; headers
+# begin with #pragma once.
 set -euo pipefail
 cd "${1:-$(dirname "${BASH_SOURCE[0]}")/..}"
 
@@ -34,6 +35,7 @@ awk '
         may["quantizer"] = "quantizer " may["yolop"]
         may["engine"] = "engine graph kernels base"
         sees_protobuf = "^(tests/)?frontends/onnx/"
+        sees_ffmpeg = "^(vision|tests)/video/"
     }
     function complain(text) {
         printf "%s:%d: %s\n", FILENAME, FNR, text
@@ -81,6 +83,9 @@ awk '
         target = bracketed[2]
         if (is_isa && target !~ /^(immintrin\.h|arm_neon\.h|cstdint)$/) {
             complain("<" target ">: instruction-set folders see intrinsics, <cstdint> and kernel headers only")
+        }
+        if (target ~ /^lib(av|sw)[a-z]+\// && FILENAME !~ sees_ffmpeg) {
+            complain("<" target ">: only vision/video and its tests may see FFmpeg")
         }
         if (target ~ /^google\/protobuf\// && FILENAME !~ sees_protobuf) {
             complain("<" target ">: only frontends/onnx and its tests may see protobuf")

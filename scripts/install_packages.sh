@@ -6,13 +6,14 @@
 #   scripts/install_packages.sh --arm64  and what building for 64-bit Arm and testing that here need; adds the architecture
 #                                        to dpkg, and packages of both architectures are brought to one version
 #   scripts/install_packages.sh --list-arm64   names the latter, and installs nothing
+#   scripts/install_packages.sh --video  and what reading videos needs, which is optional (OCTET_VIDEO)
 #
 # Does nothing, and needs no privileges, when all of them are installed.
 set -euo pipefail
 
 required=(
     cmake ninja-build g++ git
-    libxsimd-dev libstb-dev libjpeg-dev libpng-dev libexif-dev
+    libxsimd-dev libstb-dev libjpeg-dev libpng-dev libdeflate-dev libexif-dev
     libprotobuf-dev protobuf-compiler
     libcli11-dev libfmt-dev nlohmann-json3-dev libexpected-dev
     libgtest-dev libgmock-dev libbenchmark-dev
@@ -22,26 +23,28 @@ optional=(ccache libonnx-testdata)
 
 arm64=(
     g++-aarch64-linux-gnu qemu-user
-    libxsimd-dev:arm64 libstb-dev:arm64 libjpeg-dev:arm64 libpng-dev:arm64 libexif-dev:arm64
+    libxsimd-dev:arm64 libstb-dev:arm64 libjpeg-dev:arm64 libpng-dev:arm64 libdeflate-dev:arm64 libexif-dev:arm64
     libprotobuf-dev:arm64 libfmt-dev:arm64 libgtest-dev:arm64 libgmock-dev:arm64
 )
 
-case "${1-}" in
-    "") ;;
-    --arm64)
-        required+=("${arm64[@]}")
-        foreign=arm64
-        ;;
-    --list-arm64)
-        printf '%s\n' "${arm64[@]}"
-        exit 0
-        ;;
-    --lint) required+=(clang-format clang-tidy) ;;
-    *)
-        echo "usage: $0 [--lint|--arm64|--list-arm64]" >&2
-        exit 2
-        ;;
-esac
+for argument in "$@"; do
+    case "$argument" in
+        --lint) required+=(clang-format clang-tidy) ;;
+        --video) required+=(libavformat-dev libavcodec-dev libavdevice-dev libswscale-dev pkgconf) ;;
+        --arm64)
+            required+=("${arm64[@]}")
+            foreign=arm64
+            ;;
+        --list-arm64)
+            printf '%s\n' "${arm64[@]}"
+            exit 0
+            ;;
+        *)
+            echo "usage: $0 [--lint] [--video] [--arm64] [--list-arm64]" >&2
+            exit 2
+            ;;
+    esac
+done
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     echo "install_packages: not a Debian-like system; octet needs what these packages hold: ${required[*]}" >&2

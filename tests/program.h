@@ -1,9 +1,14 @@
 #pragma once
 
+#include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 
 #include "base/file.h"
@@ -38,5 +43,53 @@ inline ProgramResult run_program_text(const std::string& command, const std::str
     const std::string emulator = OCTET_EMULATOR;
     return run_shell(before + emulator + (emulator.empty() ? "" : " ") + OCTET_BINARY_DIR + "/bin/" + command);
 }
+
+// A program whose stdin and stdout a test holds.
+class Piped {
+  public:
+    explicit Piped(const std::string& command) {
+        int in[2], out[2];
+        EXPECT_EQ(::pipe2(in, O_CLOEXEC), 0);
+        EXPECT_EQ(::pipe2(out, O_CLOEXEC), 0);
+        pid_ = ::fork();
+        if (pid_ == 0) {
+            ::dup2(in[0], STDIN_FILENO);
+            ::dup2(out[1], STDOUT_FILENO);
+            ::execl("/bin/sh", "sh", "-c", ("exec " + command).c_str(), nullptr);
+            ::_exit(127);
+        }
+        ::close(in[0]);
+        ::close(out[1]);
+        to_ = in[1];
+        from_ = ::fdopen(out[0], "r");
+    }
+    Piped(const Piped&) = delete;
+    Piped& operator=(const Piped&) = delete;
+    ~Piped() { std::fclose(from_); }
+
+    void write(const std::string& bytes) const {
+        EXPECT_EQ(::write(to_, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+    }
+    std::string read_line() {
+        char* line = nullptr;
+        std::size_t size = 0;
+        const ssize_t length = ::getline(&line, &size, from_);
+        std::string text(line, length > 0 ? static_cast<std::size_t>(length) : 0);
+        std::free(line);
+        return text;
+    }
+    void signal(int number) const { ::kill(pid_, number); }
+    void close_input() const { ::close(to_); }
+    int wait() const {
+        int status = 0;
+        ::waitpid(pid_, &status, 0);
+        return status;
+    }
+
+  private:
+    pid_t pid_ = -1;
+    int to_ = -1;
+    std::FILE* from_ = nullptr;
+};
 
 }  // namespace octet

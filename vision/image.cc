@@ -2,9 +2,7 @@
 
 #define STBI_ONLY_BMP
 #define STBI_NO_STDIO
-#define STBI_WRITE_NO_STDIO
 #include <stb/stb_image.h>
-#include <stb/stb_image_write.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -72,12 +70,6 @@ Result<Image> decode_bmp(Bytes bytes, const std::string& name, int channels) {
     return image;
 }
 
-void append_bytes(void* context, void* data, int size) {
-    auto* out = static_cast<std::vector<std::uint8_t>*>(context);
-    const auto* bytes = static_cast<const std::uint8_t*>(data);
-    out->insert(out->end(), bytes, bytes + size);
-}
-
 Result<Image> load(const std::string& path, int channels) {
     OCTET_ASSIGN(const auto bytes, read_file(path, max_image_file));
     return decode_image(bytes, path, channels);
@@ -116,12 +108,9 @@ Result<void> save_png(const Image& image, const std::string& path) {
     return bytes ? write_file(path, *bytes) : at(path, bytes.error());
 }
 
-Result<std::string> encode_jpeg(const Image& image, int quality) {
-    std::vector<std::uint8_t> bytes;
-    if (!stbi_write_jpg_to_func(append_bytes, &bytes, image.width, image.height, image.channels, image.pixels.data(),
-                                quality))
-        return fail(ErrorCode::io, "a {}x{} picture cannot be encoded as JPEG", image.width, image.height);
-    return std::string(bytes.begin(), bytes.end());
+Result<void> save_jpeg(const Image& image, const std::string& path, int quality) {
+    const auto bytes = encode_jpeg(image, quality);
+    return bytes ? write_file(path, *bytes) : at(path, bytes.error());
 }
 
 }  // namespace octet::vision

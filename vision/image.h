@@ -46,7 +46,7 @@ Result<Image> decode_image(std::span<const std::uint8_t> bytes, const std::strin
 // Lossless, complete or not at all.
 Result<void> save_png(const Image& image, const std::string& path);
 
-// The bytes of a JPEG file, for display; quality 1 … 100.
-Result<std::string> encode_jpeg(const Image& image, int quality);
+// With losses, for display: quality 1 … 100, chroma at half the size. Complete or not at all.
+Result<void> save_jpeg(const Image& image, const std::string& path, int quality);
 
 }  // namespace octet::vision

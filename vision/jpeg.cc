@@ -5,6 +5,7 @@
 #include <csetjmp>
 #include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <vector>
 // libjpeg's header needs size_t and FILE declared before it.
 #include <jerror.h>
@@ -154,6 +155,57 @@ class JpegReader {
     std::vector<std::uint8_t> row_;
 };
 
+// As JpegReader says.
+class JpegWriter {
+  public:
+    JpegWriter() {
+        info_.err = jpeg_std_error(&errors_);
+        errors_.error_exit = [](j_common_ptr info) {
+            auto* self = static_cast<JpegWriter*>(info->client_data);
+            info->err->format_message(info, self->message_.data());
+            std::longjmp(self->target_, 1);
+        };
+        info_.client_data = this;
+    }
+    JpegWriter(const JpegWriter&) = delete;
+    JpegWriter& operator=(const JpegWriter&) = delete;
+    ~JpegWriter() {
+        jpeg_destroy_compress(&info_);
+        std::free(bytes_);
+    }
+
+    bool write(const Image& image, int quality) {
+        if (setjmp(target_) != 0) return false;
+        jpeg_create_compress(&info_);
+        info_.client_data = this;
+        jpeg_mem_dest(&info_, &bytes_, &size_);
+        info_.image_width = static_cast<JDIMENSION>(image.width);
+        info_.image_height = static_cast<JDIMENSION>(image.height);
+        info_.input_components = image.channels;
+        info_.in_color_space = image.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+        jpeg_set_defaults(&info_);  // with chroma of half the size
+        jpeg_set_quality(&info_, quality, TRUE);
+        jpeg_start_compress(&info_, TRUE);
+        while (info_.next_scanline < info_.image_height) {
+            auto* row = const_cast<JSAMPROW>(image.row(static_cast<int>(info_.next_scanline)));
+            jpeg_write_scanlines(&info_, &row, 1);
+        }
+        jpeg_finish_compress(&info_);
+        return true;
+    }
+
+    std::string bytes() const { return {reinterpret_cast<const char*>(bytes_), size_}; }
+    const char* message() const { return message_.data(); }
+
+  private:
+    jpeg_compress_struct info_{};
+    jpeg_error_mgr errors_{};
+    std::jmp_buf target_{};
+    std::array<char, JMSG_LENGTH_MAX> message_{};
+    unsigned char* bytes_ = nullptr;  // libjpeg allocates it
+    unsigned long size_ = 0;
+};
+
 }  // namespace
 
 bool is_jpeg(Bytes bytes) {
@@ -170,6 +222,14 @@ Result<Image> decode_jpeg(Bytes bytes, const std::string& name, int channels) {
     Image image(upright.width(), upright.height(), channels);
     if (!reader.read_rows(upright, image)) return reader.failure(name, "damaged image");
     return image;
+}
+
+Result<std::string> encode_jpeg(const Image& image, int quality) {
+    JpegWriter writer;
+    if (!writer.write(image, quality))
+        return fail(ErrorCode::io, "a {}x{} picture cannot be encoded as JPEG: {}", image.width, image.height,
+                    writer.message());
+    return writer.bytes();
 }
 
 }  // namespace octet::vision

@@ -18,4 +18,7 @@ bool is_jpeg(std::span<const std::uint8_t> bytes);
 // truncated, more than max_image_pixels, of a kind that libjpeg does not read.
 Result<Image> decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& name, int channels);
 
+// The bytes of a JPEG file; `image` has 1 or 3 channels, quality is 1 … 100. Chroma has half the size.
+Result<std::string> encode_jpeg(const Image& image, int quality);
+
 }  // namespace octet::vision

@@ -30,6 +30,19 @@ class ContentRows {
     const LetterboxTransform& transform_;
 };
 
+// A margin between two pixels of a row, t of the way from the first to the second, as a mask's pixel.
+std::uint8_t mask_between(float first, float second, float t) {
+    return first * (1.0F - t) + second * t > 0 ? 1 : 0;
+}
+
+// The commonest case, 640 to 1280: all pixels but the outermost two lie a quarter and three quarters of the way.
+void spread_doubled(const std::vector<float>& margin, std::uint8_t* out) {
+    for (std::size_t i = 0; i + 1 < margin.size(); ++i) {
+        out[2 * i + 1] = mask_between(margin[i], margin[i + 1], 0.25F);
+        out[2 * i + 2] = mask_between(margin[i], margin[i + 1], 0.75F);
+    }
+}
+
 }  // namespace
 
 Tensor normalized_input(const Image& rgb, const Normalization& normalization) {
@@ -74,11 +87,17 @@ Image frame_mask(const Tensor& segmentation, const LetterboxTransform& transform
                    row.fraction,
                    margin.data(),
                    transform.content_width});
-        std::uint8_t* out = mask.row(y);
-        for (const BilinearTap& column : columns) {
-            const float value = margin[static_cast<std::size_t>(column.low)] * (1.0F - column.fraction) +
-                                margin[static_cast<std::size_t>(column.high)] * column.fraction;
-            *out++ = value > 0 ? 1 : 0;
+        const auto spread = [&, out = mask.row(y)](int x) {
+            const BilinearTap& column = columns[static_cast<std::size_t>(x)];
+            out[x] = mask_between(margin[static_cast<std::size_t>(column.low)],
+                                  margin[static_cast<std::size_t>(column.high)], column.fraction);
+        };
+        if (mask.width == 2 * transform.content_width) {
+            spread_doubled(margin, mask.row(y));
+            spread(0);
+            spread(mask.width - 1);
+        } else {
+            for (int x = 0; x < mask.width; ++x) spread(x);
         }
     }
     return mask;

@@ -1,13 +1,10 @@
 #include "yolop/evaluate.h"
 
-#include <algorithm>
-#include <atomic>
-#include <mutex>
 #include <optional>
+#include <utility>
 
-#include "base/cpus.h"
-#include "base/thread_pool.h"
 #include "vision/resize.h"
+#include "yolop/pipeline.h"
 
 namespace octet::yolop {
 namespace {
@@ -50,34 +47,28 @@ Result<std::vector<ImageRecord>> evaluate(const std::shared_ptr<const engine::Ex
                                           const std::string& model, const Dataset& dataset,
                                           const std::vector<std::int64_t>& indices, int threads,
                                           const std::function<void()>& done) {
-    const auto count = static_cast<std::int64_t>(indices.size());
-    const std::int64_t wanted = std::min<std::int64_t>(threads > 0 ? threads : usable_cpus(), count);
-    ThreadPool pool(static_cast<int>(std::max<std::int64_t>(1, wanted)));
-    std::vector<std::optional<Result<ImageRecord>>> records(indices.size());
-    std::vector<Yolop> networks;
-    for (int i = 0; i < pool.size(); ++i) {
-        OCTET_ASSIGN(Yolop yolop, Yolop::create(executable, model, {.threads = 1}));
-        networks.push_back(std::move(yolop));
-    }
-
-    std::atomic<bool> failed{false};
-    std::mutex mutex;
-    pool.run(count, 1, [&](std::int64_t begin, std::int64_t end, int thread) {
-        for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end) && !failed; ++i) {
-            records[i] = evaluate_one(networks[static_cast<std::size_t>(thread)], dataset, indices[i]);
-            if (!*records[i]) failed = true;
-            const std::lock_guard lock(mutex);
+    OCTET_ASSIGN(Pipeline pipeline,
+                 Pipeline::create(executable, model, threads, static_cast<std::int64_t>(indices.size())));
+    std::vector<ImageRecord> records;
+    Result<void> outcome;
+    auto next = indices.begin();
+    pipeline.run<std::int64_t, Result<ImageRecord>>(
+        [&]() -> std::optional<std::int64_t> {
+            if (next == indices.end()) return std::nullopt;
+            return *next++;
+        },
+        [&](Yolop& network, std::int64_t index) { return evaluate_one(network, dataset, index); },
+        [&](Result<ImageRecord> record) {
             done();
-        }
-    });
-
-    std::vector<ImageRecord> result;
-    for (auto& record : records) {
-        if (!record) continue;  // behind a failure
-        OCTET_ASSIGN(ImageRecord one, std::move(*record));
-        result.push_back(std::move(one));
-    }
-    return result;
+            if (record) {
+                records.push_back(std::move(*record));
+            } else {
+                outcome = tl::unexpected(std::move(record).error());
+            }
+            return outcome.has_value();
+        });
+    OCTET_TRY(outcome);
+    return records;
 }
 
 }  // namespace octet::yolop

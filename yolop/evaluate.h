@@ -21,9 +21,9 @@ inline constexpr DetectionOptions evaluation_options{.confidence = 0.001F, .iou 
 // foreground when its area-averaged grey value is > 1.
 ImageRecord evaluate_image(const YolopResult& result, const Sample& sample);
 
-// The images of `dataset` at `indices` through the network of the file `model` in parallel, each by one thread, so that
-// the result does not depend on their number (0: usable_cpus()). `done` is called after each image, by one
-// thread at a time. The first image that fails, in the order of `indices`, is the error.
+// The images of `dataset` at `indices` through the network of the file `model`, side by side (pipeline.h); the result does
+// not depend on the number of threads (0: usable_cpus()). `done` is called after each image, in their order. The first
+// image that fails is the error.
 Result<std::vector<ImageRecord>> evaluate(const std::shared_ptr<const engine::Executable>& executable,
                                           const std::string& model, const Dataset& dataset,
                                           const std::vector<std::int64_t>& indices, int threads,

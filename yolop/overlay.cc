@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "yolop/draw.h"
@@ -92,9 +93,9 @@ double covered_pct(const vision::Image& mask) {
     return mask.pixels.empty() ? 0 : 100.0 * static_cast<double>(set) / static_cast<double>(mask.pixels.size());
 }
 
-vision::Image draw_overlay(const vision::Image& frame, std::span<const Detection> vehicles,
-                           const vision::Image& drivable, const vision::Image& lane) {
-    vision::Image image = frame;
+vision::Image draw_overlay(vision::Image frame, std::span<const Detection> vehicles, const vision::Image& drivable,
+                           const vision::Image& lane) {
+    vision::Image image = std::move(frame);
     tint(image, drivable, green, drivable_opacity);
     tint(image, lane, red, lane_opacity);
     for (const Detection& vehicle : vehicles) draw_box(image, to_pixels(vehicle.box));

@@ -39,6 +39,7 @@ class Yolop {
     // `frame` is RGB.
     Result<YolopResult> run(const vision::Image& frame, const DetectionOptions& options);
 
+    int threads() const { return session_.threads(); }
     // Of the network's input.
     int input_width() const { return width_; }
     int input_height() const { return height_; }

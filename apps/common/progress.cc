@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <utility>
 
 #include "apps/common/cli.h"
+#include "apps/common/interruption.h"
 
 namespace octet::apps {
 namespace {
@@ -22,9 +24,11 @@ void clear_and_die(int signal) {
 
 }  // namespace
 
-Progress::Progress(std::string label, std::size_t total)
-    : label_(std::move(label)), total_(total), enabled_(total > 1 && !is_quiet() && ::isatty(STDERR_FILENO) == 1) {
-    if (enabled_) {
+Progress::Progress(std::string label, std::optional<std::size_t> total)
+    : label_(std::move(label)),
+      total_(total),
+      enabled_((!total || *total > 1) && !is_quiet() && ::isatty(STDERR_FILENO) == 1) {
+    if (enabled_ && !Interruption::is_handled()) {
         for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, clear_and_die);
     }
     draw();
@@ -45,9 +49,15 @@ void Progress::hide() {
 void Progress::draw() {
     if (!enabled_) return;
     constexpr std::size_t width = 30;
-    const std::size_t filled = width * count_ / total_;
-    fmt::print(stderr, "\r\033[K{} [{}{}] {}/{}", label_, std::string(filled, '#'), std::string(width - filled, ' '),
-               count_, total_);
+    fmt::print(stderr, "\r\033[K{} ", label_);
+    if (total_) {
+        const std::size_t filled = *total_ == 0 ? width : width * std::min(count_, *total_) / *total_;
+        fmt::print(stderr, "[{}{}] {}/{}", std::string(filled, '#'), std::string(width - filled, ' '), count_, *total_);
+    } else {
+        fmt::print(stderr, "{}", count_);
+    }
+    if (const double seconds = watch_.elapsed() / 1000; count_ > 0 && seconds > 0)
+        fmt::print(stderr, ", {:.1f} a second", static_cast<double>(count_) / seconds);
     std::fflush(stderr);
     visible_ = true;
 }

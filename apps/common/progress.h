@@ -1,15 +1,19 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
+
+#include "base/stopwatch.h"
 
 namespace octet::apps {
 
-// A progress bar on stderr, and only when that is a terminal and the program may speak (cli.h: is_quiet). Not for
+// A progress bar on stderr with what is done a second, and only when that is a terminal and the program may speak (cli.h: is_quiet). Not for
 // several threads at once.
 class Progress {
   public:
-    Progress(std::string label, std::size_t total);
+    // total: nothing where nobody knows how much will come.
+    Progress(std::string label, std::optional<std::size_t> total);
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
     ~Progress() { hide(); }
@@ -22,7 +26,8 @@ class Progress {
     void draw();
 
     std::string label_;
-    std::size_t total_;
+    std::optional<std::size_t> total_;
+    Stopwatch watch_;
     std::size_t count_ = 0;
     bool enabled_;
     bool visible_ = false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 
 namespace octet::engine::cpu {
 namespace {
@@ -45,6 +46,27 @@ Result<kernels::Fixed16Storage> storage_of(const kernels::Fixed16Spec& spec) {
     return std::move(*storage);
 }
 
+struct WeightSums {
+    std::int64_t plain = 0, absolute = 0;
+};
+
+WeightSums sums_of(std::span<const std::int8_t> weights) {
+    WeightSums sums;
+    // Of so many the sums fit into 32 bits, in which several are added at once.
+    constexpr std::size_t block = std::size_t{1} << 20;
+    while (!weights.empty()) {
+        std::int32_t plain = 0, absolute = 0;
+        for (const std::int8_t weight : weights.first(std::min(block, weights.size()))) {
+            plain += weight;
+            absolute += std::abs(int{weight});
+        }
+        sums.plain += plain;
+        sums.absolute += absolute;
+        weights = weights.subspan(std::min(block, weights.size()));
+    }
+    return sums;
+}
+
 }  // namespace
 
 Result<kernels::Fixed16Storage> conv_epilogue(const ConvOp& conv, const Grid& y) {
@@ -62,14 +84,16 @@ Result<kernels::Fixed16Storage> conv_epilogue(const ConvOp& conv, const Grid& y)
         acc_scale[o] = static_cast<double>(conv.x.grid.scale) * conv.weight_scales[o];
         const std::size_t first_input = o / couts_per_group * group_cin;
         std::int64_t sum = 0;
-        for (std::size_t i = 0; i < group_cin; ++i) {
-            const auto& channels = conv.x.channel_zero_points;
-            const int zero_point = channels.empty() ? unsigned_zero_point(conv.x.grid) : channels[first_input + i];
-            for (std::size_t t = 0; t < taps; ++t) {
-                const int w = weights[(o * group_cin + i) * taps + t];
-                sum += std::int64_t{w} * zero_point;
-                abs_sum[o] += std::abs(w);
-            }
+        const auto add = [&](std::size_t input, std::size_t inputs, int zero_point) {
+            const WeightSums sums = sums_of(weights.subspan((o * group_cin + input) * taps, inputs * taps));
+            sum += sums.plain * zero_point;
+            abs_sum[o] += sums.absolute;
+        };
+        const auto& channels = conv.x.channel_zero_points;
+        if (channels.empty()) {
+            add(0, group_cin, unsigned_zero_point(conv.x.grid));
+        } else {
+            for (std::size_t i = 0; i < group_cin; ++i) add(i, 1, channels[first_input + i]);
         }
         if (std::abs(sum) > std::numeric_limits<std::int32_t>::max()) {
             return fail(ErrorCode::unsupported, "the accumulator of channel {} can exceed 32 bits", o);

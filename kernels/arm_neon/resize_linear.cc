@@ -32,7 +32,8 @@ class Rows {
     OCTET_INLINE uint8x16_t operator()(const Sums& above, const Sums& below) const {
         uint16x4_t narrow[4];
         for (int i = 0; i < 4; ++i) narrow[i] = vmovn_u32(round(above.quarter[i], below.quarter[i]));
-        return vcombine_u8(vmovn_u16(vcombine_u16(narrow[0], narrow[1])), vmovn_u16(vcombine_u16(narrow[2], narrow[3])));
+        return vcombine_u8(vmovn_u16(vcombine_u16(narrow[0], narrow[1])),
+                           vmovn_u16(vcombine_u16(narrow[2], narrow[3])));
     }
 
   private:

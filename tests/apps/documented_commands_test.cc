@@ -55,6 +55,10 @@ const std::vector<Elsewhere> elsewhere{
     {"scripts/build_arm64.sh", "", "installs packages and cross-builds"},
     {"scripts/test_arm64.sh", "scripts/test_arm64.sh", "the same, and runs tests by an emulator"},
     {"bench/peers/run.sh", "", "installs packages that are not Debian's, and takes half an hour"},
+    {"bench/peers/end_to_end.sh", "", "installs packages that are not Debian's"},
+    {"yolop-run clip.mp4", "scripts/test.sh ci-video", "takes FFmpeg's libraries; tests/video runs the like"},
+    {"yolop-run pictures/street-%04d.png", "scripts/test.sh ci-video", "the same"},
+    {"yolop-run - --raw-size", "scripts/test.sh ci-video", "the same"},
     {"bench/zoo/run.sh", "", "the same, and takes a folder of networks"},
 };
 
@@ -315,6 +319,7 @@ const std::map<std::string, std::set<std::string>>& known_options() {
             options[program] = options_in(run_program_text(program + " --help").out);
         for (const char* compared : {"peers", "zoo"})
             options["run.sh"].merge(options_in(text_of(source_folder + "/bench/" + compared + "/compare.py")));
+        options["end_to_end.sh"] = options_in(text_of(source_folder + "/bench/peers/end_to_end.py"));
         options["kernels-bench"] = {"--benchmark_filter", "--benchmark_repetitions", "--benchmark_min_time"};
         return options;
     }();

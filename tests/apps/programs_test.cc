@@ -281,6 +281,108 @@ TEST_F(Programs, YolopRunGoesOnBehindABadImage) {
     EXPECT_EQ(std::distance(written, end), 1) << "only the good image has a picture";
 }
 
+TEST_F(Programs, YolopRunWritesJpegOrNoPictures) {
+    const auto size = [&](const std::string& arguments) {
+        const auto result = run_program_text(yolop(scenes_folder + "/images/scene-000001.jpg " + arguments));
+        EXPECT_EQ(result.exit_code, 0) << result.err;
+        const auto picture = vision::load_image(out_ + "/scene-000001.yolop.jpg");
+        EXPECT_TRUE(picture) << picture.error().message;
+        EXPECT_EQ(picture->width, 1280);
+        return std::filesystem::file_size(out_ + "/scene-000001.yolop.jpg");
+    };
+    const auto usual = size("--format jpg");
+    EXPECT_EQ(size("--format jpg --quality 90"), usual);
+    EXPECT_LT(size("--format jpg --quality 20"), usual);
+    EXPECT_FALSE(std::filesystem::exists(out_ + "/scene-000001.yolop.png"));
+    // Its own pictures are none to read, whatever their format.
+    const auto again = run_program_text("yolop-run -m " + model_ + " --no-overlay " + out_);
+    EXPECT_EQ(again.exit_code, 3);
+    EXPECT_THAT(again.err, HasSubstr("no JPEG, PNG or BMP file in this folder"));
+
+    const auto none =
+        run_program_text("yolop-run -m " + model_ + " --no-overlay --json - -o " + (folder_ / "none") + " " + image_);
+    EXPECT_EQ(none.exit_code, 0) << none.err;
+    EXPECT_EQ(json::parse(none.out).at("images").size(), 1U);
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "none"));
+
+    const auto wrong = run_program_text(yolop(image_ + " --quality 80"));
+    EXPECT_EQ(wrong.exit_code, 2);
+    EXPECT_THAT(wrong.err, HasSubstr("--quality is of --format jpg"));
+}
+
+// Whatever the number of threads: the same files, lines in the order of the pictures, failing ones in between.
+TEST_F(Programs, YolopRunGivesTheSameOnAnyNumberOfThreads) {
+    std::string pictures;
+    for (int i = 0; i < 12; ++i) {
+        const std::string path = folder_ / fmt::format("many/p{:02}.png", i);
+        vision::Image image = red_image(20 + 7 * i, 90 - 5 * i);
+        image.pixels[0] = static_cast<std::uint8_t>(i);
+        ASSERT_TRUE(i % 5 == 3 ? write_file(path, std::string_view("no picture")) : vision::save_png(image, path));
+        pictures += path + " ";
+    }
+    struct Given {
+        json images;
+        std::string errors;
+        std::map<std::string, std::vector<std::uint8_t>> files;
+    };
+    const auto run = [&](int threads) {
+        const std::string out = folder_ / fmt::format("out{}", threads);
+        const auto result = run_program_text(fmt::format("yolop-run -q -m {} -o {} --masks --json {} --threads {} {}",
+                                                         model_, out, out + "/all.json", threads, pictures));
+        EXPECT_EQ(result.exit_code, 3);
+        Given given;
+        const auto text = read_file(out + "/all.json", 1 << 24).value();
+        given.images = json::parse(text).at("images");
+        for (json& image : given.images)
+            for (const char* time : {"load_ms", "preprocess_ms", "inference_ms", "postprocess_ms"}) image.erase(time);
+        given.errors = result.err;
+        for (const auto& file : std::filesystem::directory_iterator(out))
+            if (file.path().extension() == ".png")
+                given.files[file.path().filename()] = read_file(file.path(), 1 << 24).value();
+        return given;
+    };
+    const Given one = run(1);
+    ASSERT_EQ(one.images.size(), 12U);
+    EXPECT_EQ(one.files.size(), 3U * 10);
+    for (std::size_t i = 0; i < 12; ++i)
+        EXPECT_THAT(one.images[i].at("file").get<std::string>(), HasSubstr(fmt::format("p{:02}.png", i)));
+    for (const int threads : {2, 3, 5}) {  // more than there are CPUs run as many
+        const Given other = run(threads);
+        EXPECT_EQ(other.images, one.images) << threads;
+        EXPECT_EQ(other.errors, one.errors) << threads;
+        EXPECT_TRUE(other.files == one.files) << threads;
+    }
+}
+
+// The pipe fills before all pictures are done, so that the program is at work when the signal comes.
+TEST_F(Programs, YolopRunEndsWhatItHasBegunOnCtrlC) {
+    constexpr std::size_t count = 1000;
+    for (std::size_t i = 0; i < count; ++i) {
+        std::filesystem::create_directories(folder_ / "many");
+        std::filesystem::create_symlink(image_, folder_ / fmt::format("many/p{:04}.png", i));
+    }
+    Piped program(OCTET_BINARY_DIR "/bin/" + yolop((folder_ / "many") + " --json - -q"));
+    std::string text = program.read_line();
+    program.signal(SIGINT);
+    for (std::string line; !(line = program.read_line()).empty();) text += line;
+    const int status = program.wait();
+    program.close_input();
+    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT) << status;
+    ASSERT_TRUE(json::accept(text));
+    const std::size_t done = json::parse(text).at("images").size();
+    EXPECT_GT(done, 0U);
+    EXPECT_LT(done, count);
+    const std::filesystem::directory_iterator written(out_), end;
+    EXPECT_EQ(static_cast<std::size_t>(std::distance(written, end)), done);
+}
+
+TEST_F(Programs, YolopRunSaysHowManyPicturesASecond) {
+    const auto result = run_program_text(yolop(image_ + " " + (folder_ / "missing.png")));
+    EXPECT_EQ(result.exit_code, 3);
+    EXPECT_THAT(result.err, testing::ContainsRegex(
+                                "yolop-run: 2 pictures, 1 of them failed, in .* s, .* a second; of the work load "));
+}
+
 TEST_F(Programs, YolopRunRefusesImagesOfTheSameName) {
     ASSERT_TRUE(vision::save_png(red_image(8, 8), folder_ / "other/red.png"));
     const auto result = run_program_text(yolop(image_ + " " + (folder_ / "other/red.png")));

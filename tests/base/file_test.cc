@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include <csignal>
+#include <cstring>
 
 #include "base/file_descriptor.h"
 #include "tests/temporary_folder.h"
@@ -129,6 +130,26 @@ TEST_F(Files, OutputsAreNoInputsAndNotEachOther) {
         EXPECT_THAT(error_of(check_outputs(Names{"out", same}, Names{"in"})), HasSubstr("would be written twice"));
     EXPECT_EQ(error_of(check_outputs(Names{"out", "other", "/dev/null", "/dev/null"}, Names{"in", "in"})), "");
     EXPECT_THAT(error_of(check_outputs(Names{"out", "folder"}, Names{"in"})), HasSubstr("folder: cannot be written"));
+}
+
+TEST_F(Files, PartsAppearTogether) {
+    const auto bytes = [](const char* text) { return std::as_bytes(std::span(text, std::strlen(text))); };
+    ASSERT_TRUE(write_file("x", std::string_view("old")));
+    auto file = OutputFile::create("x").value();
+    ASSERT_TRUE(file.write("head "));
+    ASSERT_TRUE(file.write("tail"));
+    ASSERT_TRUE(file.write_at(1, bytes("EA")));
+    ASSERT_TRUE(file.write(" end"));
+    EXPECT_EQ(text_of("x"), "old");
+    ASSERT_TRUE(file.finish());
+    EXPECT_EQ(text_of("x"), "hEAd tail end");
+    {
+        auto dropped = OutputFile::create("x").value();
+        ASSERT_TRUE(dropped.write("half"));
+    }
+    EXPECT_EQ(text_of("x"), "hEAd tail end");
+    EXPECT_EQ(folder_.file_count(), 1U);
+    EXPECT_THAT(OutputFile::create("x/y").error().message, HasSubstr("x/y: "));
 }
 
 }  // namespace

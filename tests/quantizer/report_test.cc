@@ -19,7 +19,6 @@
 #include "quantizer/report_yolop.h"
 #include "quantizer/svg_chart.h"
 #include "tests/quantizer/markup.h"
-#include "vision/image.h"
 
 namespace octet::quantizer {
 namespace {
@@ -278,21 +277,6 @@ TEST(SvgChart, NumbersAreShort) {
     EXPECT_EQ(short_number(1536), "1.54k");
     EXPECT_EQ(short_number(-2e6), "-2M");
     EXPECT_EQ(short_number(2e38), "2e+38");
-}
-
-TEST(Jpeg, IsReadBack) {
-    vision::Image image(40, 24, 3);
-    for (std::size_t i = 0; i < image.pixels.size(); i += 3) image.pixels[i] = 200;
-    const auto bytes = vision::encode_jpeg(image, 90);
-    ASSERT_TRUE(bytes) << bytes.error().message;
-    const std::vector<std::uint8_t> file(bytes->begin(), bytes->end());
-    const auto decoded = vision::decode_image(file, "test", 3);
-    ASSERT_TRUE(decoded) << decoded.error().message;
-    EXPECT_EQ(decoded->width, 40);
-    EXPECT_EQ(decoded->height, 24);
-    EXPECT_NEAR(decoded->pixels[0], 200, 4);
-    EXPECT_NEAR(decoded->pixels[1], 0, 4);
-    EXPECT_FALSE(vision::encode_jpeg(vision::Image(), 90));
 }
 
 TEST(Base64, IsThatOfTheRfc) {

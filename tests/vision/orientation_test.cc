@@ -10,6 +10,7 @@
 
 #include "tests/program.h"
 #include "tests/tiny_network.h"
+#include "vision/jpeg.h"
 #include "yolop/dataset.h"
 
 namespace octet::vision {
