@@ -1,5 +1,6 @@
 #include "yolop/evaluate.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -18,15 +19,26 @@ vision::Image content_truth(const vision::Image& label, const vision::LetterboxT
     return scaled;
 }
 
-Result<ImageRecord> evaluate_one(Yolop& yolop, const Dataset& dataset, std::int64_t index) {
-    const std::string& name = dataset.names[static_cast<std::size_t>(index)];
-    OCTET_ASSIGN(const Sample sample, load_sample(dataset, name));
-    auto result = yolop.run(sample.frame, evaluation_options);
-    if (!result) return at(name, std::move(result).error());
-    ImageRecord record = evaluate_image(*result, sample);
-    record.index = index;
-    record.name = name;
-    return record;
+using Indices = std::vector<std::int64_t>;
+
+Result<std::vector<ImageRecord>> evaluate_batch(Yolop& yolop, const Dataset& dataset, const Indices& indices) {
+    const auto name = [&](std::int64_t index) { return dataset.names[static_cast<std::size_t>(index)]; };
+    std::vector<Sample> samples;
+    std::vector<vision::Image> frames;
+    for (const std::int64_t index : indices) {
+        OCTET_ASSIGN(Sample sample, load_sample(dataset, name(index)));
+        frames.push_back(std::move(sample.frame));
+        samples.push_back(std::move(sample));
+    }
+    const auto results = yolop.run(frames, evaluation_options);
+    if (!results) return at(name(indices.front()), results.error());
+    std::vector<ImageRecord> records;
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+        records.push_back(evaluate_image((*results)[i], samples[i]));
+        records.back().index = indices[i];
+        records.back().name = name(indices[i]);
+    }
+    return records;
 }
 
 }  // namespace
@@ -52,20 +64,25 @@ Result<std::vector<ImageRecord>> evaluate(const std::shared_ptr<const engine::Ex
     std::vector<ImageRecord> records;
     Result<void> outcome;
     auto next = indices.begin();
-    pipeline.run<std::int64_t, Result<ImageRecord>>(
-        [&]() -> std::optional<std::int64_t> {
+    pipeline.run<Indices, Result<std::vector<ImageRecord>>>(
+        [&]() -> std::optional<Indices> {
             if (next == indices.end()) return std::nullopt;
-            return *next++;
+            const auto first = next;
+            next += std::min<std::ptrdiff_t>(pipeline.batch(), indices.end() - next);
+            return Indices(first, next);
         },
-        [&](Yolop& network, std::int64_t index) { return evaluate_one(network, dataset, index); },
-        [&](Result<ImageRecord> record) {
-            done();
-            if (record) {
-                records.push_back(std::move(*record));
-            } else {
-                outcome = tl::unexpected(std::move(record).error());
+        [&](Yolop& network, const Indices& batch) { return evaluate_batch(network, dataset, batch); },
+        [&](Result<std::vector<ImageRecord>> batch) {
+            if (!batch) {
+                done();
+                outcome = tl::unexpected(std::move(batch).error());
+                return false;
             }
-            return outcome.has_value();
+            for (ImageRecord& record : *batch) {
+                done();
+                records.push_back(std::move(record));
+            }
+            return true;
         });
     OCTET_TRY(outcome);
     return records;

@@ -51,6 +51,7 @@ class Pipeline {
     // Of the network's input.
     int input_width() const { return networks_.front().input_width(); }
     int input_height() const { return networks_.front().input_height(); }
+    int batch() const { return networks_.front().batch(); }
 
   private:
     Pipeline(std::unique_ptr<ThreadPool> pool, std::vector<Yolop> networks)

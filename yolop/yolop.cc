@@ -1,5 +1,6 @@
 #include "yolop/yolop.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -23,6 +24,16 @@ Result<float> box_scale_of(const Session& session) {
     if (!value || !std::isfinite(*value) || *value <= 0)
         return fail(ErrorCode::invalid_model, "metadata '{}' is '{}', not a positive number", box_scale_key, text);
     return *value;
+}
+
+Tensor image_of(Tensor batch, std::size_t image) {
+    Shape shape = batch.shape();
+    if (shape[0] == 1) return batch;
+    const std::size_t bytes = batch.bytes() / static_cast<std::size_t>(shape[0]);
+    shape[0] = 1;
+    Tensor one(batch.dtype(), shape);
+    std::copy_n(batch.raw() + image * bytes, bytes, one.mutable_raw());
+    return one;
 }
 
 std::string describe(const std::vector<engine::Port>& ports) {
@@ -57,8 +68,8 @@ Result<void> Yolop::recognize() {
 Result<void> Yolop::recognize_input() {
     const auto& inputs = session_.inputs();
     if (inputs.size() != 1 || inputs[0].dtype != DType::float32 || inputs[0].shape.size() != 4 ||
-        inputs[0].shape[0] != 1 || inputs[0].shape[1] != 3)
-        return fail(ErrorCode::unsupported, "not a YOLOP network: it takes {}, expected one float32 1x3xHxW",
+        inputs[0].shape[0] < 1 || inputs[0].shape[1] != 3)
+        return fail(ErrorCode::unsupported, "not a YOLOP network: it takes {}, expected one float32 Nx3xHxW",
                     describe(inputs));
     height_ = static_cast<int>(inputs[0].shape[2]);
     width_ = static_cast<int>(inputs[0].shape[3]);
@@ -69,17 +80,17 @@ Result<void> Yolop::recognize_input() {
 // the first one is the drivable area, as in the reference export.
 Result<void> Yolop::recognize_outputs() {
     const auto& outputs = session_.outputs();
-    const Shape mask_shape{1, 2, height_, width_};
+    const Shape mask_shape{batch(), 2, height_, width_};
     std::vector<std::size_t> detections, masks;
     for (std::size_t i = 0; i < outputs.size(); ++i) {
         const Shape& shape = outputs[i].shape;
         if (outputs[i].dtype != DType::float32) continue;
-        if (shape.size() == 3 && shape[0] == 1 && shape[2] >= 6) detections.push_back(i);
+        if (shape.size() == 3 && shape[0] == batch() && shape[2] >= 6) detections.push_back(i);
         if (shape == mask_shape) masks.push_back(i);
     }
     if (detections.size() != 1 || masks.size() != 2)
-        return fail(ErrorCode::unsupported, "not a YOLOP network: it gives {}, expected 1xNx6 and two {}",
-                    describe(outputs), to_string(mask_shape));
+        return fail(ErrorCode::unsupported, "not a YOLOP network: it gives {}, expected {}xNx6 and two {}",
+                    describe(outputs), batch(), to_string(mask_shape));
     const auto is_lane = [&](std::size_t i) {
         return outputs[i].name.find("lane") != std::string::npos || outputs[i].name.find("ll") != std::string::npos;
     };
@@ -91,25 +102,52 @@ Result<void> Yolop::recognize_outputs() {
 }
 
 Result<YolopResult> Yolop::run(const vision::Image& frame, const DetectionOptions& options) {
-    YolopResult result;
+    OCTET_ASSIGN(auto results, run({&frame, 1}, options));
+    return std::move(results.front());
+}
+
+Result<std::vector<YolopResult>> Yolop::run(std::span<const vision::Image> frames, const DetectionOptions& options) {
+    const auto images = static_cast<std::size_t>(batch());
+    if (frames.empty() || frames.size() > images)
+        return fail(ErrorCode::invalid_argument, "{} frames for a batch of {}", frames.size(), images);
+    std::vector<YolopResult> results(frames.size());
     Stopwatch watch;
-    const vision::Letterboxed boxed = vision::letterbox(frame, width_, height_, preprocessing_.letterbox);
-    result.transform = boxed.transform;
     const bool takes_pixels = session_.inputs()[0].accepts_pixels;
-    const Tensor input = takes_pixels ? vision::pixel_input(boxed.canvas)
-                                      : vision::normalized_input(boxed.canvas, preprocessing_.normalization);
-    result.times.preprocess_ms = watch.lap();
+    std::vector<Tensor> inputs;
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+        const vision::Letterboxed boxed = vision::letterbox(frames[i], width_, height_, preprocessing_.letterbox);
+        results[i].transform = boxed.transform;
+        inputs.push_back(takes_pixels ? vision::pixel_input(boxed.canvas)
+                                      : vision::normalized_input(boxed.canvas, preprocessing_.normalization));
+    }
+    Tensor input = inputs.front();
+    if (images > 1) {
+        Shape shape = input.shape();
+        shape[0] = batch();
+        input = Tensor(input.dtype(), shape);
+        std::byte* to = input.mutable_raw();
+        for (std::size_t i = 0; i < images; ++i) {
+            const Tensor& one = inputs[std::min(i, inputs.size() - 1)];
+            to = std::copy_n(one.raw(), one.bytes(), to);
+        }
+    }
+    const auto share = static_cast<double>(frames.size());
+    const double preprocess_ms = watch.lap() / share;
 
     OCTET_ASSIGN(std::vector<Tensor> outputs, session_.run({&input, 1}));
-    result.det_out = std::move(outputs[det_]);
-    result.drivable = std::move(outputs[drivable_]);
-    result.lane = std::move(outputs[lane_]);
-    result.times.inference_ms = watch.lap();
-
-    result.vehicles = suppress(decode_detections(result.det_out, box_scale_, options), options);
-    to_frame(result.vehicles, result.transform);
-    result.times.postprocess_ms = watch.lap();
-    return result;
+    const double inference_ms = watch.lap() / share;
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        YolopResult& result = results[i];
+        result.times.preprocess_ms = preprocess_ms;
+        result.times.inference_ms = inference_ms;
+        result.det_out = image_of(outputs[det_], i);
+        result.drivable = image_of(outputs[drivable_], i);
+        result.lane = image_of(outputs[lane_], i);
+        result.vehicles = suppress(decode_detections(result.det_out, box_scale_, options), options);
+        to_frame(result.vehicles, result.transform);
+        result.times.postprocess_ms = watch.lap();
+    }
+    return results;
 }
 
 }  // namespace octet::yolop

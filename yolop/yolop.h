@@ -3,6 +3,7 @@
 // YOLOP from a picture to boxes and masks: preprocessing, the network, postprocessing.
 
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,11 +39,14 @@ class Yolop {
 
     // `frame` is RGB.
     Result<YolopResult> run(const vision::Image& frame, const DetectionOptions& options);
+    // One batch: batch() frames, or fewer, the last of which then fills what is left. Of the times each gets its share.
+    Result<std::vector<YolopResult>> run(std::span<const vision::Image> frames, const DetectionOptions& options);
 
     int threads() const { return session_.threads(); }
     // Of the network's input.
     int input_width() const { return width_; }
     int input_height() const { return height_; }
+    int batch() const { return static_cast<int>(session_.inputs()[0].shape[0]); }
 
   private:
     explicit Yolop(engine::Session session) : session_(std::move(session)) {}
