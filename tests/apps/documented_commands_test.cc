@@ -54,6 +54,7 @@ const std::vector<Elsewhere> elsewhere{
     {"cmake --preset", "scripts/test.sh", "builds, and runs this test"},
     {"scripts/build_arm64.sh", "", "installs packages and cross-builds"},
     {"scripts/test_arm64.sh", "scripts/test_arm64.sh", "the same, and runs tests by an emulator"},
+    {"bench/arm/count.sh", "", "counts instructions by an emulator, for minutes"},
     {"bench/peers/run.sh", "", "installs packages that are not Debian's, and takes half an hour"},
     {"bench/zoo/run.sh", "", "the same, and takes a folder of networks"},
 };
