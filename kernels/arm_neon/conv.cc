@@ -10,8 +10,8 @@
 namespace octet::kernels {
 namespace {
 
-// Lanes hold sums over every eighth channel of the input, of one pixel and one output. Two products fit 16 bits, but
-// for twice -128 * -128:
+// Lanes hold sums over every eighth channel of the input, of one pixel and one output. Of the products that share a lane,
+// four are added up in 16 bits where the weights prove that those hold them, else two, else one:
 //
 //     weights of a run: [16 channels of the input][output, 4][16], at its end 8 channels or none
 struct Products8 {
@@ -20,7 +20,7 @@ struct Products8 {
     static constexpr int tile_quads = 1;
     static constexpr bool pairs = false;
     template <int quads>
-    static constexpr int max_pixels = 6;
+    static constexpr int max_pixels = 5;
 
     static int padded(int depth) { return (depth + 7) / 8 * 8; }
     static int position(int depth, int, int o, int k) {
@@ -29,24 +29,82 @@ struct Products8 {
     }
     static std::int32_t constant(std::int32_t sum) { return 128 * sum; }
 
-    // 1: two weights of -128 may share a lane of 16 bits.
-    static std::int32_t flags(const ConvParams& p, const std::int8_t* weights) {
-        const std::int64_t count = std::int64_t{p.cout} * p.kernel_h * p.kernel_w * p.cin;
-        std::int64_t lowest = 0;
-        for (std::int64_t i = 0; i < count; ++i) lowest += weights[i] == -128;
-        return lowest > 1 ? 1 : 0;
+    // How many products of |x - 128| <= 128 may be added up in 16 bits: 4 where the weights that share a lane allow it, 2,
+    // or 1.
+    static int flag(const std::int8_t* group, int runs, int depth) {
+        const auto magnitude = [](std::int8_t w) { return w < 0 ? -int{w} : int{w}; };
+        int largest_pair = 0, largest_four = 0;
+        for (int run = 0; run < runs; ++run, group += 4 * depth) {
+            for (int chunk = 0; chunk + 16 <= depth; chunk += 16) {
+                for (int i = 0; i < 64; ++i) {
+                    if (i % 16 >= 8) continue;  // the second half of an output's 16 channels
+                    const std::int8_t* w = group + 4 * chunk + i;
+                    const int pair = magnitude(w[0]) + magnitude(w[8]);
+                    const bool follows = chunk % 32 == 0 && chunk + 32 <= depth;
+                    const int four = follows ? pair + magnitude(w[64]) + magnitude(w[72]) : 0;
+                    largest_pair = pair > largest_pair ? pair : largest_pair;
+                    largest_four = four > largest_four ? four : largest_four;
+                }
+            }
+        }
+        constexpr int most = 32767 / 128;
+        return largest_pair > most ? 1 : largest_four > most ? 2 : 4;
     }
 
     static OCTET_INLINE int8x16_t flipped(const std::uint8_t* x) {
         return vreinterpretq_s8_u8(veorq_u8(vld1q_u8(x), vdupq_n_u8(128)));
     }
 
-    template <int pixels, bool careful, bool upsampled>
+    // The intrinsics as GCC 12 compiles them copy the sum where an operand dies; one that is tied to its register stays.
+    static OCTET_INLINE void multiply_add_low(int16x8_t& sum, int8x16_t in, int8x16_t w) {
+        asm("smlal %0.8h, %1.8b, %2.8b" : "+w"(sum) : "w"(in), "w"(w));
+    }
+    static OCTET_INLINE void multiply_add_high(int16x8_t& sum, int8x16_t in, int8x16_t w) {
+        asm("smlal2 %0.8h, %1.16b, %2.16b" : "+w"(sum) : "w"(in), "w"(w));
+    }
+
+    // 16 channels of a pixel by those of an output: one product at a time, or two.
+    template <int terms>
+    static OCTET_INLINE void add_products(int32x4_t& acc, int8x16_t in, int8x16_t w) {
+        int16x8_t products = vmull_s8(vget_low_s8(in), vget_low_s8(w));
+        if constexpr (terms == 1) {
+            acc = vpadalq_s16(acc, products);
+            products = vmull_high_s8(in, w);
+        } else {
+            products = vmlal_high_s8(products, in, w);
+        }
+        acc = vpadalq_s16(acc, products);
+    }
+
+    template <int pixels, int terms, bool upsampled>
     static OCTET_INLINE void add(int32x4_t (&acc)[pixels][4], const Taps& taps, int x, const std::int8_t* weights) {
         const int whole = padded(taps.depth) / 16, rest = padded(taps.depth) % 16;
         taps.template for_each_run<upsampled, pixels>(
             x, [&](const std::uint8_t* const(&at)[pixels], std::int64_t offset) __attribute__((always_inline)) {
-                for (int step = 0; step < whole; ++step, offset += 16, weights += 64) {
+                int steps = whole;
+                if constexpr (terms == 4) {
+                    for (; steps >= 2; steps -= 2, offset += 32, weights += 128) {
+                        int8x16_t first[4], second[4];
+#pragma GCC unroll 4
+                        for (int o = 0; o < 4; ++o) {
+                            first[o] = vld1q_s8(weights + 16 * o);
+                            second[o] = vld1q_s8(weights + 64 + 16 * o);
+                        }
+#pragma GCC unroll 8
+                        for (int p = 0; p < pixels; ++p) {
+                            const int8x16_t a = flipped(at[p] + offset), b = flipped(at[p] + offset + 16);
+#pragma GCC unroll 4
+                            for (int o = 0; o < 4; ++o) {
+                                int16x8_t products = vmull_s8(vget_low_s8(a), vget_low_s8(first[o]));
+                                multiply_add_high(products, a, first[o]);
+                                multiply_add_low(products, b, second[o]);
+                                multiply_add_high(products, b, second[o]);
+                                acc[p][o] = vpadalq_s16(acc[p][o], products);
+                            }
+                        }
+                    }
+                }
+                for (; steps > 0; --steps, offset += 16, weights += 64) {
                     int8x16_t w[4];
 #pragma GCC unroll 4
                     for (int o = 0; o < 4; ++o) w[o] = vld1q_s8(weights + 16 * o);
@@ -54,16 +112,7 @@ struct Products8 {
                     for (int p = 0; p < pixels; ++p) {
                         const int8x16_t in = flipped(at[p] + offset);
 #pragma GCC unroll 4
-                        for (int o = 0; o < 4; ++o) {
-                            int16x8_t products = vmull_s8(vget_low_s8(in), vget_low_s8(w[o]));
-                            if constexpr (careful) {
-                                acc[p][o] = vpadalq_s16(acc[p][o], products);
-                                products = vmull_high_s8(in, w[o]);
-                            } else {
-                                products = vmlal_high_s8(products, in, w[o]);
-                            }
-                            acc[p][o] = vpadalq_s16(acc[p][o], products);
-                        }
+                        for (int o = 0; o < 4; ++o) add_products<terms>(acc[p][o], in, w[o]);
                     }
                 }
                 if (rest > 0) {
@@ -89,10 +138,12 @@ struct Products8 {
 #pragma GCC unroll 4
             for (int o = 0; o < 4; ++o) acc[p][o] = vdupq_n_s32(0);
         }
-        if (taps.flags != 0) {
-            add<pixels, true, upsampled>(acc, taps, x, weights);
+        if (taps.flag == 4) {
+            add<pixels, 4, upsampled>(acc, taps, x, weights);
+        } else if (taps.flag == 2) {
+            add<pixels, 2, upsampled>(acc, taps, x, weights);
         } else {
-            add<pixels, false, upsampled>(acc, taps, x, weights);
+            add<pixels, 1, upsampled>(acc, taps, x, weights);
         }
 #pragma GCC unroll 8
         for (int p = 0; p < pixels; ++p) {

@@ -3,7 +3,7 @@
 // Direct convolution for every level of Arm. A tile is a few neighbours in an output row x up to 16 output channels;
 // its sums wait in memory, with those of its neighbours, for one epilogue.
 //
-//     packed: [flags, int32] [constant of each channel, int32] [weights]
+//     packed: [constant of each channel, int32] [flag of each quad, int32] [weights]
 //     weights [block of 16 channels][group of Products::tile_quads quads][ky][kx][Products::position()]
 //
 // A tap's input is a run of `depth` channels, zero weights filling up what Products::padded() adds. Where a pixel has
@@ -12,8 +12,8 @@
 // is different.
 //
 // Products: input; Weight; tile_quads, 4 or 1; max_pixels<quads>; pairs, whether pixels go in pairs; padded(depth); position(depth, quads, o, k) of a
-// weight in a run; constant(sum of a channel's weights), what its products lack; flags(p, weights); tile<quads, upsampled,
-// pixels>.
+// weight in a run; constant(sum of a channel's weights), what its products lack; flag(weights of a group, runs, their
+// depth), where tiles depend on the weights; tile<quads, upsampled, pixels>.
 //
 // In an unnamed namespace on purpose: each file compiles a private copy.
 
@@ -31,7 +31,7 @@ struct Taps {
     const std::uint8_t* in;  // under the first output pixel; upsampled: pixel (0, 0)
     int rows, runs, depth;
     std::int64_t row_bytes, run_bytes, pixel_bytes;
-    int flags;
+    int flag;
     bool upsampled;
     int top, left;  // of the first tap before the upsampling, in its pixels
 
@@ -104,7 +104,7 @@ struct DirectNeon {
         return channel_weights(p) * block_channels * static_cast<std::int64_t>(sizeof(Weight));
     }
     static std::int64_t weights_offset(const ConvParams& p) {
-        return conv_round_up(4 + std::int64_t{4} * blocks(p) * block_channels, buffer_alignment);
+        return conv_round_up(std::int64_t{5} * blocks(p) * block_channels, buffer_alignment);
     }
     static int quads_of(int channels) { return channels >= block_channels ? 4 : (channels + 3) / 4; }
 
@@ -115,7 +115,6 @@ struct DirectNeon {
     static void pack(const ConvParams& p, const std::int8_t* weights, std::byte* packed) {
         const std::int64_t taps = std::int64_t{p.kernel_h} * p.kernel_w * p.cin;
         auto* constants = reinterpret_cast<std::int32_t*>(packed);
-        *constants++ = Products::flags(p, weights);
         for (int o = 0; o < blocks(p) * block_channels; ++o) {
             std::int32_t sum = 0;
             for (std::int64_t i = 0; o < p.cout && i < taps; ++i) sum += weights[o * taps + i];
@@ -124,9 +123,10 @@ struct DirectNeon {
         const int length = Products::padded(depth(p));
         for (int first = 0; first < p.cout; first += 4 * tile_quads) {
             const int left = p.cout - first, quads = left < 4 * tile_quads ? (left + 3) / 4 : tile_quads;
-            auto* out =
+            auto* const group =
                 reinterpret_cast<Weight*>(packed + weights_offset(p) + first / block_channels * block_bytes(p)) +
                 first % block_channels * channel_weights(p);
+            Weight* out = group;
             for (int ky = 0; ky < p.kernel_h; ++ky) {
                 for (int run = 0; run < runs(p); ++run, out += std::int64_t{length} * 4 * quads) {
                     for (int o = 0; o < 4 * quads; ++o) {
@@ -139,6 +139,9 @@ struct DirectNeon {
                         }
                     }
                 }
+            }
+            if constexpr (requires { Products::flag(group, 0, 0); }) {
+                constants[blocks(p) * block_channels + first / 4] = Products::flag(group, p.kernel_h * runs(p), length);
             }
         }
     }
@@ -166,7 +169,7 @@ struct DirectNeon {
                      p.dilation_h * call.in.row_stride,
                      p.dilation_w * call.in.pixel_stride,
                      p.stride_w * call.in.pixel_stride,
-                     reinterpret_cast<const std::int32_t*>(call.packed)[0],
+                     0,
                      p.upsampled,
                      y - p.pad_top,
                      -p.pad_left};
@@ -232,7 +235,7 @@ struct DirectNeon {
         constexpr int pitch = 4 * quads;
         const ConvCall& call = *row.call;
         const QuadsEpilogue<quads> epilogue(row, first_channel);
-        const auto* constants = reinterpret_cast<const std::int32_t*>(call.packed) + 1 + first_channel;
+        const auto* constants = reinterpret_cast<const std::int32_t*>(call.packed) + first_channel;
         int32x4_t start[quads];
         for (int q = 0; q < quads; ++q) start[q] = vaddq_s32(epilogue.bias[q], vld1q_s32(constants + 4 * q));
         const auto* weights = reinterpret_cast<const Weight*>(block);
@@ -242,8 +245,11 @@ struct DirectNeon {
             if constexpr (tile_quads == 4) {
                 group_sums<quads>(taps, x, count, weights, start, sums, pitch);
             } else {
+                const std::int32_t* flags = constants + blocks(call.params) * block_channels - first_channel;
                 for (int q = 0; q < quads; ++q) {
-                    group_sums<1>(taps, x, count, weights + q * 4 * channel_weights(call.params), start + q,
+                    Taps of_quad = taps;
+                    of_quad.flag = flags[first_channel / 4 + q];
+                    group_sums<1>(of_quad, x, count, weights + q * 4 * channel_weights(call.params), start + q,
                                   sums + 4 * q, pitch);
                 }
             }

@@ -56,7 +56,11 @@ struct QuadsEpilogue {
                 } else if (e.output == OutputKind::s16) {
                     store_s16<activation, true>(*this, call, results);
                 } else if (call.residual.data || e.doublings != 0) {
-                    store_u8<activation, false, false>(*this, call, results);
+                    if (channels < lanes) {
+                        store_u8<activation, false, false>(*this, call, results);
+                    } else {
+                        store_u8<activation, false, true>(*this, call, results);
+                    }
                 } else if (channels < lanes) {
                     store_u8<activation, true, false>(*this, call, results);
                 } else {
@@ -127,6 +131,7 @@ struct QuadsEpilogue {
     // x of the residual; without one, what multiplies to nothing.
     OCTET_INLINE uint8x16_t residual(const ConvCall& call, int y, int x, int count) const {
         if (!call.residual.data) return vdupq_n_u8(call.epilogue.residual_zero_point);
+        if constexpr (quads == 4) return vld1q_u8(call.residual.pixel(y, x) + channel);
         uint8x16_t bytes = vdupq_n_u8(0);
         for (int g = 0; g < count; ++g) {
             __builtin_memcpy(reinterpret_cast<char*>(&bytes) + g * lanes, call.residual.pixel(y, x + g) + channel,

@@ -23,7 +23,6 @@ struct Products16 {
     static int padded(int depth) { return (depth + 3) / 4 * 4; }
     static int position(int, int quads, int o, int k) { return k * 4 * quads + o; }
     static std::int32_t constant(std::int32_t) { return 0; }
-    static std::int32_t flags(const ConvParams&, const std::int8_t*) { return 0; }
 
     template <int quads, bool upsampled, int pixels>
     static OCTET_INLINE void tile(const Taps& taps, int x, const std::int16_t* weights, const int32x4_t* start,

@@ -23,7 +23,6 @@ struct ProductsDot {
     static int padded(int depth) { return (depth + 3) / 4 * 4; }
     static int position(int, int quads, int o, int k) { return k / 4 * 16 * quads + o * 4 + k % 4; }
     static std::int32_t constant(std::int32_t sum) { return 128 * sum; }
-    static std::int32_t flags(const ConvParams&, const std::int8_t*) { return 0; }
 
     // vdotq_laneq_s32 as GCC 12 compiles it copies accumulators in tiles that fill the registers; an operand that is tied
     // to its register stays there.

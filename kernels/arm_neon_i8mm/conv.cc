@@ -23,7 +23,6 @@ struct ProductsMatrix {
     static int padded(int depth) { return (depth + 7) / 8 * 8; }
     static int position(int, int quads, int o, int k) { return k / 8 * 32 * quads + o * 8 + k % 8; }
     static std::int32_t constant(std::int32_t) { return 0; }
-    static std::int32_t flags(const ConvParams&, const std::int8_t*) { return 0; }
 
     static OCTET_INLINE uint8x16_t first_halves(uint8x16_t a, uint8x16_t b) {
         return vreinterpretq_u8_u64(vzip1q_u64(vreinterpretq_u64_u8(a), vreinterpretq_u64_u8(b)));

@@ -54,6 +54,7 @@ const std::vector<Elsewhere> elsewhere{
     {"cmake --preset", "scripts/test.sh", "builds, and runs this test"},
     {"scripts/build_arm64.sh", "", "installs packages and cross-builds"},
     {"scripts/test_arm64.sh", "scripts/test_arm64.sh", "the same, and runs tests by an emulator"},
+    {"bench/arm/count.sh", "", "counts instructions by an emulator, for minutes"},
     {"bench/peers/run.sh", "", "installs packages that are not Debian's, and takes half an hour"},
     {"bench/peers/end_to_end.sh", "", "installs packages that are not Debian's"},
     {"yolop-run clip.mp4", "scripts/test.sh ci-video", "takes FFmpeg's libraries; tests/video runs the like"},

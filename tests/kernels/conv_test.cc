@@ -414,6 +414,8 @@ TEST_P(Conv, bounds_of_16_bit_sums) {
         {65, 64, 63, 63, 63, 63, 65, 64},          // one: 129, so centred; two: 255, a centred group of 2
         {65, 64, 64, 64, 64, 64, 65, 64},          // two: 257, so centred alone
         {127, 127, 127, 127, 127, 127, 127, 127},  // centred alone
+        {63, 63, 63, 63, 63, 63, 63, 63},          // of arm_neon: four that share a lane, 252
+        {64, 64, 64, 64, 64, 64, 64, 64},          // four: 256, so two
         {-128, 127, -128, 127, 127, -128, 0, 0},   // 255 of |w| with the other sign beside it
         {-128, -128, -128, 0, 0, 0, -128, -128},   // 256 of |w| in a pair, beside empty pairs that could join
         {-128, -128, 0, 0, 0, 0, -128, -128},      // the same, two steps that fit each other
