@@ -1,0 +1,53 @@
+#include "compare/difference.h"
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+namespace octet::compare {
+
+Difference difference(const Tensor& a, const Tensor& b, const Grid* grid) {
+    Difference result;
+    result.elements = a.size();
+    if (identical(a, b)) return result;
+    constexpr std::size_t piece = 4096;
+    std::vector<float> p, q;
+    const auto flush = [&] {
+        result.fidelity.add(p, q);
+        p.clear();
+        q.clear();
+    };
+    dispatch(a.dtype(), [&]<typename T>() {
+        const auto x = a.data<T>(), y = b.data<T>();
+        for (std::size_t i = 0; i < x.size(); ++i) {
+            const bool same = x[i] == y[i] || std::memcmp(&x[i], &y[i], sizeof(T)) == 0;
+            if (!same) {
+                if (result.differing++ == 0) result.first = static_cast<std::int64_t>(i);
+                const double apart = std::abs(static_cast<double>(x[i]) - static_cast<double>(y[i]));
+                if (!(apart <= result.largest)) result.largest = apart;
+            }
+            const auto real = [&](T v) {
+                return grid ? grid->scale * static_cast<float>(static_cast<double>(v) - grid->zero_point)
+                            : static_cast<float>(v);
+            };
+            p.push_back(real(x[i]));
+            q.push_back(real(y[i]));
+            if (p.size() == piece) flush();
+        }
+    });
+    flush();
+    return result;
+}
+
+std::int64_t count_differing(const Tensor& a, const Tensor& b, std::int64_t enough) {
+    if (a.dtype() != b.dtype() || a.size() != b.size()) return std::max(a.size(), b.size());
+    std::int64_t count = 0;
+    const std::size_t size = dtype_size(a.dtype());
+    for (std::int64_t i = 0; i < a.size() && count < enough; ++i) {
+        const std::size_t at = static_cast<std::size_t>(i) * size;
+        if (std::memcmp(a.raw() + at, b.raw() + at, size) != 0) ++count;
+    }
+    return count;
+}
+
+}  // namespace octet::compare
