@@ -167,7 +167,7 @@ void propose_constants(Proposals& p, const TableOp& op) {
     if (op.steps[0].op == "LeakyRelu") {
         const double alpha = op.steps[0].alpha;
         std::vector<std::pair<std::string, double>> constants;
-        for (int bits : {3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}) {
+        for (int bits : {8, 16, 15, 14, 12, 10, 3, 4, 5, 6, 7, 9, 11, 13}) {
             const double one = std::ldexp(1, bits);
             for (const double steps : {std::nearbyint(alpha * one), std::floor(alpha * one), std::ceil(alpha * one)})
                 constants.emplace_back(fmt::format("{}/{}", steps, one), steps / one);
@@ -253,10 +253,10 @@ void propose_bounds(Proposals& p) {
         }
         if (activation->kind == Activation::none || activation->kind == Activation::relu) {
             p.add("clamp-{}", [](Variant& v) {
-                engine::ActivationSpec& activation = *activation_of(v.op);
-                activation.kind = Activation::clip;
-                activation.clip_lo = 0;
-                activation.clip_hi = 6;
+                engine::ActivationSpec& bounds = *activation_of(v.op);
+                bounds.kind = Activation::clip;
+                bounds.clip_lo = 0;
+                bounds.clip_hi = 6;
                 return true;
             }, "Relu6");
         }

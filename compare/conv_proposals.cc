@@ -46,10 +46,14 @@ class Rearrangements {
 
   private:
     std::vector<std::int64_t> signature(const Source& source) const {
-        const std::int64_t all = s_[0] * s_[1] * s_[2] * s_[3], step = std::max<std::int64_t>(1, all / 1021);
+        // All of few weights; else some that no period of the axes meets.
+        constexpr std::int64_t most = 2048, stride = 1'000'003;
+        const std::int64_t all = s_[0] * s_[1] * s_[2] * s_[3];
         std::vector<std::int64_t> marks;
-        for (std::int64_t k = 0; k < all; k += step)
+        for (std::int64_t n = 0; n < std::min(all, most); ++n) {
+            const std::int64_t k = all <= most ? n : n * stride % all;
             marks.push_back(source(k / (s_[1] * s_[2] * s_[3]), k / (s_[2] * s_[3]) % s_[1], k / s_[3] % s_[2], k % s_[3]));
+        }
         return marks;
     }
 

@@ -1,5 +1,6 @@
 #include "compare/difference.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -37,6 +38,12 @@ Difference difference(const Tensor& a, const Tensor& b, const Grid* grid) {
     });
     flush();
     return result;
+}
+
+std::int64_t first_differing(const Tensor& a, const Tensor& b) {
+    if (a.dtype() != b.dtype() || a.size() != b.size()) return 0;
+    const auto [at, other] = std::mismatch(a.raw(), a.raw() + a.bytes(), b.raw());
+    return at == a.raw() + a.bytes() ? -1 : (at - a.raw()) / static_cast<std::int64_t>(dtype_size(a.dtype()));
 }
 
 std::int64_t count_differing(const Tensor& a, const Tensor& b, std::int64_t enough) {

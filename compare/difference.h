@@ -19,6 +19,8 @@ struct Difference {
 
 // `a` and `b` have one shape; both are integers of `grid`, or float where there is none.
 Difference difference(const Tensor& a, const Tensor& b, const Grid* grid);
+// -1: none does.
+std::int64_t first_differing(const Tensor& a, const Tensor& b);
 // The number of elements that differ; it stops counting behind `enough`.
 std::int64_t count_differing(const Tensor& a, const Tensor& b, std::int64_t enough);
 

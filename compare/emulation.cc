@@ -85,9 +85,10 @@ const std::string& Emulation::name(const Slot& slot) const {
                             : network_->tensors[static_cast<std::size_t>(slot.tensor)].name;
 }
 
-RunState Emulation::state_for(const engine::Program& program) const {
+RunState Emulation::state_for(const engine::Program& program, std::int64_t work) const {
+    constexpr std::int64_t little = 50'000'000;
     RunState state;
-    state.pool = pool_.get();
+    state.pool = work < little ? alone_.get() : pool_.get();
     state.observer = &nobody_;
     state.values.resize(program.values.size());
     state.tensors.resize(program.tensors.size());
@@ -100,7 +101,9 @@ RunState Emulation::state_for(const engine::Program& program) const {
 }
 
 Result<void> Emulation::run(const Tensors& given, const Visit& visit) const {
-    RunState state = state_for(*network_);
+    std::int64_t work = 0;
+    for (const auto& step : steps_) work += step->macs();
+    RunState state = state_for(*network_, work);
     for (const auto& [slot, tensor] : given) tensor_in(state, slot) = tensor;
     std::map<Slot, std::size_t> last_use;
     for (std::size_t i = 0; i < steps_.size(); ++i) {
@@ -135,7 +138,10 @@ Variant Emulation::as_it_is(std::size_t op) const {
 
 Result<Tensor> Emulation::run_range(const std::vector<std::size_t>& range, const Tensors& known,
                                     const std::map<std::size_t, Variant>& variants) const {
-    RunState state = state_for(*network_);
+    std::int64_t work = 0;
+    for (std::size_t i : range) work += steps_[i]->macs();
+    for (const auto& [slot, tensor] : known) work += tensor.size();
+    RunState state = state_for(*network_, work);
     for (const auto& [slot, tensor] : known) tensor_in(state, slot) = tensor;
     for (std::size_t i : range) {
         const auto variant = variants.find(i);
@@ -153,7 +159,7 @@ Result<Tensor> Emulation::run_range(const std::vector<std::size_t>& range, const
 }
 
 Result<Tensor> Emulation::run_variant(const Variant& variant, const Tensors& known) const {
-    RunState state = state_for(variant.program);
+    RunState state = state_for(variant.program, variant.op.macs);
     for (const auto& [slot, tensor] : known) tensor_in(state, slot) = tensor;
     OCTET_ASSIGN(const auto step, engine::npu_emu::make_step(variant.op, variant.program, variant.profile, features_));
     OCTET_TRY(step->run(state));

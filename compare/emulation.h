@@ -74,8 +74,10 @@ class Emulation {
     Variant as_it_is(std::size_t op) const;
 
   private:
-    Emulation(int threads) : pool_(std::make_unique<ThreadPool>(threads)) {}
-    engine::npu_emu::RunState state_for(const engine::Program& program) const;
+    explicit Emulation(int threads)
+        : pool_(std::make_unique<ThreadPool>(threads)), alone_(std::make_unique<ThreadPool>(1)) {}
+    // For so many multiply-accumulates and elements at a time.
+    engine::npu_emu::RunState state_for(const engine::Program& program, std::int64_t work) const;
 
     std::shared_ptr<const engine::Executable> executable_;
     const engine::Program* network_ = nullptr;
@@ -84,7 +86,7 @@ class Emulation {
     kernels::CpuFeatures features_{};
     std::vector<std::string> rewrites_;
     std::vector<std::unique_ptr<engine::npu_emu::Step>> steps_;
-    std::unique_ptr<ThreadPool> pool_;
+    std::unique_ptr<ThreadPool> pool_, alone_;  // a team costs more than it gains on little work
     engine::Observer nobody_;
 };
 

@@ -217,6 +217,7 @@ class Searcher {
         std::optional<Edits> best;
         for (const Edits& edits : global_edits(emulation_.profile())) {
             if (best && edits.size() >= best->size()) break;
+            if (few_diverge() && !finds_undecided && edits.size() > 1) break;
             auto found = solve(edits, best ? best->size() : unlimited);
             if (found && (!best || found->size() < best->size())) best = std::move(found);
         }
@@ -263,13 +264,18 @@ class Searcher {
         }
     }
 
+    bool few_diverge() const { return diverging_.size() < 3; }
+
     // All layers of the list; the one that failed comes first the next time.
     bool all_pass(std::vector<std::size_t>& layers, const npu::Profile& profile) {
-        for (std::size_t k = 0; k < layers.size(); ++k) {
-            if (checks_[layers[k]]->gives(profile)) continue;
-            std::rotate(layers.begin(), layers.begin() + static_cast<std::ptrdiff_t>(k),
-                        layers.begin() + static_cast<std::ptrdiff_t>(k) + 1);
-            return false;
+        for (const bool whole : {false, true}) {
+            for (std::size_t k = 0; k < layers.size(); ++k) {
+                const LayerCheck& check = *checks_[layers[k]];
+                if (whole ? check.gives(profile) : check.may_give(profile)) continue;
+                std::rotate(layers.begin(), layers.begin() + static_cast<std::ptrdiff_t>(k),
+                            layers.begin() + static_cast<std::ptrdiff_t>(k) + 1);
+                return false;
+            }
         }
         return true;
     }
@@ -310,8 +316,10 @@ class Searcher {
 
     // All groups behind edits of everything; nothing where it takes more keys than fewer than `bound`.
     std::optional<Edits> solve(const Edits& global, std::size_t bound) {
-        // More at once than this are another machine.
-        const std::size_t most_of_a_group = global.empty() ? 4 : 3;
+        // A fault of one layer is no other machine, and many keys at once explain whatever there is.
+        const std::size_t most_of_a_group = few_diverge() ? 2 - std::min<std::size_t>(2, global.size())
+                                            : global.size() == 2 ? 1
+                                                                 : 4 - global.size();
         Edits edits = global;
         npu::Profile profile = with(emulation_.profile(), global);
         for (auto& [group, layers] : groups_) {
