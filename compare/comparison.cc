@@ -207,6 +207,7 @@ Result<Comparison> compare_sides(const Emulation& emulation, Side& side, const T
     });
     const std::vector<std::size_t> diverging = comparison.diverging();
     std::size_t done = 0;
+    std::map<std::string, std::optional<std::string>> deciding;  // of the same causes
     for (std::size_t i : diverging) {
         Layer& layer = comparison.layers[i];
         const Tensor& theirs = side.tensors.at(layer.slot);
@@ -214,7 +215,11 @@ Result<Comparison> compare_sides(const Emulation& emulation, Side& side, const T
             layer.first = look_at(emulation, layer.range, layer.known, theirs, layer.computed, layer.forced->first);
         if (options.explains && !layer.form && layer.slot.quantized() && done < options.most_explained) {
             layer.causes = explain(emulation, layer, theirs);
-            layer.decided_by = deciding_vector(layer.kind, layer.rule, layer.causes);
+            std::string key = layer.kind;
+            for (const Cause& cause : layer.causes) key += " " + cause.id + cause.where;
+            const auto [decided, fresh] = deciding.emplace(key, std::nullopt);
+            if (fresh) decided->second = deciding_vector(layer.kind, layer.causes);
+            layer.decided_by = decided->second;
         }
         ++done;
     }

@@ -23,7 +23,7 @@ std::size_t diverging_layers(const Comparison& comparison) {
 Result<Inference> infer_profile(const std::function<Result<Candidate>(const npu::Profile&)>& compare) {
     Inference result;
     // Those with the fewest layers that diverge are searched; the others' changes can only be more.
-    constexpr std::size_t searched = 4;
+    constexpr std::size_t searched = 3;
     std::vector<Candidate> candidates;
     std::optional<Error> first_error;
     for (std::string_view name : npu::profile_names()) {
@@ -47,13 +47,22 @@ Result<Inference> infer_profile(const std::function<Result<Candidate>(const npu:
     std::vector<ProfileSearch> searches;
     const auto rank = [&](std::size_t i) { return std::pair(searches[i].unexplained.size(), searches[i].changes.size()); };
     for (const Candidate& candidate : candidates) {
-        searches.push_back(search_profile(*candidate.emulation, *candidate.side, *candidate.comparison));
+        SearchLimits limits;
+        limits.whole = true;
+        if (best && searches[*best].explains_everything()) limits.most_changes = searches[*best].changes.size();
+        searches.push_back(search_profile(*candidate.emulation, *candidate.side, *candidate.comparison, limits));
         const std::size_t i = searches.size() - 1;
         if (!best || rank(i) < rank(*best)) best = i;
     }
     const Candidate& winner = candidates[*best];
     result.base = winner.profile;
-    result.search = search_profile(*winner.emulation, *winner.side, *winner.comparison, true);
+    result.search = searches[*best];
+    if (!result.search.explains_everything()) {
+        SearchLimits limits;
+        limits.partly = limits.whole = true;
+        result.search = search_profile(*winner.emulation, *winner.side, *winner.comparison, limits);
+    }
+    find_undecided(*winner.emulation, *winner.side, *winner.comparison, result.search);
     result.compared = winner.comparison->layers.size();
     for (std::size_t i : result.search.unexplained) result.layers.push_back(winner.comparison->layers[i].name);
     for (std::size_t i = 0; i < candidates.size(); ++i) {

@@ -197,7 +197,8 @@ npu::Profile with(npu::Profile profile, const Edits& edits) {
 
 class Searcher {
   public:
-    Searcher(const Emulation& emulation, const Side& side, const Comparison& comparison) : emulation_(emulation) {
+    Searcher(const Emulation& emulation, const Side& side, const Comparison& comparison, const SearchLimits& limits)
+        : emulation_(emulation), limits_(limits) {
         for (std::size_t i = 0; i < comparison.layers.size(); ++i) {
             const Layer& layer = comparison.layers[i];
             if (!layer.forced || !layer.slot.quantized()) continue;
@@ -207,21 +208,24 @@ class Searcher {
                                                       differs ? layer.computed : theirs);
             std::set<std::string> keys;
             for (std::size_t op : layer.range.ops) add_keys(op, keys);
-            groups_[{keys.size(), std::vector<std::string>(keys.begin(), keys.end())}].push_back(i);
+            // What has the most alternatives comes last: most wrong turns are seen before it.
+            const std::size_t cost = (keys.contains("conv") ? 10 : 0) + keys.size();
+            groups_[{cost, std::vector<std::string>(keys.begin(), keys.end())}].push_back(i);
             if (differs) diverging_.push_back(i);
         }
     }
 
-    ProfileSearch run(bool finds_undecided) {
+    ProfileSearch run() {
         // What explains everything with the fewest keys; else, where asked for, what leaves the fewest layers.
-        std::optional<Edits> best;
+        std::optional<Edits> best = as_known_profile();
+        if (best && best->size() > limits_.most_changes) best.reset();
         for (const Edits& edits : global_edits(emulation_.profile())) {
             if (best && edits.size() >= best->size()) break;
-            if (few_diverge() && !finds_undecided && edits.size() > 1) break;
-            auto found = solve(edits, best ? best->size() : unlimited);
+            if (edits.size() > (few_diverge() || best ? 1 : 2)) break;
+            auto found = solve(edits, best ? best->size() : limits_.most_changes + 1);
             if (found && (!best || found->size() < best->size())) best = std::move(found);
         }
-        if (!best) best = finds_undecided ? solve_partly() : Edits();
+        if (!best) best = limits_.partly ? solve_partly() : Edits();
         ProfileSearch result;
         result.profile = with(emulation_.profile(), *best);
         for (const auto& [i, check] : checks_) {
@@ -236,13 +240,53 @@ class Searcher {
             const Edit& edit = (*best)[e];
             result.changes.push_back({edit.key, value_of(emulation_.profile(), edit.key), edit.to, explains});
         }
-        if (finds_undecided) find_undecided(result);
         return result;
+    }
+
+    void undecided_of(ProfileSearch& result) {
+        std::map<std::string, std::vector<Edits>> alternatives;
+        std::map<std::string, std::vector<std::size_t>> concerned;
+        for (const auto& [group, layers] : groups_) {
+            for (const std::string& key : group.second) {
+                for (const auto& dimension : dimensions(key, result.profile)) {
+                    for (const Edits& edits : dimension) {
+                        if (edits.size() != 1) continue;
+                        auto& known = alternatives[edits[0].key];
+                        const bool fresh = std::none_of(known.begin(), known.end(),
+                                                        [&](const Edits& k) { return k[0].to == edits[0].to; });
+                        if (fresh) known.push_back(edits);
+                        auto& list = concerned[edits[0].key];
+                        for (std::size_t i : layers) {
+                            if (std::find(list.begin(), list.end(), i) == list.end()) list.push_back(i);
+                        }
+                    }
+                }
+            }
+        }
+        for (const Edits& edits : global_edits(result.profile)) {
+            if (edits.size() != 1) continue;
+            alternatives[edits[0].key].push_back(edits);
+            auto& list = concerned[edits[0].key];
+            if (list.empty()) {
+                for (const auto& [i, check] : checks_) list.push_back(i);
+            }
+        }
+        const std::set<std::size_t> failing(result.unexplained.begin(), result.unexplained.end());
+        for (auto& [key, list] : alternatives) {
+            Undecided undecided{key, {value_of(result.profile, key)}};
+            std::vector<std::size_t> layers;
+            for (std::size_t i : concerned[key]) {
+                if (!failing.contains(i)) layers.push_back(i);
+            }
+            for (const Edits& edits : list) {
+                if (all_pass(layers, with(result.profile, edits))) undecided.values.push_back(edits[0].to);
+            }
+            if (undecided.values.size() > 1) result.undecided.push_back(std::move(undecided));
+        }
     }
 
   private:
     using Group = std::pair<std::size_t, std::vector<std::string>>;
-    static constexpr std::size_t unlimited = 1000;
 
     // The rules that an operator follows, by whose key the profile has them.
     void add_keys(std::size_t op, std::set<std::string>& keys) const {
@@ -264,7 +308,7 @@ class Searcher {
         }
     }
 
-    bool few_diverge() const { return diverging_.size() < 3; }
+    bool few_diverge() const { return diverging_.size() < 3 && !limits_.whole; }
 
     // All layers of the list; the one that failed comes first the next time.
     bool all_pass(std::vector<std::size_t>& layers, const npu::Profile& profile) {
@@ -283,6 +327,46 @@ class Searcher {
     std::size_t count_failing(const std::vector<std::size_t>& layers, const npu::Profile& profile) {
         return static_cast<std::size_t>(std::count_if(
             layers.begin(), layers.end(), [&](std::size_t i) { return !checks_[i]->gives(profile); }));
+    }
+
+    // The change to a profile that octet comes with, where that explains everything: of as few keys as any other change,
+    // it is the likelier one.
+    std::optional<Edits> as_known_profile() {
+        std::optional<Edits> best;
+        std::set<std::string> kinds;
+        std::vector<std::size_t> layers;
+        for (const auto& [group, members] : groups_) {
+            kinds.insert(group.second.begin(), group.second.end());
+            layers.insert(layers.end(), members.begin(), members.end());
+        }
+        for (std::string_view name : npu::profile_names()) {
+            const auto known = npu::load_profile(std::string(name));
+            if (!known) continue;
+            Edits edits;
+            const auto take = [&](const std::string& key, std::function<void(npu::Profile&)> apply) {
+                const std::string to = value_of(*known, key);
+                if (to != value_of(emulation_.profile(), key)) edits.push_back({key, to, std::move(apply)});
+            };
+            for (const std::string& kind : kinds) {
+                if (const auto rule = known->rule(kind))
+                    take("rules." + kind, rule_edit(kind, *rule).apply);
+            }
+            take("multiplier.scale",
+                 [f = known->multiplier.from_float32](npu::Profile& p) { p.multiplier.from_float32 = f; });
+            take("accumulator.bits", [bits = known->accumulator.bits](npu::Profile& p) { p.accumulator.bits = bits; });
+            take("accumulator.overflow",
+                 [o = known->accumulator.overflow](npu::Profile& p) { p.accumulator.overflow = o; });
+            take("constants.leaky_alpha", [v = known->leaky_alpha](npu::Profile& p) { p.leaky_alpha = v; });
+            take("constants.hardswish_sixth", [v = known->hardswish_sixth](npu::Profile& p) { p.hardswish_sixth = v; });
+            if (!all_pass(layers, with(emulation_.profile(), edits))) continue;
+            for (std::size_t k = edits.size(); k-- > 0;) {
+                Edits fewer = edits;
+                fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(k));
+                if (all_pass(layers, with(emulation_.profile(), fewer))) edits = std::move(fewer);
+            }
+            if (!best || edits.size() < best->size()) best = std::move(edits);
+        }
+        return best;
     }
 
     // The fewest keys, at most `most`, with which the layers of a group pass; nothing: there are none.
@@ -359,59 +443,22 @@ class Searcher {
         return edits;
     }
 
-    void find_undecided(ProfileSearch& result) {
-        std::map<std::string, std::vector<Edits>> alternatives;
-        std::map<std::string, std::vector<std::size_t>> concerned;
-        for (const auto& [group, layers] : groups_) {
-            for (const std::string& key : group.second) {
-                for (const auto& dimension : dimensions(key, result.profile)) {
-                    for (const Edits& edits : dimension) {
-                        if (edits.size() != 1) continue;
-                        auto& known = alternatives[edits[0].key];
-                        const bool fresh = std::none_of(known.begin(), known.end(),
-                                                        [&](const Edits& k) { return k[0].to == edits[0].to; });
-                        if (fresh) known.push_back(edits);
-                        auto& list = concerned[edits[0].key];
-                        for (std::size_t i : layers) {
-                            if (std::find(list.begin(), list.end(), i) == list.end()) list.push_back(i);
-                        }
-                    }
-                }
-            }
-        }
-        for (const Edits& edits : global_edits(result.profile)) {
-            if (edits.size() != 1) continue;
-            alternatives[edits[0].key].push_back(edits);
-            auto& list = concerned[edits[0].key];
-            if (list.empty()) {
-                for (const auto& [i, check] : checks_) list.push_back(i);
-            }
-        }
-        const std::set<std::size_t> failing(result.unexplained.begin(), result.unexplained.end());
-        for (auto& [key, list] : alternatives) {
-            Undecided undecided{key, {value_of(result.profile, key)}};
-            std::vector<std::size_t> layers;
-            for (std::size_t i : concerned[key]) {
-                if (!failing.contains(i)) layers.push_back(i);
-            }
-            for (const Edits& edits : list) {
-                if (all_pass(layers, with(result.profile, edits))) undecided.values.push_back(edits[0].to);
-            }
-            if (undecided.values.size() > 1) result.undecided.push_back(std::move(undecided));
-        }
-    }
-
     const Emulation& emulation_;
+    SearchLimits limits_;
     std::map<std::size_t, std::unique_ptr<LayerCheck>> checks_;
-    std::map<Group, std::vector<std::size_t>> groups_;  // single rules first
+    std::map<Group, std::vector<std::size_t>> groups_;  // single rules first, convolutions last
     std::vector<std::size_t> diverging_;
 };
 
 }  // namespace
 
 ProfileSearch search_profile(const Emulation& emulation, const Side& side, const Comparison& comparison,
-                             bool finds_undecided) {
-    return Searcher(emulation, side, comparison).run(finds_undecided);
+                             const SearchLimits& limits) {
+    return Searcher(emulation, side, comparison, limits).run();
+}
+
+void find_undecided(const Emulation& emulation, const Side& side, const Comparison& comparison, ProfileSearch& search) {
+    Searcher(emulation, side, comparison, {}).undecided_of(search);
 }
 
 Result<std::string> changed_profile(const std::string& base, const std::vector<ProfileChange>& changes,

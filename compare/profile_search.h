@@ -28,13 +28,20 @@ struct ProfileSearch {
     std::vector<ProfileChange> changes;
     engine::npu_emu::Profile profile;      // with them
     std::vector<std::size_t> unexplained;  // of Comparison::layers
-    std::vector<Undecided> undecided;      // where asked for
+    std::vector<Undecided> undecided;
 
     bool explains_everything() const { return unexplained.empty(); }
 };
 
+struct SearchLimits {
+    std::size_t most_changes = 100;  // larger ones are not looked for
+    bool whole = false;              // a machine of its own, whatever the number of layers that diverge
+    bool partly = false;             // where nothing explains everything, what explains most
+};
 ProfileSearch search_profile(const Emulation& emulation, const Side& side, const Comparison& comparison,
-                             bool finds_undecided = false);
+                             const SearchLimits& limits = {});
+// Fills in `undecided`.
+void find_undecided(const Emulation& emulation, const Side& side, const Comparison& comparison, ProfileSearch& search);
 
 // A profile file: `base`, a name or a file, with the changes.
 Result<std::string> changed_profile(const std::string& base, const std::vector<ProfileChange>& changes,

@@ -119,7 +119,9 @@ ByteTable real_table(const Grid& x, const Grid& y, Range range, const Function& 
 Result<Adder> adder_of(const Profile& profile, std::string_view rule, const Grid& a, const Grid& b, const Grid& y,
                        Range range, bool subtract) {
     const RequantRule steps = requant_rule(profile.rule("add_steps").value_or("double")).value();
-    return make_adder(add_rule(rule).value(), steps, a, b, y, range, subtract);
+    const auto kind = add_rule(rule);
+    if (!kind) return fail(ErrorCode::unsupported, "\"{}\" is no rule of a sum with a constant", rule);
+    return make_adder(*kind, steps, a, b, y, range, subtract);
 }
 
 Result<Multiplication> multiplication_of(const Profile& profile, std::string_view rule, const Grid& a, const Grid& b,
