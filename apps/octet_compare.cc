@@ -85,8 +85,10 @@ void declare(CLI::App& app, Options& options) {
     add_size_options(app, options.sizes);
     add_threads_option(app, options.threads);
     app.footer(
-        "Each layer is computed twice: free, from the profile's own tensors, and forced, from the other side's. Layers\n"
-        "are ranked by what differs when forced; the causes explain every value. Exit codes: 0 identical, 1 differs.\n\n"
+        "Each layer is computed twice: free, from the profile's own tensors, and forced, from the other side's. "
+        "Layers\n"
+        "are ranked by what differs when forced; the causes explain every value. Exit codes: 0 identical, 1 "
+        "differs.\n\n"
         "Examples:\n"
         "  octet-compare model.onnx --dump chip.npz --manifest chip.json --profile tflite-double\n"
         "  octet-compare model.onnx --profile onnxruntime-unfused --against-profile onnxruntime-x86-fused\n"
@@ -145,7 +147,8 @@ std::string number(const std::optional<compare::Difference>& difference, double 
 
 void print_comparison(const Options& options, const compare::Comparison& comparison,
                       const std::optional<compare::ProfileSearch>& search) {
-    Table table{{"layer", "operator", "values", "free", "forced", "steps", "SQNR free", "forced", "cosine free", "forced"}, {}};
+    Table table{
+        {"layer", "operator", "values", "free", "forced", "steps", "SQNR free", "forced", "cosine free", "forced"}, {}};
     for (std::size_t i : comparison.ranking) {
         if (options.rows != 0 && table.rows.size() == options.rows) break;
         const compare::Layer& layer = comparison.layers[i];
@@ -175,7 +178,8 @@ void print_comparison(const Options& options, const compare::Comparison& compari
     if (search && !search->changes.empty() && search->explains_everything()) {
         fmt::print("\nThe smallest change of the profile that explains everything:\n");
         for (const auto& change : search->changes)
-            fmt::print("    {}: {} instead of {}, explains {} layers\n", change.key, change.to, change.from, change.explains);
+            fmt::print("    {}: {} instead of {}, explains {} layers\n", change.key, change.to, change.from,
+                       change.explains);
     }
     fmt::print("\n{}\n", compare::verdict(comparison, search));
 }
@@ -198,7 +202,8 @@ Result<void> check_files(const Options& options) {
     for (const std::string& file : {options.json, options.html, options.save_profile}) {
         if (!file.empty()) written.push_back(file);
     }
-    for (const std::string& file : {options.dump.path, options.dump.manifest, options.dump.names, options.against_dump}) {
+    for (const std::string& file :
+         {options.dump.path, options.dump.manifest, options.dump.names, options.against_dump}) {
         if (!file.empty()) read.push_back(file);
     }
     OCTET_TRY(add_input_files(options.input, read));
@@ -223,7 +228,8 @@ Result<Compared> compare_with(const Options& options, const npu::Profile& profil
             given[{.value = engine::no_quant, .tensor = ports[i].value}] = inputs[i];
         OCTET_ASSIGN(result.side, other_run(options, *result.emulation, inputs));
         if (result.side.tensors.empty())
-            return fail(ErrorCode::invalid_argument, "{} and {} have no tensor in common", options.model, result.side.name);
+            return fail(ErrorCode::invalid_argument, "{} and {} have no tensor in common", options.model,
+                        result.side.name);
     } else {
         OCTET_ASSIGN(compare::Dump opened, compare::Dump::open(options.dump));
         const auto dump = std::make_shared<const compare::Dump>(std::move(opened));
@@ -239,9 +245,9 @@ Result<Compared> compare_with(const Options& options, const npu::Profile& profil
         compare::DumpOptions other = options.dump;
         other.path = options.against_dump;
         OCTET_ASSIGN(compare::Dump opened, compare::Dump::open(other));
-        OCTET_ASSIGN(second, compare::read_side(*result.emulation,
-                                                std::make_shared<const compare::Dump>(std::move(opened)),
-                                                result.side.tensors));
+        OCTET_ASSIGN(second,
+                     compare::read_side(*result.emulation, std::make_shared<const compare::Dump>(std::move(opened)),
+                                        result.side.tensors));
         how.reference = &second->tensors;
     }
     OCTET_ASSIGN(result.comparison, compare::compare_sides(*result.emulation, result.side, given, how));
@@ -254,9 +260,9 @@ Result<void> write_results(const Options& options, const Compared& compared,
     json.update(more);
     if (!options.json.empty()) OCTET_TRY(write_file(options.json, json_text(json, 1) + "\n"));
     if (!options.html.empty())
-        OCTET_TRY(write_file(options.html, compare::comparison_page(options.model, compared.side.name,
-                                                                    compared.emulation->profile().name,
-                                                                    compared.comparison, search)));
+        OCTET_TRY(write_file(
+            options.html, compare::comparison_page(options.model, compared.side.name,
+                                                   compared.emulation->profile().name, compared.comparison, search)));
     return {};
 }
 
@@ -270,11 +276,11 @@ Result<ExitCode> infer(const Options& options) {
                  }));
     fmt::print("{}", compare::words(inference));
     if (!options.save_profile.empty()) {
-        OCTET_ASSIGN(const std::string text, compare::changed_profile(inference.base, inference.search.changes, "inferred"));
+        OCTET_ASSIGN(const std::string text,
+                     compare::changed_profile(inference.base, inference.search.changes, "inferred"));
         OCTET_TRY(write_file(options.save_profile, text));
     }
-    if (!options.json.empty())
-        OCTET_TRY(write_file(options.json, json_text(compare::to_json(inference), 1) + "\n"));
+    if (!options.json.empty()) OCTET_TRY(write_file(options.json, json_text(compare::to_json(inference), 1) + "\n"));
     return inference.search.explains_everything() ? exit_ok : exit_check_failed;
 }
 
@@ -288,7 +294,8 @@ Result<ExitCode> run(const Options& options) {
                       int{!options.against_backend.empty()} + int{!options.against_model.empty()};
     if (sides != 1)
         return fail(ErrorCode::conflict,
-                    "one of --dump, --against-profile, --against-backend and --against-model is needed, {} are given", sides);
+                    "one of --dump, --against-profile, --against-backend and --against-model is needed, {} are given",
+                    sides);
     if (!options.against_dump.empty() && options.dump.path.empty())
         return fail(ErrorCode::conflict, "--against-dump compares with a --dump");
     if (options.infers != options.profile.empty())

@@ -28,8 +28,7 @@ struct Options {
 // One pair in a line: what tells the two apart, or why nothing does.
 std::string words(const compare::Pair& pair) {
     const std::string both = fmt::format("{}: {} | {}", pair.kind, pair.a, pair.b);
-    if (pair.differing > 0)
-        return fmt::format("{}: {}, {} of {} values", both, pair.vector, pair.differing, pair.of);
+    if (pair.differing > 0) return fmt::format("{}: {}, {} of {} values", both, pair.vector, pair.differing, pair.of);
     if (!pair.proof.empty()) return fmt::format("{}: equal: {}", both, pair.proof);
     if (pair.tried == 0) return fmt::format("{}: no vector that both can compute", both);
     return fmt::format("{}: equal on all {} values tried, without a proof", both, pair.tried);
@@ -57,7 +56,8 @@ std::vector<compare::Setting> chosen(const std::string& kind, const std::vector<
 }
 
 bool concerns(const compare::Pair& pair, const std::vector<npu::Profile>& profiles, bool all) {
-    return all || profiles.size() == 2 || std::any_of(profiles.begin(), profiles.end(), [&](const npu::Profile& profile) {
+    return all || profiles.size() == 2 ||
+           std::any_of(profiles.begin(), profiles.end(), [&](const npu::Profile& profile) {
                const auto rule = profile.rule(pair.kind);
                return rule == pair.a || rule == pair.b;
            });
@@ -78,7 +78,8 @@ Result<nlohmann::ordered_json> write_vector(const Options& options, const compar
     }
     OCTET_ASSIGN(const auto emulation, compare::emulation_of(vector));
     for (const npu::Profile& profile : profiles) {
-        const auto result = compare::result_of(vector, *emulation, {profile.name, [&](npu::Profile& p) { p = profile; }});
+        const auto result =
+            compare::result_of(vector, *emulation, {profile.name, [&](npu::Profile& p) { p = profile; }});
         if (!result) continue;
         const std::string file = fmt::format("{}.{}.npy", vector.name, file_name_for(profile.name));
         OCTET_TRY(save_npy(*result, (folder / file).string()));
@@ -128,7 +129,8 @@ int vectors_main(int argc, char** argv) {
                    "A folder for NAME.onnx, NAME.INPUT.npy, NAME.PROFILE.npy with what is expected, and vectors.json");
     app.add_flag("--all", options.all, "Every pair of rules, whatever the profiles have");
     app.footer(
-        "Prints every pair of rules: the vector that tells them apart and on how many values, or why they are equal.\n\n"
+        "Prints every pair of rules: the vector that tells them apart and on how many values, or why they are "
+        "equal.\n\n"
         "Examples:\n"
         "  octet-vectors tflite-double\n"
         "  octet-vectors tflite-double ruy-x86 -o vectors");

@@ -21,8 +21,7 @@ void use_table(Variant& v, const std::array<int, 256>& table) {
     const Grid& y = v.grid(op.y);
     const auto range = v.profile.range(y.dtype);
     for (std::size_t i = 0; i < 256; ++i) {
-        op.table[i] =
-            static_cast<std::uint8_t>(std::clamp(table[i], range.min, range.max) - quant::grid_min(y.dtype));
+        op.table[i] = static_cast<std::uint8_t>(std::clamp(table[i], range.min, range.max) - quant::grid_min(y.dtype));
     }
     // Two operators in a row are the kind that takes the table as it is.
     op.steps.assign(2, {"Table", 0, 0, 0, std::nullopt, 0, false});
@@ -154,7 +153,8 @@ void propose_tables(Proposals& p, const TableOp& op) {
         {"sigmoid", [](double v) { return 1 / (1 + std::exp(-v)); }},
         {"tanh", [](double v) { return std::tanh(v); }},
     };
-    for (const auto& [name, other] : functions) p.add("function-{}", with_table(table_by(other, x, y, "half-even", true)), name);
+    for (const auto& [name, other] : functions)
+        p.add("function-{}", with_table(table_by(other, x, y, "half-even", true)), name);
 }
 
 struct Constant {
@@ -177,23 +177,42 @@ void propose_constants(Proposals& p, const TableOp& op) {
         std::map<double, bool> known{{alpha, true}};
         for (const auto& [text, value] : constants) {
             if (value >= 1 || !known.emplace(value, true).second) continue;
-            p.add_with("leaky-alpha-{}", text, [value = value](Variant& v) {
-                v.profile.leaky_alpha = value;
-                return true;
-            }, text, value, alpha);
+            p.add_with(
+                "leaky-alpha-{}", text,
+                [value = value](Variant& v) {
+                    v.profile.leaky_alpha = value;
+                    return true;
+                },
+                text, value, alpha);
         }
     }
     if (op.steps[0].op == "HardSwish") {
-        for (const Constant& c : {Constant{"1/8", 0.125}, {"5/32", 5.0 / 32}, {"11/64", 11.0 / 64}, {"21/128", 21.0 / 128},
-                                  {"43/256", 43.0 / 256}, {"85/512", 85.0 / 512}, {"171/1024", 171.0 / 1024},
-                                  {"341/2048", 341.0 / 2048}, {"683/4096", 683.0 / 4096}, {"2731/16384", 2731.0 / 16384},
-                                  {"5461/32768", 5461.0 / 32768}, {"10923/65536", 10923.0 / 65536}, {"0.1666", 0.1666},
-                                  {"0.1667", 0.1667}, {"0.166", 0.166}, {"0.167", 0.167}, {"0.17", 0.17}, {"0.16", 0.16}}) {
-            p.add_with("hardswish-sixth-{}", c.words, [value = c.value](Variant& v) {
-                v.profile.hardswish_sixth = value;
-                v.profile.rules["hardswish"] = "float-table";
-                return true;
-            }, c.words, c.value);
+        for (const Constant& c : {Constant{"1/8", 0.125},
+                                  {"5/32", 5.0 / 32},
+                                  {"11/64", 11.0 / 64},
+                                  {"21/128", 21.0 / 128},
+                                  {"43/256", 43.0 / 256},
+                                  {"85/512", 85.0 / 512},
+                                  {"171/1024", 171.0 / 1024},
+                                  {"341/2048", 341.0 / 2048},
+                                  {"683/4096", 683.0 / 4096},
+                                  {"2731/16384", 2731.0 / 16384},
+                                  {"5461/32768", 5461.0 / 32768},
+                                  {"10923/65536", 10923.0 / 65536},
+                                  {"0.1666", 0.1666},
+                                  {"0.1667", 0.1667},
+                                  {"0.166", 0.166},
+                                  {"0.167", 0.167},
+                                  {"0.17", 0.17},
+                                  {"0.16", 0.16}}) {
+            p.add_with(
+                "hardswish-sixth-{}", c.words,
+                [value = c.value](Variant& v) {
+                    v.profile.hardswish_sixth = value;
+                    v.profile.rules["hardswish"] = "float-table";
+                    return true;
+                },
+                c.words, c.value);
         }
     }
 }
@@ -225,11 +244,14 @@ void propose_bounds(Proposals& p) {
         }
     } else if (table && table->steps.empty()) {
         for (const char* name : {"Relu", "Relu6"}) {
-            p.add("clamp-{}", [six = std::string_view(name) == "Relu6"](Variant& v) {
-                table_of(v)->steps = {{"Clip", 0, 0, six ? 6 : INFINITY, std::nullopt, 0, false}};
-                v.profile.rules["clip"] = rule_of(v.profile, "requantize");
-                return true;
-            }, name);
+            p.add(
+                "clamp-{}",
+                [six = std::string_view(name) == "Relu6"](Variant& v) {
+                    table_of(v)->steps = {{"Clip", 0, 0, six ? 6 : INFINITY, std::nullopt, 0, false}};
+                    v.profile.rules["clip"] = rule_of(v.profile, "requantize");
+                    return true;
+                },
+                name);
         }
     }
     if (const auto* activation = activation_of(copy)) {
@@ -246,19 +268,25 @@ void propose_bounds(Proposals& p) {
             });
         }
         if (activation->kind == Activation::none) {
-            p.add("clamp-{}", [](Variant& v) {
-                activation_of(v.op)->kind = Activation::relu;
-                return true;
-            }, "Relu");
+            p.add(
+                "clamp-{}",
+                [](Variant& v) {
+                    activation_of(v.op)->kind = Activation::relu;
+                    return true;
+                },
+                "Relu");
         }
         if (activation->kind == Activation::none || activation->kind == Activation::relu) {
-            p.add("clamp-{}", [](Variant& v) {
-                engine::ActivationSpec& bounds = *activation_of(v.op);
-                bounds.kind = Activation::clip;
-                bounds.clip_lo = 0;
-                bounds.clip_hi = 6;
-                return true;
-            }, "Relu6");
+            p.add(
+                "clamp-{}",
+                [](Variant& v) {
+                    engine::ActivationSpec& bounds = *activation_of(v.op);
+                    bounds.kind = Activation::clip;
+                    bounds.clip_lo = 0;
+                    bounds.clip_hi = 6;
+                    return true;
+                },
+                "Relu6");
         }
     }
     if (!p.result_grid()) return;

@@ -64,8 +64,8 @@ constexpr CauseInfo causes[] = {
     {"zero-point-correction-doubled", "the zero point of the input is subtracted twice", convs},
 
     {"input-zero-point-{}-{}", "zero point of input {} taken as {} instead of {}", every},
-    {"input-zero-point-{}-{}-padded-right", "zero point of input {} taken as {} instead of {}, but padded with the right one",
-     convs},
+    {"input-zero-point-{}-{}-padded-right",
+     "zero point of input {} taken as {} instead of {}, but padded with the right one", convs},
     {"result-zero-point-{}", "zero point of the result taken as {} instead of {}", every},
     {"zero-points-swapped", "zero points of the two inputs exchanged", two},
 
@@ -93,7 +93,8 @@ constexpr CauseInfo causes[] = {
     {"no-rescale-but-zero-point", "inputs copied without rescaling, only moved by the zero points",
      "Concat, requantization"},
     {"no-rescale-input-{}", "input {} without rescaling to the output scale", "Concat, Add, Sub, Mul"},
-    {"no-rescale-input-{}-but-zero-point", "input {} copied without rescaling, only moved by the zero points", "Concat"},
+    {"no-rescale-input-{}-but-zero-point", "input {} copied without rescaling, only moved by the zero points",
+     "Concat"},
     {"no-rescale-inputs", "inputs added without rescaling to the output scale", two},
     {"scales-swapped", "scales of the two inputs exchanged", two},
     {"operands-subtracted", "the second operand subtracted instead of added, or the other way round", "Add, Sub"},
@@ -118,8 +119,8 @@ void Proposals::add_formatted(std::string_view id, fmt::format_args id_arguments
                               std::function<bool(Variant&)> change) {
     for (std::size_t i = 0; i < std::size(causes); ++i) {
         if (causes[i].id != id) continue;
-        list_.push_back({i, fmt::vformat(id, id_arguments), fmt::vformat(causes[i].text, text_arguments),
-                         std::move(change)});
+        list_.push_back(
+            {i, fmt::vformat(id, id_arguments), fmt::vformat(causes[i].text, text_arguments), std::move(change)});
         return;
     }
     std::abort();  // a family that the list above has not

@@ -63,8 +63,7 @@ void try_other_readings(const Emulation& emulation, Side& side, Layer& layer, co
 }
 
 bool is_constant(const Tensor& tensor) {
-    return tensor.size() > 0 && count_differing(tensor, tensor, 1) == 0 &&
-           dispatch(tensor.dtype(), [&]<typename T>() {
+    return tensor.size() > 0 && count_differing(tensor, tensor, 1) == 0 && dispatch(tensor.dtype(), [&]<typename T>() {
                const auto values = tensor.data<T>();
                return std::all_of(values.begin(), values.end(), [&](T v) { return v == values.front(); });
            });
@@ -144,8 +143,7 @@ Result<Comparison> compare_sides(const Emulation& emulation, Side& side, const T
     if (options.reference) {
         for (const auto& [slot, tensor] : *options.reference) {
             const auto theirs = side.tensors.find(slot);
-            if (theirs != side.tensors.end())
-                free[slot] = difference(tensor, theirs->second, emulation.grid(slot));
+            if (theirs != side.tensors.end()) free[slot] = difference(tensor, theirs->second, emulation.grid(slot));
         }
     } else if (!given.empty()) {
         OCTET_TRY(emulation.run(given, [&](std::size_t, const Slot& slot, Tensor& result) {

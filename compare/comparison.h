@@ -27,15 +27,15 @@ struct Layer {
     std::string kind;  // of the operator, as rules are named
     std::string rule;
     Range range;
-    Tensors known;  // that the range reads, of the other side
+    Tensors known;           // that the range reads, of the other side
     bool reachable = false;  // all of them are there
     std::int64_t elements = 0;
     std::optional<Difference> free, forced;
-    Tensor computed;                       // teacher-forced; kept where it differs
-    std::optional<std::string> form;       // words of another reading that makes it right
-    std::vector<Cause> causes;             // that explain all values, the simplest first
+    Tensor computed;                        // teacher-forced; kept where it differs
+    std::optional<std::string> form;        // words of another reading that makes it right
+    std::vector<Cause> causes;              // that explain all values, the simplest first
     std::optional<std::string> decided_by;  // a vector of octet-vectors that tells all of them apart
-    std::optional<Element> first;          // that differs
+    std::optional<Element> first;           // that differs
 
     bool differs() const { return (forced && forced->differing > 0) || (free && free->differing > 0); }
 };
@@ -53,7 +53,7 @@ struct Comparison {
 
 struct ComparisonOptions {
     bool explains = true;
-    std::size_t most_explained = 200;  // layers, the first of the ranking
+    std::size_t most_explained = 200;    // layers, the first of the ranking
     const Tensors* reference = nullptr;  // takes the place of the profile's free run
 };
 

@@ -52,7 +52,8 @@ class Rearrangements {
         std::vector<std::int64_t> marks;
         for (std::int64_t n = 0; n < std::min(all, most); ++n) {
             const std::int64_t k = all <= most ? n : n * stride % all;
-            marks.push_back(source(k / (s_[1] * s_[2] * s_[3]), k / (s_[2] * s_[3]) % s_[1], k / s_[3] % s_[2], k % s_[3]));
+            marks.push_back(
+                source(k / (s_[1] * s_[2] * s_[3]), k / (s_[2] * s_[3]) % s_[1], k / s_[3] % s_[2], k % s_[3]));
         }
         return marks;
     }
@@ -103,25 +104,30 @@ void propose_weights(Proposals& p, const ConvOp& conv) {
     const std::int64_t h = s[2] - 1, w = s[3] - 1;
     propose("weights-flipped-rows", [=](auto o, auto i, auto y, auto x) { return at(o, i, h - y, x); });
     propose("weights-flipped-columns", [=](auto o, auto i, auto y, auto x) { return at(o, i, y, w - x); });
-    propose("weights-rotated-{}", [=](auto o, auto i, auto y, auto x) { return at(o, i, h - y, w - x); }, 180);
+    propose(
+        "weights-rotated-{}", [=](auto o, auto i, auto y, auto x) { return at(o, i, h - y, w - x); }, 180);
     if (h == w) {
         propose("weights-transposed", [=](auto o, auto i, auto y, auto x) { return at(o, i, x, y); });
         propose("weights-antitransposed", [=](auto o, auto i, auto y, auto x) { return at(o, i, w - x, h - y); });
-        propose("weights-rotated-{}", [=](auto o, auto i, auto y, auto x) { return at(o, i, x, h - y); }, 90);
-        propose("weights-rotated-{}", [=](auto o, auto i, auto y, auto x) { return at(o, i, w - x, y); }, 270);
+        propose(
+            "weights-rotated-{}", [=](auto o, auto i, auto y, auto x) { return at(o, i, x, h - y); }, 90);
+        propose(
+            "weights-rotated-{}", [=](auto o, auto i, auto y, auto x) { return at(o, i, w - x, y); }, 270);
     }
     if (s[0] == s[1]) {
         propose("weights-input-output-swapped", [=](auto o, auto i, auto y, auto x) { return at(i, o, y, x); });
     }
     const std::int64_t last_o = s[0] - 1, last_i = s[1] - 1;
-    propose("weights-channels-reversed-{}", [=](auto o, auto i, auto y, auto x) { return at(o, last_i - i, y, x); },
-            "input");
-    propose("weights-channels-reversed-{}", [=](auto o, auto i, auto y, auto x) { return at(last_o - o, i, y, x); },
-            "output");
+    propose(
+        "weights-channels-reversed-{}", [=](auto o, auto i, auto y, auto x) { return at(o, last_i - i, y, x); },
+        "input");
+    propose(
+        "weights-channels-reversed-{}", [=](auto o, auto i, auto y, auto x) { return at(last_o - o, i, y, x); },
+        "output");
     for (int by : {-1, 1}) {
-        propose("weights-channel-{}",
-                [=](auto o, auto i, auto y, auto x) { return at((o + by + s[0]) % s[0], i, y, x); },
-                fmt::format("{:+}", by));
+        propose(
+            "weights-channel-{}", [=](auto o, auto i, auto y, auto x) { return at((o + by + s[0]) % s[0], i, y, x); },
+            fmt::format("{:+}", by));
     }
     constexpr std::string_view orders[] = {"OIHW", "OHWI", "HWIO", "IHWO", "IOHW", "HWOI", "OIWH"};
     for (std::string_view stored : orders) {
@@ -165,8 +171,9 @@ void propose_weights(Proposals& p, const ConvOp& conv) {
     each("weights-clamped", [](int q) { return std::max(q, -127); });
     for (int bits : {4, 5, 6, 7}) {
         const int step = 1 << (8 - bits);
-        each("weights-bits-{}", [step](int q) { return static_cast<int>(std::lrint(q / static_cast<double>(step))) * step; },
-             bits);
+        each(
+            "weights-bits-{}",
+            [step](int q) { return static_cast<int>(std::lrint(q / static_cast<double>(step))) * step; }, bits);
     }
     for (const engine::Op& other : p.program().ops) {
         const auto* source = std::get_if<ConvOp>(&other.form);
@@ -185,7 +192,9 @@ void propose_weights(Proposals& p, const ConvOp& conv) {
 
 double power_of_two(double value, const std::string& way) {
     const double exponent = std::log2(value);
-    return std::exp2(way == "nearest" ? std::round(exponent) : way == "up" ? std::ceil(exponent) : std::floor(exponent));
+    return std::exp2(way == "nearest" ? std::round(exponent)
+                     : way == "up"    ? std::ceil(exponent)
+                                      : std::floor(exponent));
 }
 
 void propose_scales(Proposals& p, const ConvOp& conv) {
@@ -215,8 +224,7 @@ void propose_scales(Proposals& p, const ConvOp& conv) {
                                                        {"first", scales.front()},
                                                        {"last", scales.back()},
                                                        {"mean", sum / static_cast<double>(n)}};
-        for (const auto& [words, value] : ones)
-            propose("weight-scale-one-{}", std::vector<double>(n, value), words);
+        for (const auto& [words, value] : ones) propose("weight-scale-one-{}", std::vector<double>(n, value), words);
         std::vector<double> before(n), behind(n);
         for (std::size_t c = 0; c < n; ++c) {
             before[c] = scales[(c + n - 1) % n];
@@ -253,7 +261,8 @@ void propose_scales(Proposals& p, const ConvOp& conv) {
 void set_bias(ConvOp& conv, const std::vector<std::int64_t>& steps) {
     conv.integer_bias.clear();
     for (std::size_t o = 0; o < steps.size(); ++o)
-        conv.integer_bias.push_back(static_cast<std::int32_t>(std::clamp<std::int64_t>(steps[o], INT32_MIN, INT32_MAX)));
+        conv.integer_bias.push_back(
+            static_cast<std::int32_t>(std::clamp<std::int64_t>(steps[o], INT32_MIN, INT32_MAX)));
     conv.bias.resize(steps.size());
     for (std::size_t o = 0; o < steps.size(); ++o)
         conv.bias[o] = static_cast<double>(steps[o]) * static_cast<double>(conv.x.grid.scale) * conv.weight_scales[o];

@@ -12,8 +12,8 @@ namespace octet::compare {
 
 struct Difference {
     std::int64_t elements = 0, differing = 0;
-    double largest = 0;      // of integers in steps; of float tensors as it is
-    std::int64_t first = -1;  // element that differs; -1: none
+    double largest = 0;        // of integers in steps; of float tensors as it is
+    std::int64_t first = -1;   // element that differs; -1: none
     quant::Fidelity fidelity;  // of the real values
 };
 

@@ -40,10 +40,10 @@ std::string lower(std::string text) {
 
 std::optional<DType> type_named(const std::string& name) {
     static const std::map<std::string, DType> names = {
-        {"u8", DType::uint8},     {"uint8", DType::uint8},   {"s8", DType::int8},       {"i8", DType::int8},
-        {"int8", DType::int8},    {"s16", DType::int16},     {"i16", DType::int16},     {"int16", DType::int16},
-        {"u16", DType::uint16},   {"uint16", DType::uint16}, {"s32", DType::int32},     {"i32", DType::int32},
-        {"int32", DType::int32},  {"f32", DType::float32},   {"float32", DType::float32}, {"float", DType::float32},
+        {"u8", DType::uint8},    {"uint8", DType::uint8},     {"s8", DType::int8},         {"i8", DType::int8},
+        {"int8", DType::int8},   {"s16", DType::int16},       {"i16", DType::int16},       {"int16", DType::int16},
+        {"u16", DType::uint16},  {"uint16", DType::uint16},   {"s32", DType::int32},       {"i32", DType::int32},
+        {"int32", DType::int32}, {"f32", DType::float32},     {"float32", DType::float32}, {"float", DType::float32},
         {"f64", DType::float64}, {"float64", DType::float64},
     };
     const auto found = names.find(lower(name));
@@ -283,7 +283,8 @@ Result<void> Dump::read_manifest(const std::string& file) {
             if (!several->is_array()) return Member(item, entry.where).refuse("files", "is no list");
             files.clear();
             for (const Json& one : *several) {
-                if (!one.is_string()) return Member(item, entry.where).refuse("files", "holds something else than texts");
+                if (!one.is_string())
+                    return Member(item, entry.where).refuse("files", "holds something else than texts");
                 files.push_back(one.get<std::string>());
             }
         }
@@ -386,7 +387,8 @@ Result<Tensor> Dump::load(const DumpEntry& entry, std::int64_t most) const {
         return archive_->load(*array, static_cast<std::uint64_t>(most) * widest + header);
     }
     if (is_text(entry.file)) return read_text(entry.file, most);
-    if (is_raw(entry.file)) return read_raw(entry.file, entry.dtype.value_or(DType::uint8), most * (entry.dtype ? 1 : 8));
+    if (is_raw(entry.file))
+        return read_raw(entry.file, entry.dtype.value_or(DType::uint8), most * (entry.dtype ? 1 : 8));
     std::error_code error;
     const auto bytes = fs::file_size(entry.file, error);
     if (!error && bytes > static_cast<std::uint64_t>(most) * widest + header)

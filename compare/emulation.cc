@@ -52,8 +52,6 @@ Result<std::shared_ptr<const Emulation>> Emulation::create(Graph graph, engine::
     made->network_ = &made->executable_->program();
     made->rewrites_ = made->executable_->rewrites();
     made->profile_ = std::move(profile);
-    made->around_ = *made->network_;
-    made->around_.ops.clear();
     for (const engine::Op& op : made->network_->ops) {
         OCTET_ASSIGN(auto step, engine::npu_emu::make_step(op, *made->network_, made->profile_, made->features_));
         made->steps_.push_back(std::move(step));
@@ -111,8 +109,8 @@ Result<void> Emulation::run(const Tensors& given, const Visit& visit) const {
     }
     for (std::size_t i = 0; i < steps_.size(); ++i) {
         const std::vector<Slot> reads = read_by(i);
-        const bool can = std::all_of(reads.begin(), reads.end(),
-                                     [&](const Slot& slot) { return is_there(tensor_in(state, slot)); });
+        const bool can =
+            std::all_of(reads.begin(), reads.end(), [&](const Slot& slot) { return is_there(tensor_in(state, slot)); });
         if (can) {
             if (auto done = steps_[i]->run(state); !done)
                 return at(fmt::format("node '{}'", steps_[i]->name()), std::move(done).error());
@@ -133,7 +131,26 @@ Result<void> Emulation::run(const Tensors& given, const Visit& visit) const {
 }
 
 Variant Emulation::as_it_is(std::size_t op) const {
-    return {network_->ops[op], around_, profile_, {}};
+    // What is not around the operator has no names and shapes, which take time to copy.
+    Variant variant{network_->ops[op], {}, profile_, {}};
+    engine::Program& around = variant.program;
+    around.values.resize(network_->values.size());
+    around.tensors.resize(network_->tensors.size());
+    for (const auto& slots : {read_by(op), written_by(op)}) {
+        for (const Slot& slot : slots) {
+            const auto i = static_cast<std::size_t>(slot.tensor);
+            if (slot.quantized()) {
+                const std::size_t value = engine::index_of(slot.value);
+                around.values[value] = network_->values[value];
+            } else if (const auto constant = network_->constants.find(slot.tensor);
+                       constant != network_->constants.end()) {
+                around.constants.insert(*constant);
+            } else {
+                around.tensors[i] = network_->tensors[i];
+            }
+        }
+    }
+    return variant;
 }
 
 Result<Tensor> Emulation::run_range(const std::vector<std::size_t>& range, const Tensors& known,
@@ -150,8 +167,7 @@ Result<Tensor> Emulation::run_range(const std::vector<std::size_t>& range, const
             continue;
         }
         const Variant& other = variant->second;
-        OCTET_ASSIGN(const auto step,
-                     engine::npu_emu::make_step(other.op, other.program, other.profile, features_));
+        OCTET_ASSIGN(const auto step, engine::npu_emu::make_step(other.op, other.program, other.profile, features_));
         OCTET_TRY(step->run(state));
         if (other.behind) other.behind(state, tensor_in(state, slots_written(other.op).front()));
     }

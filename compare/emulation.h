@@ -31,7 +31,7 @@ using Tensors = std::map<Slot, Tensor>;
 // profile.
 struct Variant {
     engine::Op op;
-    engine::Program program;  // without ops: the tensors around `op`
+    engine::Program program;  // the tensors around `op` alone, by the ids that they have in the network
     engine::npu_emu::Profile profile;
     // What happens to the result behind it; empty: nothing.
     std::function<void(const engine::npu_emu::RunState& state, Tensor& y)> behind;
@@ -81,7 +81,6 @@ class Emulation {
 
     std::shared_ptr<const engine::Executable> executable_;
     const engine::Program* network_ = nullptr;
-    engine::Program around_;  // the program without its operators
     engine::npu_emu::Profile profile_;
     kernels::CpuFeatures features_{};
     std::vector<std::string> rewrites_;

@@ -20,7 +20,8 @@ std::vector<std::pair<Grid, std::string>> grids_around(const Proposals& p) {
     std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     std::vector<std::pair<Grid, std::string>> grids;
     for (auto& [apart, grid] : all) {
-        const bool known = std::any_of(grids.begin(), grids.end(), [&g = grid](const auto& k) { return k.first == g.first; });
+        const bool known =
+            std::any_of(grids.begin(), grids.end(), [&g = grid](const auto& k) { return k.first == g.first; });
         if (!known) grids.push_back(std::move(grid));
     }
     return grids;
@@ -29,7 +30,8 @@ std::vector<std::pair<Grid, std::string>> grids_around(const Proposals& p) {
 // Zero points that are taken for `grid`'s: 0, that of int8 in uint8, one beside it, those around.
 std::vector<int> other_zero_points(const Grid& grid, const std::vector<int>& around) {
     const int middle = grid.dtype == DType::uint8 ? 128 : 0;
-    std::vector<int> values = {middle, 0, 128, -128, grid.zero_point - 1, grid.zero_point + 1, 2 * middle - grid.zero_point};
+    std::vector<int> values = {
+        middle, 0, 128, -128, grid.zero_point - 1, grid.zero_point + 1, 2 * middle - grid.zero_point};
     values.insert(values.end(), around.begin(), around.end());
     std::set<int> known = {grid.zero_point};
     std::vector<int> result;
@@ -69,49 +71,63 @@ void propose_grids(Proposals& p) {
             const int stored = said(value, grid.dtype), was = said(grid.zero_point, grid.dtype);
             p.add_with_two("input-zero-point-{}-{}", i, stored, change, i, stored, was);
             if (!is_conv) continue;
-            p.add_with_two("input-zero-point-{}-{}-padded-right", i, stored,
-                           [=](Variant& v) {
-                               if (!v.profile.padding_value) v.profile.padding_value = was;
-                               return change(v);
-                           },
-                           i, stored, was);
+            p.add_with_two(
+                "input-zero-point-{}-{}-padded-right", i, stored,
+                [=](Variant& v) {
+                    if (!v.profile.padding_value) v.profile.padding_value = was;
+                    return change(v);
+                },
+                i, stored, was);
         }
     }
     for (int value : other_zero_points(*y, around)) {
         const int stored = said(value, y->dtype), was = said(y->zero_point, y->dtype);
-        p.add_with("result-zero-point-{}", stored,
-                   [value](Variant& v) {
-                       v.grid(engine::written(v.op)).zero_point = value;
-                       return true;
-                   },
-                   stored, was);
+        p.add_with(
+            "result-zero-point-{}", stored,
+            [value](Variant& v) {
+                v.grid(engine::written(v.op)).zero_point = value;
+                return true;
+            },
+            stored, was);
     }
     for (const auto& [grid, name] : grids_around(p)) {
         for (std::size_t i = 0; i < xs.size(); ++i) {
             if (grid.scale != xs[i]->grid.scale) {
-                p.add("input-scale-{}-of-{}", [i, scale = grid.scale](Variant& v) {
-                    engine::operands(v.op)[i]->grid.scale = scale;
-                    return true;
-                }, i, name);
+                p.add(
+                    "input-scale-{}-of-{}",
+                    [i, scale = grid.scale](Variant& v) {
+                        engine::operands(v.op)[i]->grid.scale = scale;
+                        return true;
+                    },
+                    i, name);
             }
             if (grid.dtype == xs[i]->grid.dtype && grid.zero_point != xs[i]->grid.zero_point) {
-                p.add("input-grid-{}-of-{}", [i, other = grid](Variant& v) {
-                    engine::operands(v.op)[i]->grid = other;
-                    return true;
-                }, i, name);
+                p.add(
+                    "input-grid-{}-of-{}",
+                    [i, other = grid](Variant& v) {
+                        engine::operands(v.op)[i]->grid = other;
+                        return true;
+                    },
+                    i, name);
             }
         }
         if (grid.scale != y->scale) {
-            p.add("result-scale-of-{}", [scale = grid.scale](Variant& v) {
-                v.grid(engine::written(v.op)).scale = scale;
-                return true;
-            }, name);
+            p.add(
+                "result-scale-of-{}",
+                [scale = grid.scale](Variant& v) {
+                    v.grid(engine::written(v.op)).scale = scale;
+                    return true;
+                },
+                name);
         }
         if (grid.dtype == y->dtype && grid.zero_point != y->zero_point) {
-            p.add("result-grid-of-{}", [other = grid](Variant& v) {
-                v.grid(engine::written(v.op)) = other;
-                return true;
-            }, name);
+            p.add(
+                "result-grid-of-{}",
+                [other = grid](Variant& v) {
+                    v.grid(engine::written(v.op)) = other;
+                    return true;
+                },
+                name);
         }
     }
 }

@@ -32,7 +32,8 @@ Result<Inference> infer_profile(const std::function<Result<Candidate>(const npu:
         if (!candidate) {
             if (!first_error) first_error = candidate.error();
             if (candidate.error().code != ErrorCode::unsupported) first_error = candidate.error();
-            result.refused.emplace_back(name, candidate.error().message.substr(0, candidate.error().message.find('\n')));
+            result.refused.emplace_back(name,
+                                        candidate.error().message.substr(0, candidate.error().message.find('\n')));
             continue;
         }
         candidates.push_back(std::move(*candidate));
@@ -45,7 +46,9 @@ Result<Inference> infer_profile(const std::function<Result<Candidate>(const npu:
     if (candidates.empty()) return tl::unexpected<Error>(*first_error);
     std::optional<std::size_t> best;
     std::vector<ProfileSearch> searches;
-    const auto rank = [&](std::size_t i) { return std::pair(searches[i].unexplained.size(), searches[i].changes.size()); };
+    const auto rank = [&](std::size_t i) {
+        return std::pair(searches[i].unexplained.size(), searches[i].changes.size());
+    };
     for (const Candidate& candidate : candidates) {
         SearchLimits limits;
         limits.whole = true;
@@ -78,7 +81,8 @@ std::string words(const Inference& inference) {
     for (const ProfileChange& change : inference.search.changes)
         text += fmt::format("    {}: {} instead of {}, explains {} layers\n", change.key, change.to, change.from,
                             change.explains);
-    text += fmt::format("explained: {} of {} layers\n", inference.compared - inference.layers.size(), inference.compared);
+    text +=
+        fmt::format("explained: {} of {} layers\n", inference.compared - inference.layers.size(), inference.compared);
     for (const std::string& layer : inference.layers) text += fmt::format("    unexplained: {}\n", layer);
     for (const Undecided& undecided : inference.search.undecided)
         text += fmt::format("undecided by these data: {}: {}\n", undecided.key, fmt::join(undecided.values, ", "));

@@ -23,9 +23,9 @@ struct Candidate {
 struct Inference {
     std::string base;
     ProfileSearch search;
-    std::vector<std::string> layers;       // that stay unexplained
+    std::vector<std::string> layers;  // that stay unexplained
     std::size_t compared = 0;
-    std::vector<std::string> equally_good;  // other profiles, with as many changes
+    std::vector<std::string> equally_good;                     // other profiles, with as many changes
     std::vector<std::pair<std::string, std::string>> refused;  // profiles that cannot run the network, and why
 };
 

@@ -18,8 +18,9 @@ Slot slot_of(engine::QuantId id) {
 }
 
 std::int64_t value_at(const Tensor& tensor, std::int64_t at) {
-    return dispatch(tensor.dtype(),
-                    [&]<typename T>() { return static_cast<std::int64_t>(tensor.data<T>()[static_cast<std::size_t>(at)]); });
+    return dispatch(tensor.dtype(), [&]<typename T>() {
+        return static_cast<std::int64_t>(tensor.data<T>()[static_cast<std::size_t>(at)]);
+    });
 }
 
 // A convolution's output element: its image, channel, row and column.
@@ -58,16 +59,16 @@ bool is_plain(const ConvOp& conv) {
 
 Result<npu::Requantizer> requantizer_of(const ConvOp& conv, npu::RequantRule rule, const Grid& y,
                                         const npu::Profile& profile, int o) {
-    return npu::make_requantizer(rule, conv.x.grid.scale,
-                                 static_cast<float>(conv.weight_scales[static_cast<std::size_t>(o)]), y.scale,
-                                 y.zero_point, npu::activated_range(conv.activation, y, profile.range(y.dtype)),
-                                 profile.multiplier);
+    return npu::make_requantizer(
+        rule, conv.x.grid.scale, static_cast<float>(conv.weight_scales[static_cast<std::size_t>(o)]), y.scale,
+        y.zero_point, npu::activated_range(conv.activation, y, profile.range(y.dtype)), profile.multiplier);
 }
 
 bool is_elementwise(const Emulation& emulation, std::size_t op) {
     const engine::Op& one = emulation.program().ops[op];
     if (std::holds_alternative<engine::TableOp>(one.form)) return true;
-    if (!std::holds_alternative<engine::AddOp>(one.form) && !std::holds_alternative<engine::MulOp>(one.form)) return false;
+    if (!std::holds_alternative<engine::AddOp>(one.form) && !std::holds_alternative<engine::MulOp>(one.form))
+        return false;
     const Shape& y = emulation.shape(slot_of(engine::written(one)));
     const auto xs = engine::operands(one);
     return std::all_of(xs.begin(), xs.end(), [&](const auto* x) { return emulation.shape(slot_of(x->id)) == y; });
@@ -120,8 +121,8 @@ void LayerCheck::choose_samples(const Tensor& computed) {
 std::optional<bool> LayerCheck::conv_samples_agree(const Variant& variant) const {
     const auto* conv = std::get_if<ConvOp>(&variant.op.form);
     if (!conv || !is_plain(*conv)) return std::nullopt;
-    const auto rule = npu::requant_rule(
-        variant.profile.rule(npu::operation_of(variant.op, variant.program)).value_or(""));
+    const auto rule =
+        npu::requant_rule(variant.profile.rule(npu::operation_of(variant.op, variant.program)).value_or(""));
     if (!rule) return std::nullopt;
     const Grid& y = variant.grid(conv->y);
     const Shape& shape = variant.program.values[engine::index_of(conv->y)].shape;
@@ -193,15 +194,15 @@ bool LayerCheck::may_give(const npu::Profile& profile) const {
 
 namespace {
 
-void explain_conv(const ConvOp& conv, const Emulation& emulation, std::size_t op, const Tensors& known,
-                  std::int64_t at, Element& element) {
+void explain_conv(const ConvOp& conv, const Emulation& emulation, std::size_t op, const Tensors& known, std::int64_t at,
+                  Element& element) {
     const Slot result = slot_of(conv.y);
     const Grid& y = *emulation.grid(result);
     const Shape& shape = emulation.shape(result);
     if (!is_plain(conv)) return;
     const int o = place_of(conv, shape, at).o;
-    element.accumulator = accumulator_at(conv, emulation.profile(), known.at(slot_of(conv.x.id)), shape,
-                                         npu::accumulator_bias(conv), at);
+    element.accumulator =
+        accumulator_at(conv, emulation.profile(), known.at(slot_of(conv.x.id)), shape, npu::accumulator_bias(conv), at);
     const double scale = static_cast<double>(conv.x.grid.scale) * conv.weight_scales[static_cast<std::size_t>(o)] /
                          static_cast<double>(y.scale);
     element.exact = static_cast<double>(*element.accumulator) * scale + y.zero_point;
@@ -242,7 +243,8 @@ Element look_at(const Emulation& emulation, const Range& range, const Tensors& k
         const auto* sum = std::get_if<engine::AddOp>(&op.form);
         const auto* table = std::get_if<engine::TableOp>(&op.form);
         if (sum) element.exact = (sum->subtract ? reals[0] - reals[1] : reals[0] + reals[1]) / y.scale + y.zero_point;
-        if (std::holds_alternative<engine::MulOp>(op.form)) element.exact = reals[0] * reals[1] / y.scale + y.zero_point;
+        if (std::holds_alternative<engine::MulOp>(op.form))
+            element.exact = reals[0] * reals[1] / y.scale + y.zero_point;
         const bool leaky = table && table->steps.size() == 1 && table->steps[0].op == "LeakyRelu";
         const bool relu = table && table->steps.size() == 1 && table->steps[0].op == "Relu";
         const bool swish = table && table->steps.size() == 1 && table->steps[0].op == "HardSwish";

@@ -42,38 +42,51 @@ void propose_rescaling(Proposals& p) {
         p.add("no-rescale", all(false));
         p.add("no-rescale-but-zero-point", all(true));
         for (std::size_t i = 0; i < concat->x.size(); ++i) {
-            p.add("no-rescale-input-{}", [i](Variant& v) {
-                auto& op = std::get<engine::ConcatOp>(v.op.form);
-                return std::exchange(op.x[i].grid, v.grid(op.y)) != v.grid(op.y);
-            }, i);
-            p.add("no-rescale-input-{}-but-zero-point", [i](Variant& v) {
-                auto& op = std::get<engine::ConcatOp>(v.op.form);
-                return std::exchange(op.x[i].grid.scale, v.grid(op.y).scale) != v.grid(op.y).scale;
-            }, i);
+            p.add(
+                "no-rescale-input-{}",
+                [i](Variant& v) {
+                    auto& op = std::get<engine::ConcatOp>(v.op.form);
+                    return std::exchange(op.x[i].grid, v.grid(op.y)) != v.grid(op.y);
+                },
+                i);
+            p.add(
+                "no-rescale-input-{}-but-zero-point",
+                [i](Variant& v) {
+                    auto& op = std::get<engine::ConcatOp>(v.op.form);
+                    return std::exchange(op.x[i].grid.scale, v.grid(op.y).scale) != v.grid(op.y).scale;
+                },
+                i);
             for (std::size_t j = 0; j < i; ++j) {
                 const auto& values = p.program().values;
                 if (values[engine::index_of(concat->x[i].id)].shape != values[engine::index_of(concat->x[j].id)].shape)
                     continue;
-                p.add("inputs-swapped-{}-{}", [i, j](Variant& v) {
-                    auto& op = std::get<engine::ConcatOp>(v.op.form);
-                    std::swap(op.x[i], op.x[j]);
-                    return true;
-                }, j, i);
+                p.add(
+                    "inputs-swapped-{}-{}",
+                    [i, j](Variant& v) {
+                        auto& op = std::get<engine::ConcatOp>(v.op.form);
+                        std::swap(op.x[i], op.x[j]);
+                        return true;
+                    },
+                    j, i);
             }
         }
     }
-    const bool two = y && (std::holds_alternative<engine::AddOp>(p.op().form) || std::holds_alternative<engine::MulOp>(p.op().form));
+    const bool two =
+        y && (std::holds_alternative<engine::AddOp>(p.op().form) || std::holds_alternative<engine::MulOp>(p.op().form));
     if (!two) return;
     const auto scaled = [&](std::string_view id, bool first, bool second, const auto&... arguments) {
-        p.add(id, [=](Variant& v) {
-            const auto xs = engine::operands(v.op);
-            const float scale = v.grid(engine::written(v.op)).scale;
-            bool changed = false;
-            for (std::size_t i = 0; i < 2; ++i) {
-                if (i == 0 ? first : second) changed = std::exchange(xs[i]->grid.scale, scale) != scale || changed;
-            }
-            return changed;
-        }, arguments...);
+        p.add(
+            id,
+            [=](Variant& v) {
+                const auto xs = engine::operands(v.op);
+                const float scale = v.grid(engine::written(v.op)).scale;
+                bool changed = false;
+                for (std::size_t i = 0; i < 2; ++i) {
+                    if (i == 0 ? first : second) changed = std::exchange(xs[i]->grid.scale, scale) != scale || changed;
+                }
+                return changed;
+            },
+            arguments...);
     };
     scaled("no-rescale-inputs", true, true);
     scaled("no-rescale-input-{}", true, false, 0);
@@ -114,22 +127,25 @@ void propose_pools(Proposals& p) {
         if (from.size() != 4) return;
         const int middle = pool->x.grid.dtype == DType::uint8 ? 128 : 0;
         for (int value : {0, 127}) {
-            p.add("padding-{}", [=](Variant& v) {
-                v.behind = [=](const engine::npu_emu::RunState&, Tensor& y) {
-                    engine::npu_emu::with_integers(y.dtype(), [&]<typename T>() {
-                        T* out = y.mutable_data<T>().data();
-                        for (std::int64_t k = 0; k < y.size(); ++k) {
-                            const std::int64_t row = k / to[3] % to[2] * w.stride_h - w.pad_top,
-                                               column = k % to[3] * w.stride_w - w.pad_left;
-                            const bool outside = row < 0 || column < 0 ||
-                                                 row + (w.kernel_h - 1) * w.dilation_h >= from[2] ||
-                                                 column + (w.kernel_w - 1) * w.dilation_w >= from[3];
-                            if (outside) out[k] = std::max(out[k], static_cast<T>(value + middle));
-                        }
-                    });
-                };
-                return true;
-            }, value);
+            p.add(
+                "padding-{}",
+                [=](Variant& v) {
+                    v.behind = [=](const engine::npu_emu::RunState&, Tensor& y) {
+                        engine::npu_emu::with_integers(y.dtype(), [&]<typename T>() {
+                            T* out = y.mutable_data<T>().data();
+                            for (std::int64_t k = 0; k < y.size(); ++k) {
+                                const std::int64_t row = k / to[3] % to[2] * w.stride_h - w.pad_top,
+                                                   column = k % to[3] * w.stride_w - w.pad_left;
+                                const bool outside = row < 0 || column < 0 ||
+                                                     row + (w.kernel_h - 1) * w.dilation_h >= from[2] ||
+                                                     column + (w.kernel_w - 1) * w.dilation_w >= from[3];
+                                if (outside) out[k] = std::max(out[k], static_cast<T>(value + middle));
+                            }
+                        });
+                    };
+                    return true;
+                },
+                value);
         }
     }
     if (std::holds_alternative<engine::AveragePoolOp>(p.op().form)) {
@@ -151,10 +167,12 @@ void propose_resize(Proposals& p) {
     const Shape& from = p.program().values[engine::index_of(resize->x.id)].shape;
     const std::pair<const char*, Index> ways[] = {
         {"floor", [](auto o, double in, double out) { return std::floor(static_cast<double>(o) * in / out); }},
-        {"round-half-up", [](auto o, double in, double out) { return std::floor(static_cast<double>(o) * in / out + 0.5); }},
+        {"round-half-up",
+         [](auto o, double in, double out) { return std::floor(static_cast<double>(o) * in / out + 0.5); }},
         {"round-half-down",
          [](auto o, double in, double out) { return std::ceil(static_cast<double>(o) * in / out - 0.5); }},
-        {"round-half-even", [](auto o, double in, double out) { return std::nearbyint(static_cast<double>(o) * in / out); }},
+        {"round-half-even",
+         [](auto o, double in, double out) { return std::nearbyint(static_cast<double>(o) * in / out); }},
         {"ceil", [](auto o, double in, double out) { return std::ceil(static_cast<double>(o) * in / out); }},
         {"half-pixel-floor",
          [](auto o, double in, double out) { return std::floor((static_cast<double>(o) + 0.5) * in / out - 0.5); }},
@@ -176,39 +194,50 @@ void propose_resize(Proposals& p) {
          [](auto o, double in, double out) {
              return out > 1 ? std::ceil(static_cast<double>(o) * (in - 1) / (out - 1)) : 0.0;
          }},
-        {"one-too-high", [](auto o, double in, double out) { return std::floor(static_cast<double>(o) * in / out) + 1; }},
-        {"one-too-low", [](auto o, double in, double out) { return std::floor(static_cast<double>(o) * in / out) - 1; }},
+        {"one-too-high",
+         [](auto o, double in, double out) { return std::floor(static_cast<double>(o) * in / out) + 1; }},
+        {"one-too-low",
+         [](auto o, double in, double out) { return std::floor(static_cast<double>(o) * in / out) - 1; }},
         {"repeated-image", [](auto o, double in, double) { return std::fmod(static_cast<double>(o), in); }},
-        {"mirrored", [](auto o, double in, double out) { return in - 1 - std::floor(static_cast<double>(o) * in / out); }},
+        {"mirrored",
+         [](auto o, double in, double out) { return in - 1 - std::floor(static_cast<double>(o) * in / out); }},
     };
     for (const auto& [name, index] : ways) {
         const auto sources = [&](const std::vector<std::int32_t>& now, std::int64_t in) {
             std::vector<std::int32_t> made(now.size());
             for (std::size_t o = 0; o < made.size(); ++o) {
-                const double at = index(static_cast<std::int64_t>(o), static_cast<double>(in), static_cast<double>(now.size()));
+                const double at =
+                    index(static_cast<std::int64_t>(o), static_cast<double>(in), static_cast<double>(now.size()));
                 made[o] = static_cast<std::int32_t>(std::clamp(at, 0.0, static_cast<double>(in - 1)));
             }
             return made;
         };
         const auto rows = sources(resize->source_y, from[2]), columns = sources(resize->source_x, from[3]);
         for (const char* which : {"", "-rows", "-columns"}) {
-            const bool with_rows = std::string_view(which) != "-columns", with_columns = std::string_view(which) != "-rows";
-            p.add("resize-index-{}", [=](Variant& v) {
-                auto& op = std::get<engine::ResizeOp>(v.op.form);
-                const auto before = std::pair(op.source_y, op.source_x);
-                if (with_rows) op.source_y = rows;
-                if (with_columns) op.source_x = columns;
-                v.profile.rules["resize"] = "as-file";
-                return before != std::pair(op.source_y, op.source_x);
-            }, fmt::format("{}{}", name, which));
+            const bool with_rows = std::string_view(which) != "-columns",
+                       with_columns = std::string_view(which) != "-rows";
+            p.add(
+                "resize-index-{}",
+                [=](Variant& v) {
+                    auto& op = std::get<engine::ResizeOp>(v.op.form);
+                    const auto before = std::pair(op.source_y, op.source_x);
+                    if (with_rows) op.source_y = rows;
+                    if (with_columns) op.source_x = columns;
+                    v.profile.rules["resize"] = "as-file";
+                    return before != std::pair(op.source_y, op.source_x);
+                },
+                fmt::format("{}{}", name, which));
         }
     }
     // What a profile's own rule gives.
-    p.add("resize-index-{}", [](Variant& v) {
-        const bool was = v.profile.rules["resize"] == "half-up";
-        v.profile.rules["resize"] = was ? "as-file" : "half-up";
-        return true;
-    }, "by-the-other-rule");
+    p.add(
+        "resize-index-{}",
+        [](Variant& v) {
+            const bool was = v.profile.rules["resize"] == "half-up";
+            v.profile.rules["resize"] = was ? "as-file" : "half-up";
+            return true;
+        },
+        "by-the-other-rule");
 }
 
 // ---- Pad
@@ -220,22 +249,28 @@ void propose_pad(Proposals& p) {
     const int middle = grid.dtype == DType::uint8 ? 128 : 0;
     for (int value : {0, -128, 127, grid.zero_point - middle + 1, grid.zero_point - middle - 1}) {
         if (value + middle == grid.zero_point || value < -128 || value > 127) continue;
-        p.add("padding-{}", [stored = value + middle](Variant& v) {
-            auto& op = std::get<engine::MoveOp>(v.op.form);
-            op.x.grid.zero_point = stored;
-            v.grid(op.y) = op.x.grid;
-            return true;
-        }, value);
+        p.add(
+            "padding-{}",
+            [stored = value + middle](Variant& v) {
+                auto& op = std::get<engine::MoveOp>(v.op.form);
+                op.x.grid.zero_point = stored;
+                v.grid(op.y) = op.x.grid;
+                return true;
+            },
+            value);
     }
     if (move->parameters.empty() || !move->parameters[0] || move->parameters[0]->size() != 8) return;
     const std::vector<std::int64_t> pads = move->parameters[0]->to_int64();
     const auto sides = [&](std::vector<std::int64_t> other, std::string_view text) {
         if (other == pads || std::any_of(other.begin(), other.end(), [](auto n) { return n < 0; })) return;
-        p.add("padding-side-{}", [other](Variant& v) {
-            auto& op = std::get<engine::MoveOp>(v.op.form);
-            op.parameters[0] = Tensor::from<std::int64_t>({8}, other);
-            return true;
-        }, text);
+        p.add(
+            "padding-side-{}",
+            [other](Variant& v) {
+                auto& op = std::get<engine::MoveOp>(v.op.form);
+                op.parameters[0] = Tensor::from<std::int64_t>({8}, other);
+                return true;
+            },
+            text);
     };
     auto other = pads;
     for (std::size_t i = 0; i < 4; ++i) std::swap(other[i], other[i + 4]);

@@ -13,7 +13,9 @@ Json steps_of(const Layer& layer, double largest) {
 }
 
 void put_difference(Json& json, const Layer& layer, const char* suffix, const std::optional<Difference>& difference) {
-    const auto key = [&](const char* name, const char* unit = "") { return fmt::format("{}_{}{}", name, suffix, unit); };
+    const auto key = [&](const char* name, const char* unit = "") {
+        return fmt::format("{}_{}{}", name, suffix, unit);
+    };
     json[key("differing")] = difference ? Json(difference->differing) : Json();
     json[key("largest")] = difference ? steps_of(layer, difference->largest) : Json();
     json[key("sqnr", "_db")] = difference ? Json(difference->fidelity.sqnr_db()) : Json();
@@ -78,10 +80,12 @@ std::string explanation(const Layer& layer) {
 std::string verdict(const Comparison& comparison, const std::optional<ProfileSearch>& search) {
     const std::vector<std::size_t> diverging = comparison.diverging();
     if (comparison.identical())
-        return fmt::format("All {} compared are identical.", plural(static_cast<std::int64_t>(comparison.layers.size()), "tensor"));
+        return fmt::format("All {} compared are identical.",
+                           plural(static_cast<std::int64_t>(comparison.layers.size()), "tensor"));
     if (diverging.empty()) {
         const Layer& first = comparison.layers[comparison.ranking.front()];
-        if (!first.forced) return fmt::format("'{}' differs, and what it is computed from is not in the dump.", first.name);
+        if (!first.forced)
+            return fmt::format("'{}' differs, and what it is computed from is not in the dump.", first.name);
         return fmt::format("{} of {} tensors differ, and each follows from what it is given: the inputs differ.",
                            comparison.ranking.size(), comparison.layers.size());
     }
@@ -105,7 +109,10 @@ Json to_json(const Comparison& comparison, const std::optional<ProfileSearch>& s
     Json diverging = Json::array();
     for (std::size_t i : comparison.ranking) {
         const Layer& layer = comparison.layers[i];
-        Json one = {{"name", layer.name}, {"onnx", layer.onnx}, {"op", layer.kind}, {"rule", layer.rule},
+        Json one = {{"name", layer.name},
+                    {"onnx", layer.onnx},
+                    {"op", layer.kind},
+                    {"rule", layer.rule},
                     {"elements", layer.elements}};
         put_difference(one, layer, "free", layer.free);
         put_difference(one, layer, "forced", layer.forced);
@@ -119,12 +126,9 @@ Json to_json(const Comparison& comparison, const std::optional<ProfileSearch>& s
         one["first"] = layer.first ? to_json(*layer.first) : Json();
         diverging.push_back(std::move(one));
     }
-    Json json = {{"identical", comparison.identical()},
-                 {"verdict", verdict(comparison, search)},
-                 {"compared", comparison.layers.size()},
-                 {"missing", comparison.missing},
-                 {"diverging", std::move(diverging)},
-                 {"profile_change", nullptr}};
+    Json json = {{"identical", comparison.identical()},  {"verdict", verdict(comparison, search)},
+                 {"compared", comparison.layers.size()}, {"missing", comparison.missing},
+                 {"diverging", std::move(diverging)},    {"profile_change", nullptr}};
     if (search && search->explains_everything() && !search->changes.empty()) {
         Json changes = Json::array();
         for (const ProfileChange& change : search->changes)

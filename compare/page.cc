@@ -75,8 +75,9 @@ void write_layers(std::string& page, const Comparison& comparison) {
 }
 
 void write_causes(std::string& page, const Comparison& comparison) {
-    page += "<h2 id=\"causes\">Causes</h2>\n<p class=\"lead\">What explains every value of a layer that diverges, the "
-            "simplest first.</p>\n";
+    page +=
+        "<h2 id=\"causes\">Causes</h2>\n<p class=\"lead\">What explains every value of a layer that diverges, the "
+        "simplest first.</p>\n";
     const auto diverging = comparison.diverging();
     if (diverging.empty()) page += "<p class=\"none\">No layer diverges.</p>\n";
     for (std::size_t i : diverging) {
@@ -96,11 +97,14 @@ void write_causes(std::string& page, const Comparison& comparison) {
 
 std::string comparison_page(const std::string& model, const std::string& other, const std::string& profile,
                             const Comparison& comparison, const std::optional<ProfileSearch>& search) {
-    std::string page = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
-                       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>octet-compare</title>\n<style>";
+    std::string page =
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
+        "<meta name=\"viewport\" content=\"width=device-width, "
+        "initial-scale=1\"/>\n<title>octet-compare</title>\n<style>";
     page += quantizer::report_style;
     page += "</style>\n</head>\n<body>\n<h1>Comparison</h1>\n";
-    page += fmt::format("<p class=\"lead\">{}</p>\n<div class=\"tiles\">\n", escape_markup(verdict(comparison, search)));
+    page +=
+        fmt::format("<p class=\"lead\">{}</p>\n<div class=\"tiles\">\n", escape_markup(verdict(comparison, search)));
     const auto tile = [&](std::string_view what, const std::string& value, const std::string& below, bool bad) {
         page += fmt::format("<div class=\"tile\"><span>{}</span><b{}>{}</b><span>{}</span></div>\n", what,
                             bad ? " class=\"bad\"" : "", escape_markup(value), escape_markup(below));
@@ -111,9 +115,10 @@ std::string comparison_page(const std::string& model, const std::string& other, 
     tile("Layers that differ", std::to_string(comparison.ranking.size()), "free-running or forced",
          !comparison.identical());
     tile("Layers that diverge", std::to_string(diverging.size()), "teacher-forced", !diverging.empty());
-    page += fmt::format("</div>\n<dl><dt>network</dt><dd>{}</dd><dt>profile</dt><dd>{}</dd><dt>other side</dt>"
-                        "<dd>{}</dd></dl>\n",
-                        escape_markup(model), escape_markup(profile), escape_markup(other));
+    page += fmt::format(
+        "</div>\n<dl><dt>network</dt><dd>{}</dd><dt>profile</dt><dd>{}</dd><dt>other side</dt>"
+        "<dd>{}</dd></dl>\n",
+        escape_markup(model), escape_markup(profile), escape_markup(other));
     if (search && search->explains_everything() && !search->changes.empty()) {
         page += "<h2>Change of the profile</h2>\n<ul>\n";
         for (const ProfileChange& change : search->changes)
@@ -122,9 +127,10 @@ std::string comparison_page(const std::string& model, const std::string& other, 
                                 change.explains);
         page += "</ul>\n";
     }
-    page += "<h2 id=\"curve\">Curve</h2>\n<p class=\"legend\"><span><span class=\"key accumulated\"></span>free</span>"
-            "<span><span class=\"key alone\"></span>forced</span><span><span class=\"key worst\"></span>forced, "
-            "diverging</span></p>\n<figure>";
+    page +=
+        "<h2 id=\"curve\">Curve</h2>\n<p class=\"legend\"><span><span class=\"key accumulated\"></span>free</span>"
+        "<span><span class=\"key alone\"></span>forced</span><span><span class=\"key worst\"></span>forced, "
+        "diverging</span></p>\n<figure>";
     page += curve(comparison);
     page += "</figure>\n";
     write_causes(page, comparison);

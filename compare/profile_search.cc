@@ -45,7 +45,8 @@ std::string value_of(const npu::Profile& profile, const std::string& key) {
     if (key == "multiplier.scale") return profile.multiplier.from_float32 ? "\"float32\"" : "\"double\"";
     if (key == "activations.range") return profile.symmetric_activations ? "\"symmetric\"" : "\"full\"";
     if (key == "activations.overflow") return profile.wraps_results ? "\"wrap\"" : "\"saturate\"";
-    if (key == "padding.value") return profile.padding_value ? std::to_string(*profile.padding_value) : "\"zero-point\"";
+    if (key == "padding.value")
+        return profile.padding_value ? std::to_string(*profile.padding_value) : "\"zero-point\"";
     const auto constant = [](const std::optional<double>& value) { return value ? json_text(Json(*value)) : "null"; };
     if (key == "constants.leaky_alpha") return constant(profile.leaky_alpha);
     if (key == "constants.hardswish_sixth") return constant(profile.hardswish_sixth);
@@ -75,7 +76,9 @@ std::vector<Edits> accumulator_edits(const npu::Profile& now) {
                         const Edits keys = {
                             edit("accumulator.bits", std::to_string(bits), [=](auto& a) { a.bits = bits; }),
                             edit("accumulator.overflow", saturates ? "\"saturate\"" : "\"wrap\"",
-                                 [=](auto& a) { a.overflow = saturates ? npu::Overflow::saturate : npu::Overflow::wrap; }),
+                                 [=](auto& a) {
+                                     a.overflow = saturates ? npu::Overflow::saturate : npu::Overflow::wrap;
+                                 }),
                             edit("accumulator.when", each ? "\"addition\"" : "\"end\"",
                                  [=](auto& a) { a.each_addition = each; }),
                             edit("accumulator.order", channel_first ? "\"kernel-channel\"" : "\"channel-kernel\"",
@@ -143,7 +146,8 @@ std::vector<std::vector<Edits>> dimensions(const std::string& kind, const npu::P
         std::set<double> known;
         const auto add = [&](const std::string& written, double value) {
             if (value >= 1 || value < 0 || !known.insert(value).second) return;
-            Edits edits = {{key, written, [=](npu::Profile& p) { (leaky ? p.leaky_alpha : p.hardswish_sixth) = value; }}};
+            Edits edits = {
+                {key, written, [=](npu::Profile& p) { (leaky ? p.leaky_alpha : p.hardswish_sixth) = value; }}};
             if (!leaky && now.rule("hardswish") == "tfl-hs") edits.push_back(rule_edit("hardswish", "float-table"));
             constants.push_back(std::move(edits));
         };
@@ -165,10 +169,11 @@ std::vector<Edits> global_edits(const npu::Profile& now) {
     std::vector<Edits> bits, others;
     for (int width = 8; width <= 32; ++width) {
         if (width != now.multiplier.bits)
-            bits.push_back({{"multiplier.bits", std::to_string(width),
-                             [=](npu::Profile& p) { p.multiplier.bits = width; }}});
+            bits.push_back(
+                {{"multiplier.bits", std::to_string(width), [=](npu::Profile& p) { p.multiplier.bits = width; }}});
     }
-    const bool in_float = !now.multiplier.from_float32, symmetric = !now.symmetric_activations, wraps = !now.wraps_results;
+    const bool in_float = !now.multiplier.from_float32, symmetric = !now.symmetric_activations,
+               wraps = !now.wraps_results;
     others.push_back({{"multiplier.scale", in_float ? "\"float32\"" : "\"double\"",
                        [=](npu::Profile& p) { p.multiplier.from_float32 = in_float; }}});
     others.push_back({{"activations.range", symmetric ? "\"symmetric\"" : "\"full\"",
@@ -236,7 +241,8 @@ class Searcher {
             others.erase(others.begin() + static_cast<std::ptrdiff_t>(e));
             const npu::Profile without = with(emulation_.profile(), others);
             std::int64_t explains = 0;
-            for (std::size_t i : diverging_) explains += checks_[i]->gives(result.profile) && !checks_[i]->gives(without);
+            for (std::size_t i : diverging_)
+                explains += checks_[i]->gives(result.profile) && !checks_[i]->gives(without);
             const Edit& edit = (*best)[e];
             result.changes.push_back({edit.key, value_of(emulation_.profile(), edit.key), edit.to, explains});
         }
@@ -301,7 +307,8 @@ class Searcher {
         keys.insert(kind);
         const engine::Op& one = emulation_.program().ops[op];
         const engine::QuantId y = engine::written(one);
-        const bool moves = kind == "concat" || kind == "max_pool" || kind == "average_pool" || kind == "resize" || kind == "move";
+        const bool moves =
+            kind == "concat" || kind == "max_pool" || kind == "average_pool" || kind == "resize" || kind == "move";
         if (!moves || y == engine::no_quant) return;
         for (const engine::Operand* x : engine::operands(one)) {
             if (x->grid != *emulation_.grid({.value = y, .tensor = no_value})) keys.insert("requantize");
@@ -325,8 +332,8 @@ class Searcher {
     }
 
     std::size_t count_failing(const std::vector<std::size_t>& layers, const npu::Profile& profile) {
-        return static_cast<std::size_t>(std::count_if(
-            layers.begin(), layers.end(), [&](std::size_t i) { return !checks_[i]->gives(profile); }));
+        return static_cast<std::size_t>(
+            std::count_if(layers.begin(), layers.end(), [&](std::size_t i) { return !checks_[i]->gives(profile); }));
     }
 
     // The change to a profile that octet comes with, where that explains everything: of as few keys as any other change,
@@ -348,8 +355,7 @@ class Searcher {
                 if (to != value_of(emulation_.profile(), key)) edits.push_back({key, to, std::move(apply)});
             };
             for (const std::string& kind : kinds) {
-                if (const auto rule = known->rule(kind))
-                    take("rules." + kind, rule_edit(kind, *rule).apply);
+                if (const auto rule = known->rule(kind)) take("rules." + kind, rule_edit(kind, *rule).apply);
             }
             take("multiplier.scale",
                  [f = known->multiplier.from_float32](npu::Profile& p) { p.multiplier.from_float32 = f; });
@@ -401,7 +407,7 @@ class Searcher {
     // All groups behind edits of everything; nothing where it takes more keys than fewer than `bound`.
     std::optional<Edits> solve(const Edits& global, std::size_t bound) {
         // A fault of one layer is no other machine, and many keys at once explain whatever there is.
-        const std::size_t most_of_a_group = few_diverge() ? 2 - std::min<std::size_t>(2, global.size())
+        const std::size_t most_of_a_group = few_diverge()        ? 2 - std::min<std::size_t>(2, global.size())
                                             : global.size() == 2 ? 1
                                                                  : 4 - global.size();
         Edits edits = global;

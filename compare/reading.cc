@@ -105,7 +105,9 @@ Result<Tensor> read_as(const Tensor& stored, const Reading& reading, const Grid*
     }
     OCTET_ASSIGN(Tensor out, Tensor::create(grid->dtype, nchw));
     bool fits = true;
-    const int add = reading.scaling == Scaling::centred ? grid->zero_point : reading.scaling == Scaling::flipped ? (low < 0 ? -128 : 128) : 0;
+    const int add = reading.scaling == Scaling::centred   ? grid->zero_point
+                    : reading.scaling == Scaling::flipped ? (low < 0 ? -128 : 128)
+                                                          : 0;
     dispatch(values.dtype(), [&]<typename In>() {
         dispatch(grid->dtype, [&]<typename Out>() {
             const auto in = values.data<In>();
@@ -117,8 +119,7 @@ Result<Tensor> read_as(const Tensor& stored, const Reading& reading, const Grid*
             }
         });
     });
-    if (!fits)
-        return fail(ErrorCode::invalid_argument, "holds values that are no integers from {} to {}", low, high);
+    if (!fits) return fail(ErrorCode::invalid_argument, "holds values that are no integers from {} to {}", low, high);
     return out;
 }
 
@@ -185,9 +186,10 @@ Result<Declared> declared_reading(const DumpEntry& entry, const Tensor& stored, 
         return declared;
     }
     if (std::abs(*entry.scale - grid->scale) > 1e-5 * grid->scale)
-        return refuse(fmt::format("its scale is {:.9g} by the manifest, {:.9g} in the network; is it another "
-                                  "network's dump, or another profile's?",
-                                  *entry.scale, grid->scale));
+        return refuse(
+            fmt::format("its scale is {:.9g} by the manifest, {:.9g} in the network; is it another "
+                        "network's dump, or another profile's?",
+                        *entry.scale, grid->scale));
     if (!entry.zero_point) return declared;
     const int apart = std::abs(*entry.zero_point - grid->zero_point);
     if (apart != 0 && apart != 128)
@@ -216,10 +218,10 @@ std::vector<Reading> possible_readings(const Tensor& stored, const Grid* grid, c
         }
     }
     const std::vector<Scaling> scalings =
-        !grid                           ? std::vector{Scaling::integers}
-        : is_float(stored.dtype())      ? std::vector{Scaling::real, Scaling::stored, Scaling::centred}
+        !grid                             ? std::vector{Scaling::integers}
+        : is_float(stored.dtype())        ? std::vector{Scaling::real, Scaling::stored, Scaling::centred}
         : dtype_size(stored.dtype()) == 1 ? std::vector{Scaling::integers, Scaling::flipped}
-                                        : std::vector{Scaling::integers, Scaling::centred};
+                                          : std::vector{Scaling::integers, Scaling::centred};
     std::vector<Reading> all;
     for (bool swapped : {false, true}) {
         if (swapped && dtype_size(stored.dtype()) == 1) continue;

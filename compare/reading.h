@@ -24,8 +24,8 @@ enum class Scaling {
 struct Reading {
     Layout layout = Layout::nchw;
     int block = 16;
-    bool swapped = false;      // the bytes of an element
-    bool turned = false;       // rows are columns
+    bool swapped = false;  // the bytes of an element
+    bool turned = false;   // rows are columns
     Scaling scaling = Scaling::integers;
 
     friend bool operator==(const Reading&, const Reading&) = default;

@@ -8,7 +8,7 @@ namespace npu = engine::npu_emu;
 
 constexpr int multiplier_widths[] = {8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 20, 22, 24, 25, 26, 28, 30, 31};
 constexpr int accumulator_widths[] = {8, 10, 12, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 28, 30};
-constexpr std::string_view roundings[] = {"double",          "double-up",      "single",     "single-even",
+constexpr std::string_view roundings[] = {"double",          "double-up",      "single",      "single-even",
                                           "ethos-symmetric", "ethos-truncate", "ethos-floor", "double-truncating"};
 
 // Kinds that follow another's rules are listed with it.
@@ -53,9 +53,9 @@ void propose_accumulators(Proposals& p) {
               with(Overflow::saturate, false, AdditionOrder::kernel_channel, false), bits);
         for (const auto order : {AdditionOrder::kernel_channel, AdditionOrder::channel_kernel}) {
             for (const bool bias_first : {true, false}) {
-                const std::string words =
-                    fmt::format("{}-bias-{}", order == AdditionOrder::kernel_channel ? "kernel-channel" : "channel-kernel",
-                                bias_first ? "first" : "last");
+                const std::string words = fmt::format(
+                    "{}-bias-{}", order == AdditionOrder::kernel_channel ? "kernel-channel" : "channel-kernel",
+                    bias_first ? "first" : "last");
                 p.add("accumulator-saturates-{}-each-addition-{}", with(Overflow::saturate, true, order, bias_first),
                       bits, words);
             }
@@ -101,7 +101,8 @@ void propose_rules(Proposals& p) {
             if (info.operation != "requantize") continue;
             for (std::string_view rule : info.rules) {
                 if (rule == rule_of(profile, "requantize") || rule == "fixed16") continue;
-                p.add_with("requantize-rule-{}", rule, by_rule("requantize", rule), rule, formula_of("requantize", rule));
+                p.add_with("requantize-rule-{}", rule, by_rule("requantize", rule), rule,
+                           formula_of("requantize", rule));
             }
         }
     }

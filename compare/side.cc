@@ -95,8 +95,7 @@ std::vector<std::pair<Reading, Tensor>> Side::other_readings(const Slot& slot, c
     return others;
 }
 
-Result<Tensors> find_inputs(const Emulation& emulation, const Dump& dump,
-                            const std::map<std::string, Tensor>& inputs) {
+Result<Tensors> find_inputs(const Emulation& emulation, const Dump& dump, const std::map<std::string, Tensor>& inputs) {
     Tensors given;
     const engine::Program& network = emulation.program();
     for (const engine::Port& port : network.inputs) {
@@ -149,8 +148,8 @@ Result<Side> read_side(const Emulation& emulation, std::shared_ptr<const Dump> d
         const auto found = computed.find(slot);
         const Tensor* by_profile = found == computed.end() ? nullptr : &found->second;
         for (const DumpEntry* entry : entries) {
-            OCTET_ASSIGN(auto read, read_entry(*dump, *entry, emulation.grid(slot), emulation.shape(slot), usual,
-                                               by_profile));
+            OCTET_ASSIGN(auto read,
+                         read_entry(*dump, *entry, emulation.grid(slot), emulation.shape(slot), usual, by_profile));
             const auto known = side.tensors.find(slot);
             if (known == side.tensors.end()) {
                 side.tensors[slot] = std::move(read.second);

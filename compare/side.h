@@ -19,7 +19,7 @@ struct Side {
         const DumpEntry* entry = nullptr;
         Reading reading;
     };
-    std::string name;  // for people
+    std::string name;                  // for people
     std::shared_ptr<const Dump> dump;  // nullptr: a run
     Tensors tensors;
     std::map<Slot, std::string> names;  // as the dump or its manifest has them
@@ -32,8 +32,7 @@ struct Side {
 
 // What the network's input is given: the user's tensors for ports, or what the dump has of them. Fails where the dump's
 // file is not what its manifest says.
-Result<Tensors> find_inputs(const Emulation& emulation, const Dump& dump,
-                            const std::map<std::string, Tensor>& inputs);
+Result<Tensors> find_inputs(const Emulation& emulation, const Dump& dump, const std::map<std::string, Tensor>& inputs);
 
 // What the profile computes of the tensors that the dump has, from the network's input; nothing where that is not
 // there.

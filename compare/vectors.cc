@@ -23,9 +23,7 @@ class OneLayer {
   public:
     Graph graph;
 
-    ValueId input(const std::string& name, const Shape& shape) {
-        return graph.add_input(name, DType::float32, shape);
-    }
+    ValueId input(const std::string& name, const Shape& shape) { return graph.add_input(name, DType::float32, shape); }
     ValueId constant(Tensor tensor) { return graph.add_constant(fmt::format("c{}", count_++), std::move(tensor)); }
     ValueId node(const std::string& op, const std::string& result, std::vector<ValueId> inputs,
                  Attributes attributes = {}) {
@@ -71,11 +69,12 @@ Vector conv_vector(const std::string& name, const std::string& about, const std:
     }
     const ValueId s = layer.constant(Tensor::from<float>({n}, scales));
     const ValueId z = layer.constant(Tensor(DType::int8, {n}));
-    const ValueId w = layer.node("DequantizeLinear", "w", {layer.constant(std::move(weights)), s, z},
-                                 {{"axis", std::int64_t{0}}});
-    const ValueId b = layer.node("DequantizeLinear", "b",
-                                 {layer.constant(std::move(bias)), layer.constant(Tensor::from<float>({n}, bias_scales))},
-                                 {{"axis", std::int64_t{0}}});
+    const ValueId w =
+        layer.node("DequantizeLinear", "w", {layer.constant(std::move(weights)), s, z}, {{"axis", std::int64_t{0}}});
+    const ValueId b =
+        layer.node("DequantizeLinear", "b",
+                   {layer.constant(std::move(bias)), layer.constant(Tensor::from<float>({n}, bias_scales))},
+                   {{"axis", std::int64_t{0}}});
     const ValueId conv = layer.node("Conv", "y", {input, w, b}, {{"kernel_shape", std::vector<std::int64_t>{1, 1}}});
     layer.graph.outputs.push_back(layer.on_grid(conv, y));
     return {name, "conv", about, std::move(layer.graph), {Tensor(DType::float32, {1, 1, 1, 1})}};
@@ -106,7 +105,8 @@ std::vector<Vector> conv_vectors() {
             powers.push_back({tie, std::exp2(-shift)});
         }
     }
-    vectors.push_back(conv_vector("conv-powers-of-two", "exact ties, scales 2^-1 … 2^-22, an even zero point", powers, 4));
+    vectors.push_back(
+        conv_vector("conv-powers-of-two", "exact ties, scales 2^-1 … 2^-22, an even zero point", powers, 4));
     vectors.push_back(conv_vector("conv-odd-zero-point", "the same behind an odd zero point", powers, 5));
 
     // Above 1: halves, and quotients whose float32 lies next to a tie.
@@ -124,7 +124,8 @@ std::vector<Vector> conv_vectors() {
             }
         }
     }
-    vectors.push_back(conv_vector("conv-left-shifts", "S > 1: exact ties, and scales one float32 beside them", left, 4));
+    vectors.push_back(
+        conv_vector("conv-left-shifts", "S > 1: exact ties, and scales one float32 beside them", left, 4));
 
     std::vector<Sum> edges;
     for (int bits : {16, 18, 20, 24, 32}) {
@@ -137,8 +138,8 @@ std::vector<Vector> conv_vectors() {
             }
         }
     }
-    vectors.push_back(conv_vector("conv-accumulator-edges", "sums around -2^(b-1) and 2^(b-1), b = 16, 18, 20, 24, 32",
-                                  edges, 4));
+    vectors.push_back(
+        conv_vector("conv-accumulator-edges", "sums around -2^(b-1) and 2^(b-1), b = 16, 18, 20, 24, 32", edges, 4));
 
     std::vector<Sum> wide;
     for (int i = 0; i < many; ++i) wide.push_back(near_tie(std::exp2(uniform(-25, -23))));
@@ -169,11 +170,16 @@ std::vector<Vector> pair_vectors(const std::string& kind) {
         Grid a, b, y;
     };
     const Case cases[] = {
-        {"ties", "equal scales, half of the result's: exact ties", int8_grid(0.125F, 3), int8_grid(0.125F, -5), int8_grid(0.25F, 2)},
-        {"odd-zero-point", "the same behind an odd zero point", int8_grid(0.125F, 3), int8_grid(0.125F, -5), int8_grid(0.25F, 7)},
-        {"near-scales", "scales near one another", int8_grid(0.02371F, 11), int8_grid(0.02219F, -8), int8_grid(0.03517F, 5)},
-        {"far-scales", "one scale 300 times the other", int8_grid(0.0907F, 1), int8_grid(0.000301F, -100), int8_grid(0.09F, 0)},
-        {"left-shift", "a result finer than its operands", int8_grid(0.3F, 0), int8_grid(0.7F, 20), int8_grid(0.125F, -1)},
+        {"ties", "equal scales, half of the result's: exact ties", int8_grid(0.125F, 3), int8_grid(0.125F, -5),
+         int8_grid(0.25F, 2)},
+        {"odd-zero-point", "the same behind an odd zero point", int8_grid(0.125F, 3), int8_grid(0.125F, -5),
+         int8_grid(0.25F, 7)},
+        {"near-scales", "scales near one another", int8_grid(0.02371F, 11), int8_grid(0.02219F, -8),
+         int8_grid(0.03517F, 5)},
+        {"far-scales", "one scale 300 times the other", int8_grid(0.0907F, 1), int8_grid(0.000301F, -100),
+         int8_grid(0.09F, 0)},
+        {"left-shift", "a result finer than its operands", int8_grid(0.3F, 0), int8_grid(0.7F, 20),
+         int8_grid(0.125F, -1)},
     };
     std::vector<Vector> vectors;
     for (const Case& c : cases) {
@@ -184,7 +190,9 @@ std::vector<Vector> pair_vectors(const std::string& kind) {
         Grid y = c.y;
         if (kind == "mul") y.scale = c.a.scale * c.b.scale * (std::string_view(c.name) == "left-shift" ? 0.3F : 64.0F);
         layer.graph.outputs.push_back(layer.on_grid(layer.node(kind == "mul" ? "Mul" : "Add", "y", {a, b}), y));
-        vectors.push_back({fmt::format("{}-{}", kind, c.name), kind, std::string("all 65,536 pairs; ") + c.about,
+        vectors.push_back({fmt::format("{}-{}", kind, c.name),
+                           kind,
+                           std::string("all 65,536 pairs; ") + c.about,
                            std::move(layer.graph),
                            {all_integers(c.a, shape, 256, 256), all_integers(c.b, shape, 1, 256)}});
     }
@@ -215,8 +223,11 @@ std::vector<Vector> unary_vectors(const std::string& kind) {
         if (kind == "relu") y = layer.node("Relu", "y", {y});
         if (kind == "hardswish") y = layer.node("HardSwish", "y", {y});
         layer.graph.outputs.push_back(layer.on_grid(y, c.y));
-        vectors.push_back({fmt::format("{}-{}", kind, c.name), kind, std::string("all 256 integers; ") + c.about,
-                           std::move(layer.graph), {all_integers(c.x, shape, 1, 256)}});
+        vectors.push_back({fmt::format("{}-{}", kind, c.name),
+                           kind,
+                           std::string("all 256 integers; ") + c.about,
+                           std::move(layer.graph),
+                           {all_integers(c.x, shape, 1, 256)}});
     }
     return vectors;
 }
@@ -226,8 +237,10 @@ struct Equality {
 };
 constexpr Equality equalities[] = {
     {"", "double", "tosa-double",
-     "k = sh - 31 > 0, h = floor((xm + 2^30) / 2^31). h >= 0: floor((h + 2^(k-1)) / 2^k) = floor((xm + 2^30 + 2^(sh-1)) / "
-     "2^sh). h < 0: floor((h + 2^(k-1) - 1) / 2^k) = floor((xm + 2^(sh-1) - 2^30) / 2^sh). k <= 0: one rounding in both"},
+     "k = sh - 31 > 0, h = floor((xm + 2^30) / 2^31). h >= 0: floor((h + 2^(k-1)) / 2^k) = floor((xm + 2^30 + "
+     "2^(sh-1)) / "
+     "2^sh). h < 0: floor((h + 2^(k-1) - 1) / 2^k) = floor((xm + 2^(sh-1) - 2^30) / 2^sh). k <= 0: one rounding in "
+     "both"},
 };
 
 std::size_t layer_op(const Emulation& emulation, const std::string& kind) {
@@ -240,7 +253,8 @@ std::size_t layer_op(const Emulation& emulation, const std::string& kind) {
 }  // namespace
 
 const std::vector<std::string>& vector_kinds() {
-    static const std::vector<std::string> kinds = {"conv", "add", "mul", "requantize", "relu", "leaky_relu", "hardswish"};
+    static const std::vector<std::string> kinds = {"conv", "add",        "mul",      "requantize",
+                                                   "relu", "leaky_relu", "hardswish"};
     return kinds;
 }
 
@@ -262,11 +276,12 @@ std::vector<Setting> settings(const std::string& kind) {
     if (kind != "conv") return all;
     for (int bits : {16, 18, 20, 24}) {
         for (const auto overflow : {npu::Overflow::wrap, npu::Overflow::saturate}) {
-            all.push_back({fmt::format("accumulator-{}-{}", overflow == npu::Overflow::wrap ? "wraps" : "saturates", bits),
-                           [=](npu::Profile& p) {
-                               p.accumulator.bits = bits;
-                               p.accumulator.overflow = overflow;
-                           }});
+            all.push_back(
+                {fmt::format("accumulator-{}-{}", overflow == npu::Overflow::wrap ? "wraps" : "saturates", bits),
+                 [=](npu::Profile& p) {
+                     p.accumulator.bits = bits;
+                     p.accumulator.overflow = overflow;
+                 }});
         }
     }
     return all;
@@ -295,7 +310,8 @@ std::optional<Tensor> result_of(const Vector& vector, const Emulation& emulation
 Result<Matrix> make_matrix(const std::string& kind, const std::vector<Setting>& rules) {
     Matrix matrix;
     for (std::size_t i = 0; i < rules.size(); ++i) {
-        for (std::size_t j = i + 1; j < rules.size(); ++j) matrix.pairs.push_back({kind, rules[i].id, rules[j].id, {}, 0, 0, 0, {}});
+        for (std::size_t j = i + 1; j < rules.size(); ++j)
+            matrix.pairs.push_back({kind, rules[i].id, rules[j].id, {}, 0, 0, 0, {}});
     }
     for (const Vector& vector : make_vectors(kind)) {
         OCTET_ASSIGN(const auto emulation, emulation_of(vector));
@@ -320,7 +336,8 @@ Result<Matrix> make_matrix(const std::string& kind, const std::vector<Setting>& 
     }
     for (Pair& pair : matrix.pairs) {
         for (const Equality& equality : equalities) {
-            const bool same = (pair.a == equality.a && pair.b == equality.b) || (pair.a == equality.b && pair.b == equality.a);
+            const bool same =
+                (pair.a == equality.a && pair.b == equality.b) || (pair.a == equality.b && pair.b == equality.a);
             if (same && (equality.kind.empty() || equality.kind == kind)) pair.proof = equality.proof;
         }
     }
@@ -331,8 +348,9 @@ std::optional<std::string> deciding_vector(const std::string& kind, const std::v
     std::vector<Setting> rules;
     const std::string listed = kind == "depthwise_conv" || kind == "fully_connected" ? "conv" : kind;
     for (const Setting& setting : settings(listed)) {
-        const bool named = std::any_of(causes.begin(), causes.end(),
-                                       [&](const Cause& cause) { return cause.where.empty() && cause.id == "rule-" + setting.id; });
+        const bool named = std::any_of(causes.begin(), causes.end(), [&](const Cause& cause) {
+            return cause.where.empty() && cause.id == "rule-" + setting.id;
+        });
         if (named) rules.push_back(setting);
     }
     const auto& kinds = vector_kinds();

@@ -315,11 +315,10 @@ class ConvStep final : public Step {
                     const auto o = static_cast<int>(line / out_h_), row = static_cast<int>(line % out_h_);
                     for (int column = 0; column < out_w_; ++column) {
                         const std::int64_t at = line * out_w_ + column;
-                        out[at] = static_cast<Out>(
-                            finished(state,
-                                     exact_sum(conv_, bias_[static_cast<std::size_t>(o)], accumulator_, x, o, row,
-                                               column),
-                                     o, image * cout_ * out_h_ * out_w_ + at));
+                        out[at] = static_cast<Out>(finished(
+                            state,
+                            exact_sum(conv_, bias_[static_cast<std::size_t>(o)], accumulator_, x, o, row, column), o,
+                            image * cout_ * out_h_ * out_w_ + at));
                     }
                 });
             });

@@ -180,7 +180,8 @@ Result<void> read_accumulator(Object& accumulator, Accumulator& spec) {
             if (value == bits) return spec.bits = bits, Result<void>();
         }
         return accumulator.refuse(
-            "bits", fmt::format("{} is no width of an accumulator; there are 16, 18, 20, 24, 32, 40, 48, 64", value.dump()));
+            "bits",
+            fmt::format("{} is no width of an accumulator; there are 16, 18, 20, 24, 32, 40, 48, 64", value.dump()));
     }));
     OCTET_TRY(accumulator.word("overflow", {"wrap", "saturate"},
                                [&](std::size_t i) { spec.overflow = i == 0 ? Overflow::wrap : Overflow::saturate; }));
@@ -200,8 +201,7 @@ Result<void> read_grids(Object& root, Profile& profile) {
     const auto activations = root.object("activations", [&](Object& a) -> Result<void> {
         OCTET_TRY(
             a.word("range", {"full", "symmetric"}, [&](std::size_t i) { profile.symmetric_activations = i == 1; }));
-        OCTET_TRY(
-            a.word("overflow", {"saturate", "wrap"}, [&](std::size_t i) { profile.wraps_results = i == 1; }));
+        OCTET_TRY(a.word("overflow", {"saturate", "wrap"}, [&](std::size_t i) { profile.wraps_results = i == 1; }));
         return a.word("zero_point", {"any", "zero"}, [&](std::size_t i) { profile.zero_point_zero = i == 1; });
     });
     OCTET_TRY(activations);
