@@ -91,7 +91,6 @@ void declare(CLI::App& app, Options& options) {
         "differs.\n\n"
         "Examples:\n"
         "  octet-compare model.onnx --dump chip.npz --manifest chip.json --profile tflite-double\n"
-        "  octet-compare model.onnx --profile onnxruntime-unfused --against-profile onnxruntime-x86-fused\n"
         "  octet-compare model.onnx --dump chip.npz --infer-profile --save-profile chip.json\n"
         "  octet-compare --list-causes");
 }

@@ -22,7 +22,10 @@ struct Slot {
     ValueId tensor = no_value;
 
     bool quantized() const { return value != engine::no_quant; }
-    friend auto operator<=>(const Slot&, const Slot&) = default;
+    friend bool operator==(const Slot&, const Slot&) = default;
+    friend bool operator<(const Slot& a, const Slot& b) {
+        return a.value != b.value ? a.value < b.value : a.tensor < b.tensor;
+    }
 };
 
 using Tensors = std::map<Slot, Tensor>;

@@ -123,7 +123,7 @@ std::optional<bool> LayerCheck::conv_samples_agree(const Variant& variant) const
     if (!conv || !is_plain(*conv)) return std::nullopt;
     const auto rule =
         npu::requant_rule(variant.profile.rule(npu::operation_of(variant.op, variant.program)).value_or(""));
-    if (!rule) return std::nullopt;
+    if (!rule) return float_samples_agree(variant, *conv);
     const Grid& y = variant.grid(conv->y);
     const Shape& shape = variant.program.values[engine::index_of(conv->y)].shape;
     const Tensor& x = known_.at(slot_of(conv->x.id));
@@ -149,6 +149,26 @@ std::optional<bool> LayerCheck::conv_samples_agree(const Variant& variant) const
         return false;
     }
     return true;
+}
+
+// A sum of float32 is near the exact one: what is far from it is none of its values.
+std::optional<bool> LayerCheck::float_samples_agree(const Variant& variant, const ConvOp& conv) const {
+    constexpr double near = 0.6;  // of a step; half of one is what rounding does
+    const Grid& y = variant.grid(conv.y);
+    const Shape& shape = variant.program.values[engine::index_of(conv.y)].shape;
+    const Tensor& x = known_.at(slot_of(conv.x.id));
+    const npu::Range range = npu::activated_range(conv.activation, y, variant.profile.range(y.dtype));
+    npu::Profile exact = variant.profile;
+    exact.accumulator = {.bits = 64};
+    const std::vector<std::int64_t> bias = npu::accumulator_bias(conv);
+    for (std::int64_t at : samples_) {
+        const auto o = static_cast<std::size_t>(place_of(conv, shape, at).o);
+        const double scale = static_cast<double>(conv.x.grid.scale) * conv.weight_scales[o] / y.scale;
+        const auto sum = static_cast<double>(accumulator_at(conv, exact, x, shape, bias, at));
+        const double steps = std::clamp<double>(sum * scale + y.zero_point, range.min, range.max);
+        if (std::abs(steps - static_cast<double>(value_at(expected_, at))) > near) return false;
+    }
+    return std::nullopt;
 }
 
 std::optional<bool> LayerCheck::elementwise_samples_agree(const Variant& variant) const {

@@ -36,6 +36,7 @@ class LayerCheck {
     // Nothing: there is no short way to look at some elements.
     std::optional<bool> samples_agree(const Variant& variant) const;
     std::optional<bool> conv_samples_agree(const Variant& variant) const;
+    std::optional<bool> float_samples_agree(const Variant& variant, const engine::ConvOp& conv) const;
     std::optional<bool> elementwise_samples_agree(const Variant& variant) const;
 
     const Emulation& emulation_;

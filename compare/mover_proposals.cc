@@ -202,7 +202,8 @@ void propose_resize(Proposals& p) {
         {"mirrored",
          [](auto o, double in, double out) { return in - 1 - std::floor(static_cast<double>(o) * in / out); }},
     };
-    for (const auto& [name, index] : ways) {
+    for (const auto& way : ways) {
+        const Index& index = way.second;
         const auto sources = [&](const std::vector<std::int32_t>& now, std::int64_t in) {
             std::vector<std::int32_t> made(now.size());
             for (std::size_t o = 0; o < made.size(); ++o) {
@@ -226,7 +227,7 @@ void propose_resize(Proposals& p) {
                     v.profile.rules["resize"] = "as-file";
                     return before != std::pair(op.source_y, op.source_x);
                 },
-                fmt::format("{}{}", name, which));
+                fmt::format("{}{}", way.first, which));
         }
     }
     // What a profile's own rule gives.

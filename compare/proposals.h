@@ -28,19 +28,18 @@ class Proposals {
 
     // The words have the id's arguments, or those of add_with.
     template <typename... Args>
-    void add(std::string_view id, std::function<bool(Variant&)> change, const Args&... arguments) {
-        add_formatted(id, fmt::make_format_args(arguments...), fmt::make_format_args(arguments...), std::move(change));
+    void add(std::string_view id, const std::function<bool(Variant&)>& change, const Args&... arguments) {
+        add_formatted(id, fmt::make_format_args(arguments...), fmt::make_format_args(arguments...), change);
     }
     template <typename Id, typename... Args>
-    void add_with(std::string_view id, const Id& argument, std::function<bool(Variant&)> change,
+    void add_with(std::string_view id, const Id& argument, const std::function<bool(Variant&)>& change,
                   const Args&... text_arguments) {
-        add_formatted(id, fmt::make_format_args(argument), fmt::make_format_args(text_arguments...), std::move(change));
+        add_formatted(id, fmt::make_format_args(argument), fmt::make_format_args(text_arguments...), change);
     }
     template <typename Id, typename Second, typename... Args>
-    void add_with_two(std::string_view id, const Id& first, const Second& second, std::function<bool(Variant&)> change,
-                      const Args&... text_arguments) {
-        add_formatted(id, fmt::make_format_args(first, second), fmt::make_format_args(text_arguments...),
-                      std::move(change));
+    void add_with_two(std::string_view id, const Id& first, const Second& second,
+                      const std::function<bool(Variant&)>& change, const Args&... text_arguments) {
+        add_formatted(id, fmt::make_format_args(first, second), fmt::make_format_args(text_arguments...), change);
     }
 
     std::vector<Hypothesis> sorted() && {

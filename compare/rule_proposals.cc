@@ -37,6 +37,7 @@ bool brings_to_another_grid(const Proposals& p) {
 
 void propose_accumulators(Proposals& p) {
     if (!std::holds_alternative<engine::ConvOp>(p.op().form)) return;
+    if (!npu::requant_rule(p.emulation().rule(p.index()))) return;  // sums of float
     for (int bits : accumulator_widths) {
         if (bits == p.emulation().profile().accumulator.bits) continue;
         const auto with = [bits](npu::Overflow overflow, bool each, npu::AdditionOrder order, bool bias_first) {

@@ -133,7 +133,7 @@ Result<Tensors> free_run(const Emulation& emulation, const Tensors& given, const
     return computed;
 }
 
-Result<Side> read_side(const Emulation& emulation, std::shared_ptr<const Dump> dump, const Tensors& computed) {
+Result<Side> read_side(const Emulation& emulation, const std::shared_ptr<const Dump>& dump, const Tensors& computed) {
     Side side;
     side.name = dump->path();
     side.dump = dump;

@@ -40,7 +40,7 @@ Result<Tensors> free_run(const Emulation& emulation, const Tensors& given, const
 
 // `computed`: what the profile gives for each tensor, to tell readings apart that nothing else tells apart; may be
 // empty. Errors name tensor and file.
-Result<Side> read_side(const Emulation& emulation, std::shared_ptr<const Dump> dump, const Tensors& computed);
+Result<Side> read_side(const Emulation& emulation, const std::shared_ptr<const Dump>& dump, const Tensors& computed);
 
 // Another run of the network as a side: tensors by the names that observers see, integers or real values.
 struct RecordedTensor {

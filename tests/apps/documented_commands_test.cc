@@ -26,8 +26,8 @@ namespace fs = std::filesystem;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::vector<std::string> programs{"yolop-run",      "octet-run",   "octet-eval", "octet-inspect",
-                                        "octet-quantize", "octet-bench", "octet-dump"};
+const std::vector<std::string> programs{"yolop-run",   "octet-run",  "octet-eval",    "octet-inspect", "octet-quantize",
+                                        "octet-bench", "octet-dump", "octet-compare", "octet-vectors"};
 
 // Placeholders, and names of examples that must be there.
 const std::vector<std::string> model_names{"MODEL",           "FP32",          "INT8", "FLOAT.onnx", "model.onnx",
@@ -53,6 +53,8 @@ const std::vector<Elsewhere> elsewhere{
     {"./scripts/test.sh", "scripts/test.sh", "installs packages, builds, and runs this test"},
     {"cmake --preset", "scripts/test.sh", "builds, and runs this test"},
     {"bench/peers/run.sh", "", "installs packages that are not Debian's, and takes half an hour"},
+    {"octet-compare MODEL --dump", "", "takes the dump of a chip; compare_test has such"},
+    {"octet-compare model.onnx --dump", "", "the same"},
     {"bench/zoo/run.sh", "", "the same, and takes a folder of networks"},
 };
 
