@@ -12,6 +12,7 @@
 #include "engine/npu_emu/profile.h"
 #include "frontends/npy.h"
 #include "frontends/onnx/exporter.h"
+#include "graph/ops/infer.h"
 
 namespace octet::apps {
 namespace {
@@ -68,7 +69,9 @@ Result<nlohmann::ordered_json> write_vector(const Options& options, const compar
     const fs::path folder = options.out;
     nlohmann::ordered_json entry = {{"name", vector.name}, {"op", vector.kind}, {"about", vector.about}};
     const std::string model = vector.name + ".onnx";
-    OCTET_TRY(onnx::save(vector.graph, (folder / model).string()));
+    Graph graph = vector.graph;
+    OCTET_TRY(infer_shapes(graph));
+    OCTET_TRY(onnx::save(graph, (folder / model).string()));
     entry["model"] = model;
     for (std::size_t i = 0; i < vector.inputs.size(); ++i) {
         const std::string name = vector.graph.value(vector.graph.inputs[i]).name,

@@ -20,8 +20,9 @@ Difference difference(const Tensor& a, const Tensor& b, const Grid* grid) {
     };
     dispatch(a.dtype(), [&]<typename T>() {
         const auto x = a.data<T>(), y = b.data<T>();
+        const auto is_nan = [](T v) { return std::isnan(static_cast<double>(v)); };
         for (std::size_t i = 0; i < x.size(); ++i) {
-            const bool same = x[i] == y[i] || std::memcmp(&x[i], &y[i], sizeof(T)) == 0;
+            const bool same = x[i] == y[i] || (is_nan(x[i]) && is_nan(y[i]));
             if (!same) {
                 if (result.differing++ == 0) result.first = static_cast<std::int64_t>(i);
                 const double apart = std::abs(static_cast<double>(x[i]) - static_cast<double>(y[i]));

@@ -195,7 +195,9 @@ Result<Declared> declared_reading(const DumpEntry& entry, const Tensor& stored, 
     if (apart != 0 && apart != 128)
         return refuse(fmt::format("its zero point is {} by the manifest, {} in the network", *entry.zero_point,
                                   grid->zero_point));
-    if (!is_float(stored.dtype())) reading.scaling = apart == 128 ? Scaling::flipped : Scaling::integers;
+    // A manifest may say the zero point of one signedness for files of both; a file's own type tells which it is.
+    const bool other_sign = raw ? apart == 128 : stored.dtype() != grid->dtype;
+    reading.scaling = other_sign ? Scaling::flipped : Scaling::integers;
     return declared;
 }
 

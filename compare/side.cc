@@ -78,6 +78,15 @@ Result<std::pair<Reading, Tensor>> read_entry(const Dump& dump, const DumpEntry&
     return std::move(*best);
 }
 
+const engine::Port* port_called(const engine::Program& network, const DumpEntry& entry) {
+    for (const engine::Port& port : network.inputs) {
+        for (const std::string& name : {entry.onnx, entry.name}) {
+            if (!name.empty() && plain_name(name) == plain_name(port.name)) return &port;
+        }
+    }
+    return nullptr;
+}
+
 }  // namespace
 
 std::vector<std::pair<Reading, Tensor>> Side::other_readings(const Slot& slot, const Emulation& emulation) const {
@@ -104,6 +113,15 @@ Result<Tensors> find_inputs(const Emulation& emulation, const Dump& dump, const 
     }
     const Matches matches = match_names(emulation, dump.entries());
     const auto usual = usual_layout(emulation, dump, matches);
+    // The port's own values, where the dump has them and not only their integers.
+    for (const DumpEntry* entry : matches.unknown) {
+        const engine::Port* port = port_called(network, *entry);
+        if (!port || port->dtype != DType::float32) continue;
+        const Slot slot = {.value = engine::no_quant, .tensor = port->value};
+        if (given.contains(slot)) continue;
+        OCTET_ASSIGN(auto read, read_entry(dump, *entry, nullptr, port->shape, usual, nullptr));
+        given[slot] = std::move(read.second);
+    }
     for (std::size_t i = 0; i < network.ops.size(); ++i) {
         const auto reads = emulation.read_by(i);
         const bool reads_port = std::any_of(reads.begin(), reads.end(), [&](const Slot& slot) {
@@ -161,13 +179,14 @@ Result<Side> read_side(const Emulation& emulation, const std::shared_ptr<const D
             }
         }
     }
-    if (!matches.unknown.empty()) {
+    std::vector<const DumpEntry*> unknown = matches.unknown;
+    std::erase_if(unknown, [&](const DumpEntry* entry) { return port_called(emulation.program(), *entry) != nullptr; });
+    if (!unknown.empty()) {
         std::vector<std::string> names;
-        for (std::size_t i = 0; i < matches.unknown.size() && i < 3; ++i) names.push_back(matches.unknown[i]->name);
-        side.notes.push_back(fmt::format("{} tensor{} of {} {} none of the network's: {}{}", matches.unknown.size(),
-                                         matches.unknown.size() == 1 ? "" : "s", dump->path(),
-                                         matches.unknown.size() == 1 ? "is" : "are", fmt::join(names, ", "),
-                                         matches.unknown.size() > 3 ? ", …" : ""));
+        for (std::size_t i = 0; i < unknown.size() && i < 3; ++i) names.push_back(unknown[i]->name);
+        side.notes.push_back(fmt::format(
+            "{} tensor{} of {} {} none of the network's: {}{}", unknown.size(), unknown.size() == 1 ? "" : "s",
+            dump->path(), unknown.size() == 1 ? "is" : "are", fmt::join(names, ", "), unknown.size() > 3 ? ", …" : ""));
     }
     return side;
 }

@@ -170,7 +170,8 @@ TEST(Compare, rknns_snapshot_is_read) {
 
 TEST(Vectors, separate_left_shifts_edges_and_every_width) {
     std::map<std::pair<std::string, std::string>, Pair> pairs;
-    for (const Pair& pair : make_matrix("conv", settings("conv")).value().pairs) pairs[{pair.a, pair.b}] = pair;
+    const Matrix matrix = make_matrix("conv", settings("conv")).value();
+    for (const Pair& pair : matrix.pairs) pairs[{pair.a, pair.b}] = pair;
     for (const auto& [a, b] :
          std::vector<std::pair<std::string, std::string>>{{"double", "double-up"},
                                                           {"double", "single"},
@@ -184,7 +185,8 @@ TEST(Vectors, separate_left_shifts_edges_and_every_width) {
     }
     EXPECT_EQ((pairs.at({"double", "tosa-double"})).differing, 0);
     EXPECT_FALSE((pairs.at({"double", "tosa-double"})).proof.empty());
-    const Vector left = make_vectors("conv")[3];
+    const std::vector<Vector> vectors = make_vectors("conv");
+    const Vector& left = vectors[3];
     ASSERT_EQ(left.name, "conv-left-shifts");
     const auto emulation = emulation_of(left).value();
     std::vector<Tensor> results;
