@@ -176,7 +176,6 @@ TEST(Vectors, separate_left_shifts_edges_and_every_width) {
          std::vector<std::pair<std::string, std::string>>{{"double", "double-up"},
                                                           {"double", "single"},
                                                           {"single", "fp32"},
-                                                          {"fp32", "dq-float"},
                                                           {"fp32", "onnx-ref"},
                                                           {"accumulator-wraps-16", "accumulator-saturates-16"},
                                                           {"accumulator-wraps-24", "accumulator-saturates-24"},
