@@ -13,10 +13,10 @@
 #include "apps/common/model_options.h"
 #include "apps/common/network.h"
 #include "apps/common/network_inputs.h"
-#include "apps/common/tensor_layout.h"
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/json_text.h"
+#include "compare/tensor_layout.h"
 #include "engine/session.h"
 #include "frontends/npy.h"
 #include "frontends/npz.h"
@@ -124,13 +124,13 @@ class Dump {
             zero_point = 0;
         } else if (info.grid && options_.type != "as-file") {
             const DType before = tensor.dtype();
-            tensor = to_signedness(tensor, options_.type == "s8");
+            tensor = compare::to_signedness(tensor, options_.type == "s8");
             if (before == DType::int8 && tensor.dtype() == DType::uint8) zero_point += 128;
             if (before == DType::uint8 && tensor.dtype() == DType::int8) zero_point -= 128;
         }
         const Shape nchw = tensor.shape();
         const bool image = tensor.rank() == 4;
-        tensor = to_layout(tensor, *parse_layout(options_.layout), options_.block, zero_point);
+        tensor = compare::to_layout(tensor, *compare::parse_layout(options_.layout), options_.block, zero_point);
         const std::string key = unique_key(std::string(info.name));
         const std::string file = format_ == "npz" ? key : key + (format_ == "npy" ? ".npy" : ".bin");
         const std::string path = (std::filesystem::path(options_.out) / file).string();

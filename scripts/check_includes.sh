@@ -4,8 +4,8 @@
 #   base      -> nothing                      vision    -> graph, kernels, base
 #   kernels   -> base                         yolop     -> vision and whatever is left of here
 #   graph     -> kernels, base                quantizer -> yolop and the same
-#   engine    -> graph, kernels, base         apps, tests, bench -> everything
-#   frontends -> engine, graph, base
+#   engine    -> graph, kernels, base         compare   -> quantizer and the same
+#   frontends -> engine, graph, base          apps, tests, bench -> everything
 #
 #   frontends/onnx and other readers -> graph, base
 #   engine/cpu and engine/npu_emu -> engine, and npu_emu -> cpu, whose arithmetic is one of its profiles; of engine/
@@ -17,7 +17,7 @@
 set -euo pipefail
 cd "${1:-$(dirname "${BASH_SOURCE[0]}")/..}"
 
-mapfile -d '' files < <(find apps base bench engine frontends graph kernels quantizer tests vision yolop -type f \( -name '*.cc' -o -name '*.h' \) \
+mapfile -d '' files < <(find apps base bench compare engine frontends graph kernels quantizer tests vision yolop -type f \( -name '*.cc' -o -name '*.h' \) \
     -print0 2>/dev/null | sort -z)
 if ((${#files[@]} == 0)); then
     echo "check_includes: no source files under $PWD" >&2
@@ -33,6 +33,7 @@ awk '
         may["vision"] = "vision graph kernels base"
         may["yolop"] = "yolop vision " may["frontends"]
         may["quantizer"] = "quantizer " may["yolop"]
+        may["compare"] = "compare " may["quantizer"]
         may["engine"] = "engine graph kernels base"
         sees_protobuf = "^(tests/)?frontends/onnx/"
         sees_ffmpeg = "^(vision|tests)/video/"

@@ -11,7 +11,7 @@ if [[ ! -f $build/compile_commands.json ]]; then
 fi
 if (($# == 0)); then
     # Anchored at the root, which leaves out what protoc wrote into build/.
-    set -- "^$PWD/(apps|base|bench|engine|frontends|graph|kernels|quantizer|tests|vision|yolop)/"
+    set -- "^$PWD/(apps|base|bench|compare|engine|frontends|graph|kernels|quantizer|tests|vision|yolop)/"
 fi
 # The compile commands are g++'s, with warnings that clang does not know.
 run-clang-tidy -quiet -p "$build" -j "$(nproc)" -extra-arg=-Wno-unknown-warning-option "$@"

@@ -6,7 +6,7 @@
 #include <cctype>
 #include <iterator>
 
-#include "apps/common/tensor_layout.h"
+#include "compare/tensor_layout.h"
 #include "engine/npu_emu/accumulators.h"
 #include "engine/npu_emu/step.h"
 
@@ -121,16 +121,16 @@ Result<std::string> conv_as_c_header(const Op& op, const engine::Program& progra
     define("OUTPUT_MIN", range.min), define("OUTPUT_MAX", range.max);
     const auto integers = [](const Tensor& tensor) { return tensor.to_int64(); };
     add_array(text, "int8_t", name + "_weights", "[cout][kernel_h][kernel_w][cin / groups]",
-              integers(to_layout(conv.weights, Layout::nhwc, 0, 0)));
+              integers(compare::to_layout(conv.weights, compare::Layout::nhwc, 0, 0)));
     const bool wide_bias =
         std::any_of(bias.begin(), bias.end(), [](std::int64_t b) { return b != static_cast<std::int32_t>(b); });
     add_array(text, wide_bias ? "int64_t" : "int32_t", name + "_bias", "on the scale of input * weight", bias);
     add_array(text, "int32_t", name + "_multiplier", "in [2^30, 2^31), Q31", multiplier);
     add_array(text, "int32_t", name + "_shift", "positive: left", shift);
     add_array(text, c_type(input.dtype()), name + "_input", "[input_h][input_w][input_c]",
-              integers(to_layout(first_image(input), Layout::nhwc, 0, 0)));
+              integers(compare::to_layout(first_image(input), compare::Layout::nhwc, 0, 0)));
     add_array(text, c_type(output.dtype()), name + "_output", "expected, [output_h][output_w][output_c]",
-              integers(to_layout(first_image(output), Layout::nhwc, 0, 0)));
+              integers(compare::to_layout(first_image(output), compare::Layout::nhwc, 0, 0)));
     text += "\n#endif\n";
     return text;
 }

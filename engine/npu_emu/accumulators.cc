@@ -55,4 +55,15 @@ int bits_of(SumRange range) {
     return bits;
 }
 
+std::int64_t limited(std::int64_t value, const Accumulator& accumulator) {
+    if (accumulator.overflow == Overflow::saturate) return std::clamp(value, accumulator.min(), accumulator.max());
+    const int unused = 64 - accumulator.bits;
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(value) << unused) >> unused;
+}
+
+std::int64_t with_bias(std::int64_t sum, std::int64_t bias, const Accumulator& accumulator) {
+    return accumulator.bias_first ? limited(sum + bias, accumulator)
+                                  : limited(limited(sum, accumulator) + bias, accumulator);
+}
+
 }  // namespace octet::engine::npu_emu

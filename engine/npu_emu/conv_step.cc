@@ -24,11 +24,6 @@ enum class Finish {
     fixed16,   // kernels/requantize.h
 };
 
-std::int64_t wrapped(std::int64_t value, int bits) {
-    const int unused = 64 - bits;
-    return static_cast<std::int64_t>(static_cast<std::uint64_t>(value) << unused) >> unused;
-}
-
 float activate(float x, const ActivationSpec& activation, std::size_t channel) {
     switch (activation.kind) {
         case Activation::none:
@@ -80,7 +75,7 @@ class ConvStep final : public Step {
         }
         wide_ = conv_.x.grid.dtype == DType::int16;
         offset_ = conv_.x.grid.dtype == DType::int8 ? 128 : 0;
-        padding_ = profile.padding_value.value_or(conv_.x.grid.zero_point);
+        padding_ = profile.padding(conv_.x.grid);
     }
 
     Result<void> prepare(const Profile& profile, kernels::CpuFeatures features, std::optional<RequantRule> rule) {
@@ -152,16 +147,10 @@ class ConvStep final : public Step {
         }
     }
 
-    std::int64_t limited(std::int64_t value) const {
-        if (accumulator_.overflow == Overflow::wrap) return wrapped(value, accumulator_.bits);
-        return std::clamp(value, accumulator_.min(), accumulator_.max());
-    }
-
     // With what the accumulator does to a sum that it cannot hold.
     std::int64_t with_bias(std::int64_t sum, int o) const {
         const std::int64_t bias = bias_[static_cast<std::size_t>(o)];
-        if (fits_[static_cast<std::size_t>(o)]) return sum + bias;
-        return accumulator_.bias_first ? limited(sum + bias) : limited(limited(sum) + bias);
+        return fits_[static_cast<std::size_t>(o)] ? sum + bias : npu_emu::with_bias(sum, bias, accumulator_);
     }
 
     // The input as the kernels want it, NHWC with the padding around it, and the sums over its raw bytes.
@@ -319,50 +308,21 @@ class ConvStep final : public Step {
     // Every product on its own, in 64 bits.
     void run_exactly(RunState& state, std::int64_t image, Tensor& y) const {
         with_integers(conv_.x.grid.dtype, [&]<typename In>() {
-            const In* x = state[conv_.x.id].data<In>().data() + image * cin_ * h_ * w_;
+            const Image<In> x{state[conv_.x.id].data<In>().data() + image * cin_ * h_ * w_, h_, w_, padding_};
             with_integers(y_grid_.dtype, [&]<typename Out>() {
                 Out* out = y.mutable_data<Out>().data() + image * cout_ * out_h_ * out_w_;
                 state.for_each(std::int64_t{cout_} * out_h_, [&](std::int64_t line) {
                     const auto o = static_cast<int>(line / out_h_), row = static_cast<int>(line % out_h_);
                     for (int column = 0; column < out_w_; ++column) {
                         const std::int64_t at = line * out_w_ + column;
-                        out[at] = static_cast<Out>(
-                            finished(state, sum_exactly(x, o, row, column), o, image * cout_ * out_h_ * out_w_ + at));
+                        out[at] = static_cast<Out>(finished(
+                            state,
+                            exact_sum(conv_, bias_[static_cast<std::size_t>(o)], accumulator_, x, o, row, column), o,
+                            image * cout_ * out_h_ * out_w_ + at));
                     }
                 });
             });
         });
-    }
-
-    template <typename In>
-    std::int64_t sum_exactly(const In* x, int o, int row, int column) const {
-        const Window& window = conv_.window;
-        const int group_in = cin_ / conv_.groups, group = o / (cout_ / conv_.groups);
-        const auto weights = conv_.weights.data<std::int8_t>();
-        const bool inside = accumulator_.overflow == Overflow::saturate && accumulator_.each_addition &&
-                            !fits_[static_cast<std::size_t>(o)];
-        std::int64_t sum = inside && accumulator_.bias_first ? limited(bias_[static_cast<std::size_t>(o)]) : 0;
-        const auto product = [&](int ky, int kx, int i) {
-            const int iy = row * window.stride_h - window.pad_top + ky * window.dilation_h;
-            const int ix = column * window.stride_w - window.pad_left + kx * window.dilation_w;
-            const bool padded = iy < 0 || iy >= h_ || ix < 0 || ix >= w_;
-            const int value =
-                padded ? padding_ : x[(std::int64_t{group} * group_in + i) * h_ * w_ + std::int64_t{iy} * w_ + ix];
-            const int w = weights[static_cast<std::size_t>(
-                ((std::int64_t{o} * group_in + i) * window.kernel_h + ky) * window.kernel_w + kx)];
-            sum += std::int64_t{value - conv_.x.grid.zero_point} * w;
-            if (inside) sum = limited(sum);
-        };
-        const int taps = window.kernel_h * window.kernel_w;
-        const bool channels_inside = accumulator_.order == AdditionOrder::kernel_channel;
-        for (int outer = 0; outer < (channels_inside ? taps : group_in); ++outer) {
-            for (int inner = 0; inner < (channels_inside ? group_in : taps); ++inner) {
-                const int tap = channels_inside ? outer : inner, i = channels_inside ? inner : outer;
-                product(tap / window.kernel_w, tap % window.kernel_w, i);
-            }
-        }
-        if (!inside) return with_bias(sum, o);
-        return accumulator_.bias_first ? sum : limited(sum + bias_[static_cast<std::size_t>(o)]);
     }
 
     ConvOp conv_;
@@ -395,7 +355,7 @@ class FloatConvStep final : public Step {
           y_grid_(program.values[index_of(conv_.y)].grid),
           y_shape_(program.values[index_of(conv_.y)].shape),
           range_(profile.range(y_grid_.dtype)) {
-        padding_ = profile.padding_value ? real(*profile.padding_value) : 0;
+        padding_ = real(profile.padding(conv_.x.grid));
         const auto weights = conv_.weights.data<std::int8_t>();
         const std::size_t taps = weights.size() / conv_.weight_scales.size();
         for (std::size_t i = 0; i < weights.size(); ++i)

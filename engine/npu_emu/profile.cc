@@ -176,11 +176,12 @@ Result<void> read_limits(Object& limits, Profile& profile) {
 
 Result<void> read_accumulator(Object& accumulator, Accumulator& spec) {
     OCTET_TRY(accumulator.read("bits", [&](const Json& value) -> Result<void> {
-        for (int bits : {16, 24, 32, 40, 48, 64}) {
+        for (int bits : {16, 18, 20, 24, 32, 40, 48, 64}) {
             if (value == bits) return spec.bits = bits, Result<void>();
         }
         return accumulator.refuse(
-            "bits", fmt::format("{} is no width of an accumulator; there are 16, 24, 32, 40, 48, 64", value.dump()));
+            "bits",
+            fmt::format("{} is no width of an accumulator; there are 16, 18, 20, 24, 32, 40, 48, 64", value.dump()));
     }));
     OCTET_TRY(accumulator.word("overflow", {"wrap", "saturate"},
                                [&](std::size_t i) { spec.overflow = i == 0 ? Overflow::wrap : Overflow::saturate; }));
@@ -200,6 +201,7 @@ Result<void> read_grids(Object& root, Profile& profile) {
     const auto activations = root.object("activations", [&](Object& a) -> Result<void> {
         OCTET_TRY(
             a.word("range", {"full", "symmetric"}, [&](std::size_t i) { profile.symmetric_activations = i == 1; }));
+        OCTET_TRY(a.word("overflow", {"saturate", "wrap"}, [&](std::size_t i) { profile.wraps_results = i == 1; }));
         return a.word("zero_point", {"any", "zero"}, [&](std::size_t i) { profile.zero_point_zero = i == 1; });
     });
     OCTET_TRY(activations);
@@ -292,9 +294,16 @@ bool Profile::demands_equal_scales(std::string_view operation) const {
 }
 
 Range Profile::range(DType type) const {
+    constexpr int beyond = 1 << 30;  // what is added to it still fits
+    if (wraps_results) return {-beyond, beyond};
     const int less = symmetric_activations ? 1 : 0;
     if (type == DType::int16) return {-32768 + less, 32767};
     return type == DType::uint8 ? Range{less, 255} : Range{-128 + less, 127};
+}
+
+int Profile::padding(const Grid& x) const {
+    if (!padding_value) return x.zero_point;
+    return *padding_value + (x.dtype == DType::uint8 ? 128 : 0);
 }
 
 const std::vector<RuleKind>& rule_kinds() {

@@ -9,16 +9,17 @@
 //       "description": "…",
 //       "extends": "tflite-double",            every key that is not given here is that profile's
 //       "accumulator": {
-//         "bits": 32,                          16, 24, 32, 40, 48 or 64
+//         "bits": 32,                          16, 18, 20, 24, 32, 40, 48 or 64
 //         "overflow": "wrap",                  or "saturate"
 //         "when": "end",                       of saturation: "end", once, or "addition", after each product
 //         "order": "kernel-channel",           of the additions: row, column, channel; or "channel-kernel"
 //         "bias": "first"                      or "last"
 //       },
 //       "multiplier": { "bits": 32, "scale": "double" },           scale: "double" or "float32" (xs * ws / ys)
-//       "activations": { "range": "full", "zero_point": "any" },   "symmetric": [-127, 127]; "zero"
+//       "activations": { "range": "full", "zero_point": "any",     "symmetric": [-127, 127]; "zero"
+//                          "overflow": "saturate" },                 or "wrap": the lowest bits of a result stay
 //       "weights": { "range": "full", "scales": "channel" },       "symmetric"; "tensor"
-//       "padding": { "value": "zero-point", "uneven": "inside" },  value: or an integer; uneven: "operator" where more is
+//       "padding": { "value": "zero-point", "uneven": "inside" },  value: or an int8; uneven: "operator" where more is
 //                                                                  padded than TensorFlow's SAME does
 //       "demands": { "sigmoid": "any", "equal_scales": [] },       "1/256"; of "concat", "max_pool", "resize", "move"
 //       "constants": { "leaky_alpha": null, "hardswish_sixth": null },   numbers or "26/256"
@@ -64,9 +65,9 @@ struct Profile {
     std::string name, description;
     Accumulator accumulator;
     MultiplierForm multiplier;
-    bool symmetric_activations = false, zero_point_zero = false;
+    bool symmetric_activations = false, zero_point_zero = false, wraps_results = false;
     bool symmetric_weights = false, one_weight_scale = false;
-    std::optional<int> padding_value;  // nothing: the zero point
+    std::optional<int> padding_value;  // of int8; nothing: the zero point
     bool uneven_padding_is_operator = false;
     bool fixed_sigmoid = false;             // Sigmoid's result at 1/256, zero point -128
     std::vector<std::string> equal_scales;  // operators
@@ -77,8 +78,10 @@ struct Profile {
     // Nothing: operators of this kind are not offered.
     std::optional<std::string_view> rule(std::string_view operation) const;
     bool demands_equal_scales(std::string_view operation) const;
-    // What 8-bit integers of a type are clamped to.
+    // What integers of a type are clamped to; more than they hold where results wrap.
     Range range(DType type) const;
+    // What a convolution reads outside of its image, on the image's grid.
+    int padding(const Grid& x) const;
 };
 
 // The kinds of operators that rules are for, and the names that a rule may have there.

@@ -27,6 +27,8 @@ constexpr std::pair<RequantRule, std::string_view> requant_names[] = {
     {RequantRule::pow2_half_up, "pow2-half-up"},
     {RequantRule::pow2_half_away, "pow2-half-away"},
     {RequantRule::pow2_rne, "pow2-rne"},
+    {RequantRule::single_even, "single-even"},
+    {RequantRule::double_truncating, "double-truncating"},
     {RequantRule::q8, "q8"},
 };
 static_assert(std::size(requant_names) == requant_rules);
@@ -127,6 +129,16 @@ inline std::int32_t multiply_as(std::int64_t x, std::int32_t m, int e) {
         const std::int64_t product = std::int64_t{saturate32(x)} * m;
         if (shift > 0 && shift < 62) return saturate32((product + (std::int64_t{1} << (shift - 1))) >> shift);
         return scale_and_shift(saturate32(x), m, shift, half(shift));
+    } else if constexpr (rule == RequantRule::double_truncating) {
+        const auto h =
+            static_cast<std::int32_t>((std::int64_t{shifted_left(saturate32(x), e)} * std::int64_t{m}) >> 31);
+        if (e >= 0) return h;
+        return static_cast<std::int32_t>((std::int64_t{h} + (std::int64_t{1} << (-e - 1))) >> -e);
+    } else if constexpr (rule == RequantRule::single_even) {
+        if (shift <= 0) return scale_and_shift(x, m, shift, 0);
+        const Wide product = Wide{x} * m, down = product >> shift, rest = product - (down << shift);
+        const Wide tie = half(shift);
+        return saturate32(down + (rest > tie || (rest == tie && (down & 1) != 0) ? 1 : 0));
     } else if constexpr (rule == RequantRule::tosa_double) {
         Wide rounding = half(shift);
         if (shift > 31) rounding += x >= 0 ? Wide{1} << 30 : -(Wide{1} << 30);
@@ -196,6 +208,10 @@ decltype(auto) with_rule(RequantRule rule, F&& f) {
             return f.template operator()<RequantRule::pow2_half_away>();
         case RequantRule::pow2_rne:
             return f.template operator()<RequantRule::pow2_rne>();
+        case RequantRule::single_even:
+            return f.template operator()<RequantRule::single_even>();
+        case RequantRule::double_truncating:
+            return f.template operator()<RequantRule::double_truncating>();
         case RequantRule::q8:
             return f.template operator()<RequantRule::q8>();
     }

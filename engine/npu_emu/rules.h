@@ -52,9 +52,11 @@ enum class RequantRule : std::uint8_t {
     pow2_half_up,
     pow2_half_away,
     pow2_rne,
-    q8,  // (x * lrint(256 * (xs / ys)) + (zp << 8) + 128) >> 8; of 8-bit x
+    single_even,        // (x * m) / 2^sh, half to even
+    double_truncating,  // h = (x * 2^max(e,0) * m) >> 31; (h + 2^(-e-1)) >> -e
+    q8,                 // (x * lrint(256 * (xs / ys)) + (zp << 8) + 128) >> 8; of 8-bit x
 };
-inline constexpr int requant_rules = 16;
+inline constexpr int requant_rules = 18;
 std::string_view name_of(RequantRule rule);
 std::optional<RequantRule> requant_rule(std::string_view name);
 
@@ -84,7 +86,7 @@ struct MultiplierForm {
 Result<Requantizer> make_requantizer(RequantRule rule, float xs, float ws, float ys, int zero_point, Range range,
                                      MultiplierForm form = {});
 // x beyond 32 bits is saturated to 32 by the rules whose hardware takes 32 bits: double, double-up, single,
-// tosa-double.
+// tosa-double, double-truncating.
 std::int32_t requantize(std::int64_t x, const Requantizer& requantizer);
 // The same for each element. `out` as long as `acc`.
 void requantize(std::span<const std::int32_t> acc, const Requantizer& requantizer, std::span<std::int32_t> out);

@@ -182,6 +182,8 @@ constexpr RuleInfo rules[] = {
     {"conv", "ethos-symmetric", "(x*m + 2^(sh-1) - (x < 0)) >> sh", ethos_spec, {}},
     {"conv", "ethos-truncate", "x*m / 2^sh towards zero", ethos_spec, {}},
     {"conv", "ethos-floor", "(x*m) >> sh", ethos_spec, {}},
+    {"conv", "single-even", "x*m / 2^sh, half to even", "IEEE 754 roundTiesToEven on integers", {}},
+    {"conv", "double-truncating", "h = (x*2^max(e,0)*m) >> 31; (h + 2^(-e-1)) >> -e", "Arm SQDMULH, SRSHL", {}},
     {"conv", "pow2-floor", "S = 2^-s: x >> s", "shift", {}},
     {"conv", "pow2-half-up", "S = 2^-s: (x + 2^(s-1)) >> s", "shift", half_up_proofs},
     {"conv", "pow2-half-away", "S = 2^-s: x / 2^s, half away from zero", "shift", half_away_proofs},

@@ -119,7 +119,9 @@ ByteTable real_table(const Grid& x, const Grid& y, Range range, const Function& 
 Result<Adder> adder_of(const Profile& profile, std::string_view rule, const Grid& a, const Grid& b, const Grid& y,
                        Range range, bool subtract) {
     const RequantRule steps = requant_rule(profile.rule("add_steps").value_or("double")).value();
-    return make_adder(add_rule(rule).value(), steps, a, b, y, range, subtract);
+    const auto kind = add_rule(rule);
+    if (!kind) return fail(ErrorCode::unsupported, "\"{}\" is no rule of a sum with a constant", rule);
+    return make_adder(*kind, steps, a, b, y, range, subtract);
 }
 
 Result<Multiplication> multiplication_of(const Profile& profile, std::string_view rule, const Grid& a, const Grid& b,
@@ -240,8 +242,10 @@ class BinaryStep final : public Step {
         const DType a_type = program.values[index_of(a.id)].grid.dtype,
                     b_type = program.values[index_of(b.id)].grid.dtype;
         if (a_type == DType::int16 || b_type == DType::int16) return;
-        // All there is to compute for 8 bits.
-        table_.resize(65536);
+        // All there is to compute for 8 bits; of few elements it is more than that.
+        constexpr std::int64_t pairs = 65536;
+        if (element_count(shape_).value() < pairs) return;
+        table_.resize(pairs);
         for (int i = 0; i < 65536; ++i) {
             table_[static_cast<std::size_t>(i)] = static_cast<std::int16_t>(
                 compute_(quant::grid_min(a_type) + i / 256, quant::grid_min(b_type) + i % 256));
@@ -266,6 +270,7 @@ class BinaryStep final : public Step {
     template <typename A, typename B>
     std::int32_t result(A p, B q) const {
         if constexpr (sizeof(A) == 1 && sizeof(B) == 1) {
+            if (table_.empty()) return compute_(p, q);
             const int i = p - (std::is_signed_v<A> ? -128 : 0), j = q - (std::is_signed_v<B> ? -128 : 0);
             return table_[static_cast<std::size_t>(i * 256 + j)];
         } else {

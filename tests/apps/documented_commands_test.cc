@@ -26,8 +26,8 @@ namespace fs = std::filesystem;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::vector<std::string> programs{"yolop-run",      "octet-run",   "octet-eval", "octet-inspect",
-                                        "octet-quantize", "octet-bench", "octet-dump"};
+const std::vector<std::string> programs{"yolop-run",   "octet-run",  "octet-eval",    "octet-inspect", "octet-quantize",
+                                        "octet-bench", "octet-dump", "octet-compare", "octet-vectors"};
 
 // Placeholders, and names of examples that must be there.
 const std::vector<std::string> model_names{"MODEL",           "FP32",          "INT8", "FLOAT.onnx", "model.onnx",
@@ -60,6 +60,8 @@ const std::vector<Elsewhere> elsewhere{
     {"yolop-run clip.mp4", "scripts/test.sh ci-video", "takes FFmpeg's libraries; tests/video runs the like"},
     {"yolop-run pictures/street-%04d.png", "scripts/test.sh ci-video", "the same"},
     {"yolop-run - --raw-size", "scripts/test.sh ci-video", "the same"},
+    {"octet-compare MODEL --dump", "", "takes the dump of a chip; compare_test has such"},
+    {"octet-compare model.onnx --dump", "", "the same"},
     {"bench/zoo/run.sh", "", "the same, and takes a folder of networks"},
 };
 

@@ -5,13 +5,17 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "apps/common/tensor_layout.h"
+#include "compare/tensor_layout.h"
 #include "frontends/npy.h"
 #include "frontends/npz.h"
 #include "tests/program.h"
 
 namespace octet::apps {
 namespace {
+
+using compare::Layout;
+using compare::to_layout;
+using compare::to_signedness;
 
 const std::string truth = std::string(OCTET_SOURCE_DIR) + "/data/truth/a_tflite/";
 const std::string dump = "octet-dump " + truth + "small_qdq_u8.onnx --input images_q=" + truth +

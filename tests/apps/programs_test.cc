@@ -42,8 +42,8 @@ class Programs : public testing::Test {
 };
 
 TEST(EveryProgram, HasHelpVersionAndUsageErrors) {
-    for (const std::string program :
-         {"yolop-run", "octet-run", "octet-eval", "octet-inspect", "octet-quantize", "octet-bench", "octet-dump"}) {
+    for (const std::string program : {"yolop-run", "octet-run", "octet-eval", "octet-inspect", "octet-quantize",
+                                      "octet-bench", "octet-dump", "octet-compare", "octet-vectors"}) {
         const auto help = run_program_text(program + " --help");
         EXPECT_EQ(help.exit_code, 0);
         EXPECT_THAT(help.out, HasSubstr("Usage: " + program));

@@ -15,7 +15,7 @@
 
 #include "graph/ir/tensor.h"
 
-namespace octet::apps {
+namespace octet::compare {
 
 enum class Layout { nchw, nhwc, nc1hwc2, nc4hw4 };
 inline constexpr const char* layout_names[] = {"nchw", "nhwc", "nc1hwc2", "nc4hw4"};
@@ -24,7 +24,10 @@ std::optional<Layout> parse_layout(std::string_view name);
 // `zero`: what stands for 0. The result has the layout's shape.
 Tensor to_layout(const Tensor& nchw, Layout layout, int block, int zero);
 
+// The other way round: `stored` has the layout's elements in whatever shape. Fails where these are not as many.
+Result<Tensor> from_layout(const Tensor& stored, Layout layout, int block, const Shape& nchw);
+
 // uint8 of int8 and the other way round, 128 apart; other types as they are.
 Tensor to_signedness(const Tensor& tensor, bool is_signed);
 
-}  // namespace octet::apps
+}  // namespace octet::compare

@@ -1,8 +1,8 @@
-#include "apps/common/tensor_layout.h"
+#include "compare/tensor_layout.h"
 
 #include <cstring>
 
-namespace octet::apps {
+namespace octet::compare {
 
 std::optional<Layout> parse_layout(std::string_view name) {
     for (std::size_t i = 0; i < std::size(layout_names); ++i) {
@@ -34,6 +34,35 @@ Tensor to_layout(const Tensor& nchw, Layout layout, int block, int zero) {
     return out;
 }
 
+Result<Tensor> from_layout(const Tensor& stored, Layout layout, int block, const Shape& nchw) {
+    OCTET_ASSIGN(Tensor out, Tensor::create(stored.dtype(), nchw));
+    if (nchw.size() != 4) layout = Layout::nchw;
+    const std::int64_t n = nchw.size() == 4 ? nchw[0] : 1, c = nchw.size() == 4 ? nchw[1] : 1,
+                       plane = nchw.size() == 4 ? nchw[2] * nchw[3] : out.size();
+    if (layout == Layout::nhwc || layout == Layout::nchw) block = static_cast<int>(std::max<std::int64_t>(c, 1));
+    if (layout == Layout::nc4hw4) block = 4;
+    const std::int64_t blocks = (c + block - 1) / block, expected = n * blocks * block * plane;
+    if (stored.size() != expected) {
+        return fail(ErrorCode::invalid_argument, "{} elements are no {} of [{}], which takes {}", stored.size(),
+                    layout_names[static_cast<std::size_t>(layout)], fmt::join(nchw, ", "), expected);
+    }
+    if (layout == Layout::nchw) return stored.reshaped(nchw);
+    dispatch(stored.dtype(), [&]<typename T>() {
+        const T* in = stored.data<T>().data();
+        T* to = out.mutable_data<T>().data();
+        for (std::int64_t image = 0; image < n; ++image) {
+            for (std::int64_t b = 0; b < blocks; ++b) {
+                for (std::int64_t i = 0; i < plane; ++i) {
+                    for (std::int64_t k = b * block; k < (b + 1) * block; ++k, ++in) {
+                        if (k < c) to[(image * c + k) * plane + i] = *in;
+                    }
+                }
+            }
+        }
+    });
+    return out;
+}
+
 Tensor to_signedness(const Tensor& tensor, bool is_signed) {
     const DType wanted = is_signed ? DType::int8 : DType::uint8;
     if (dtype_size(tensor.dtype()) != 1 || tensor.dtype() == wanted || tensor.dtype() == DType::boolean) return tensor;
@@ -42,4 +71,4 @@ Tensor to_signedness(const Tensor& tensor, bool is_signed) {
     return out;
 }
 
-}  // namespace octet::apps
+}  // namespace octet::compare
