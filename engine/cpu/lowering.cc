@@ -396,10 +396,18 @@ class Lowering {
             if (!goes_on) stretches.push_back({i, i, images});
             stretches.back().end = i + 1;
         }
+        if (plan_->shows_tensors) return;
         for (const Stretch& stretch : stretches) {
             for (Plane& plane : plan_->planes) {
-                if (stretch.begin <= plane.first_step && plane.last_step < stretch.end && !plan_->shows_tensors)
+                const bool touched = plane.first_step < stretch.end && stretch.begin <= plane.last_step;
+                if (stretch.images == 1 || plane.first_step < 0 || !touched) continue;
+                if (stretch.begin <= plane.first_step && plane.last_step < stretch.end) {
                     plane.images = 1;
+                } else {
+                    // What its images are to others, they are while any image goes through the stretch.
+                    plane.first_step = std::min(plane.first_step, stretch.begin);
+                    plane.last_step = std::max(plane.last_step, stretch.end - 1);
+                }
             }
         }
     }

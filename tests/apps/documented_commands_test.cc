@@ -62,6 +62,7 @@ const std::vector<Elsewhere> elsewhere{
     {"yolop-run - --raw-size", "scripts/test.sh ci-video", "the same"},
     {"octet-compare MODEL --dump", "", "takes the dump of a chip; compare_test has such"},
     {"octet-compare model.onnx --dump", "", "the same"},
+    {"octet-vectors PROFILE", "", "takes a profile; compare_test has such"},
     {"bench/zoo/run.sh", "", "the same, and takes a folder of networks"},
 };
 

@@ -94,7 +94,7 @@ TEST(Yolop, OtherNetworksAreRefused) {
     const auto yolop = Yolop::create(*executable, "other.onnx", {.threads = 1});
     ASSERT_FALSE(yolop);
     EXPECT_EQ(yolop.error().message,
-              "other.onnx: not a YOLOP network: it takes x float32 1x4, expected one float32 1x3xHxW");
+              "other.onnx: not a YOLOP network: it takes x float32 1x4, expected one float32 Nx3xHxW");
 }
 
 // A 4 x 2 canvas whose upper row is padding; the frame has twice the content's width.
