@@ -190,7 +190,7 @@ void print_search(const quantizer::QuantizeOutcome& outcome, double target_db) {
 
 void print_outputs(const quantizer::QuantizeOutcome& outcome) {
     if (outcome.outputs.empty()) return;
-    Table table{{"outputs of the INT8 file", "SQNR dB", "worst channel dB", "cosine", "changed decisions"}, {}};
+    Table table{{"outputs of the INT8 file", "SQNR dB", "worst channel dB", "cosine", "top-1 changed"}, {}};
     const auto add = [&](const std::string& name, const quantizer::OutputFidelity& output) {
         const auto worst = output.worst_channel();
         table.rows.push_back({name, fmt::format("{:.1f}", output.whole.sqnr_db()),

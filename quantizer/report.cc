@@ -152,10 +152,9 @@ void write_outputs(std::string& page, const Report& report) {
     page += fmt::format(", on {}", escape_markup(report.outputs_measured_on));
     page +=
         ". Red: a channel whose noise is more than half of its signal. Plain: all in 8 bits, ranges by min-max, no "
-        "bias "
-        "corrected. Changed decisions: of classes, where another channel is the largest.</p>\n"
+        "bias corrected. Top-1 changed: where another channel is the largest, which says something of classes.</p>\n"
         "<div class=\"scroll\"><table>\n<thead><tr><th class=\"text\">Output</th><th>SQNR [dB]</th><th>plain [dB]</th>"
-        "<th>worst channel [dB]</th><th>its index</th><th>cosine</th><th>plain</th><th>changed decisions</th>"
+        "<th>worst channel [dB]</th><th>its index</th><th>cosine</th><th>plain</th><th>top-1 changed</th>"
         "<th>plain</th></tr></thead>\n<tbody>\n";
     for (std::size_t i = 0; i < report.outputs.size(); ++i) {
         const OutputFidelity &output = report.outputs[i], &plain = report.plain_outputs.at(i);
