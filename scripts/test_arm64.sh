@@ -19,7 +19,9 @@ declare -A cpu=([neon]=cortex-a53 [neon_dotprod]=cortex-a76 [neon_i8mm]=max,sve=
 for level in neon neon_dotprod neon_i8mm; do
     export QEMU_CPU=${cpu[$level]}
     echo "$level on $QEMU_CPU"
-    ctest --test-dir build-arm64 -L '^(kernels|engine|graph)_test$' --output-on-failure --parallel "$(nproc)" | tail -4
+    # But for whole float networks of 640x640, minutes in an emulator, which no kernel for integers has to do with.
+    ctest --test-dir build-arm64 -L '^(kernels|engine|graph)_test$' -E '^Yolop\.EveryRewriteTogether' --output-on-failure \
+        --parallel "$(nproc)" | tail -4
     chosen=$(qemu-aarch64 build-arm64/bin/octet-run --info | awk '$1 == "level" { print $2 }')
     if [[ $chosen != "$level" ]]; then
         echo "test_arm64: on $QEMU_CPU octet-run takes $chosen, not $level" >&2
