@@ -10,7 +10,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
-#include <string_view>
 
 #include "base/file.h"
 #include "tests/test_files.h"
@@ -41,9 +40,7 @@ inline ProgramResult run_shell(const std::string& command) {
 // Runs "program arguments" of build/bin by the shell, behind shell commands that end in ";"; by the emulator where the
 // build is for another machine.
 inline ProgramResult run_program_text(const std::string& command, const std::string& before = "") {
-    constexpr std::string_view emulator = OCTET_EMULATOR;
-    return run_shell(
-        fmt::format("{}{}{}{}/bin/{}", before, emulator, emulator.empty() ? "" : " ", OCTET_BINARY_DIR, command));
+    return run_shell(fmt::format("{}{}{}/bin/{}", before, OCTET_EMULATOR, OCTET_BINARY_DIR, command));
 }
 
 // A program whose stdin and stdout a test holds.
