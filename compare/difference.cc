@@ -11,6 +11,8 @@ Difference difference(const Tensor& a, const Tensor& b, const Grid* grid) {
     Difference result;
     result.elements = a.size();
     if (identical(a, b)) return result;
+    // Integers that the network has without a grid, beside a dump's numbers.
+    if (a.dtype() != b.dtype()) return difference(a.cast(DType::float32), b.cast(DType::float32), nullptr);
     constexpr std::size_t piece = 4096;
     std::vector<float> p, q;
     const auto flush = [&] {

@@ -17,7 +17,8 @@ struct Difference {
     quant::Fidelity fidelity;  // of the real values
 };
 
-// `a` and `b` have one shape; both are integers of `grid`, or float where there is none.
+// `a` and `b` have one shape; both are integers of `grid`, or float where there is none. Of different types they are
+// compared as numbers.
 Difference difference(const Tensor& a, const Tensor& b, const Grid* grid);
 // -1: none does.
 std::int64_t first_differing(const Tensor& a, const Tensor& b);

@@ -200,7 +200,8 @@ TEST(Vectors, are_networks_that_run) {
     const TemporaryFolder folder;
     const auto made = run_program_text("octet-vectors tflite-double ruy-x86 -o " + folder.path());
     ASSERT_EQ(made.exit_code, 0) << made.err;
-    for (const auto& vector : json_of(folder / "vectors.json")["vectors"]) {
+    const auto json = json_of(folder / "vectors.json");
+    for (const auto& vector : json["vectors"]) {
         const std::string name = vector["name"];
         std::string command =
             "octet-compare " + (folder / (name + ".onnx")) + " --profile tflite-double --against-profile ruy-x86";
