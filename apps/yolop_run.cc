@@ -328,7 +328,7 @@ Result<ExitCode> run_video(const Options& options) {
     OCTET_ASSIGN(const auto executable, load_network(program, options.model, options.sizes, options.compile));
     OCTET_ASSIGN(yolop::Pipeline pipeline,
                  yolop::Pipeline::create(executable, options.model, options.threads, std::nullopt));
-    Interruption interruption;
+    Interruption interruption(/*reads_end=*/true);
     OCTET_ASSIGN(const ExitCode code, run_videos(options.inputs, job, pipeline));
     if (Interruption::is_asked()) print_notice(program, "interrupted; what is written is complete");
     interruption.die_if_asked();
@@ -360,8 +360,8 @@ Result<ExitCode> run(const Options& options) {
     OCTET_ASSIGN(const auto executable, load_network(program, options.model, options.sizes, options.compile));
     OCTET_ASSIGN(yolop::Pipeline pipeline, yolop::Pipeline::create(executable, options.model, options.threads,
                                                                    static_cast<std::int64_t>(images.size())));
+    Interruption interruption(/*reads_end=*/false);  // before the first output: what is begun is ended
     OCTET_ASSIGN(auto json, open_json(options, pipeline));
-    Interruption interruption;
     Results results(options, images.size(), std::move(json));
 
     Result<void> added;

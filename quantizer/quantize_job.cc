@@ -16,6 +16,7 @@
 #include "graph/ops/infer.h"
 #include "quantizer/calibration_cache.h"
 #include "quantizer/report_data.h"
+#include "quantizer/trial.h"
 #include "yolop/detections.h"
 #include "yolop/evaluate.h"
 #include "yolop/yolop.h"
@@ -107,14 +108,9 @@ Result<void> check_files(const QuantizeJob& job) {
 // All in 8 bits by min-max ranges: what the choices of a recipe are compared with.
 Result<engine::Session> plain_session(const QuantizeOutcome& outcome, quant::QuantizeOptions options,
                                       const engine::SessionOptions& threads) {
-    quant::QuantModel model = outcome.model;
     options.range.method = quant::Method::minmax;
     options.keep_int16.clear();
-    OCTET_TRY(quant::plan_again(model, outcome.calibration, options));
-    quant::make_layers(model, {.weight_scale = quant::WeightScale::max, .per_channel = true});
-    OCTET_ASSIGN(Graph quantized, quant::to_qdq(model));
-    OCTET_TRY(infer_shapes(quantized));
-    OCTET_ASSIGN(const auto executable, engine::compile(std::move(quantized)));
+    OCTET_ASSIGN(const auto executable, compile_trial(outcome.model, outcome.calibration, options));
     return engine::Session::create(executable, threads);
 }
 
@@ -212,9 +208,18 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
         !widened) {
         return in_model(widened.error());
     }
-    if (job.widths.target_db > 0 && job.options.recipe == quant::Recipe::best) {
+    const std::int64_t measured = std::min<std::int64_t>(job.options.refine_images, dataset.size);
+    const bool searches = job.widths.target_db > 0 && job.options.recipe == quant::Recipe::best;
+    const engine::SessionOptions threads{.threads = job.threads};
+    std::optional<engine::Session> floats;
+    if (searches || measured > 0) {
+        const auto executable = engine::compile(std::move(*reference));
+        if (!executable) return in_model(executable.error());
+        OCTET_ASSIGN(floats, engine::Session::create(*executable, threads));
+    }
+    if (searches) {
         auto searched =
-            search_widths(outcome.model, outcome.calibration, *reference, dataset, job.widths, job.options, job.threads,
+            search_widths(outcome.model, outcome.calibration, *floats, dataset, job.widths, job.options, job.threads,
                           [&](std::int64_t done, std::int64_t total) { progress("16 bits", done, total); });
         if (!searched) return in_model(searched.error());
         outcome.widths = std::move(*searched);
@@ -231,13 +236,8 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
     OCTET_TRY(infer_shapes(quantized));
     OCTET_TRY(onnx::save(quantized, job.output));
     OCTET_ASSIGN(outcome.executable, load_executable(job.output, {}, {.observable = true}));
-    const std::int64_t measured = std::min<std::int64_t>(job.options.refine_images, dataset.size);
     outcome.measured_images = measured * batch;
     if (measured > 0) {
-        const engine::SessionOptions threads{.threads = job.threads};
-        const auto floats = engine::compile(std::move(*reference));
-        if (!floats) return in_model(floats.error());
-        OCTET_ASSIGN(engine::Session from, engine::Session::create(*floats, threads));
         OCTET_ASSIGN(engine::Session file, engine::Session::create(outcome.executable, threads));
         OCTET_ASSIGN(engine::Session plain, plain_session(outcome, job.options, threads));
         const std::vector<std::string>& unseen = outcome.images.held_out;
@@ -247,7 +247,7 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
         const std::array<engine::Session*, 2> sessions{&file, &plain};
         const auto stage = [&](std::int64_t done, std::int64_t total) { progress("outputs", done, total); };
         OCTET_ASSIGN(auto fidelities,
-                     measure_outputs(from, sessions, unseen.empty() ? dataset : held_out, seen, stage));
+                     measure_outputs(*floats, sessions, unseen.empty() ? dataset : held_out, seen, stage));
         outcome.outputs = std::move(fidelities[0]);
         outcome.plain_outputs = std::move(fidelities[1]);
         OCTET_ASSIGN(outcome.layers,

@@ -6,10 +6,8 @@
 #include <optional>
 #include <utility>
 
-#include "engine/compile.h"
-#include "engine/session.h"
-#include "graph/ops/infer.h"
 #include "quantizer/measured_fidelity.h"
+#include "quantizer/trial.h"
 
 namespace octet::quantizer {
 namespace {
@@ -42,12 +40,10 @@ class Search {
            int threads)
         : model_(model), calibration_(calibration), options_(options), threads_(threads) {}
 
-    Result<void> prepare(const Graph& reference, const quant::Dataset& dataset, std::int64_t count) {
-        OCTET_ASSIGN(const auto executable, engine::compile(reference));
-        OCTET_ASSIGN(engine::Session session, engine::Session::create(executable, {.threads = threads_}));
+    Result<void> prepare(engine::Session& reference, const quant::Dataset& dataset, std::int64_t count) {
         for (std::int64_t i = 0; i < count; ++i) {
             OCTET_ASSIGN(Tensor image, dataset.load((2 * i + 1) * dataset.size / (2 * count)));
-            OCTET_ASSIGN(auto outputs, session.run({&image, 1}));
+            OCTET_ASSIGN(auto outputs, reference.run({&image, 1}));
             images_.push_back(std::move(image));
             expected_.push_back(std::move(outputs));
         }
@@ -58,12 +54,7 @@ class Search {
     Result<Trial> run(const std::vector<std::string>& nodes, std::int64_t images) const {
         quant::QuantizeOptions options = options_;
         options.keep_int16.insert(nodes.begin(), nodes.end());
-        quant::QuantModel model = model_;
-        OCTET_TRY(quant::plan_again(model, calibration_, options));
-        quant::make_layers(model, {.weight_scale = quant::WeightScale::max, .per_channel = true});
-        OCTET_ASSIGN(Graph quantized, quant::to_qdq(model));
-        OCTET_TRY(infer_shapes(quantized));
-        OCTET_ASSIGN(const auto executable, engine::compile(std::move(quantized)));
+        OCTET_ASSIGN(const auto executable, compile_trial(model_, calibration_, options));
         Trial trial;
         trial.work = work(executable->program());
         trial.float_layers = executable->program().float_layers().size();
@@ -136,7 +127,7 @@ double work(const engine::Program& program) {
 }
 
 Result<WidthSearch> search_widths(quant::QuantModel& model, const quant::Calibration& calibration,
-                                  const Graph& reference, const quant::Dataset& dataset, const WidthGoal& goal,
+                                  engine::Session& reference, const quant::Dataset& dataset, const WidthGoal& goal,
                                   quant::QuantizeOptions& options, int threads,
                                   const std::function<void(std::int64_t done, std::int64_t total)>& progress) {
     const quant::QuantModel narrow = model;

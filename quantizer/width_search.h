@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/program.h"
+#include "engine/session.h"
 #include "graph/quant/quantize_graph.h"
 
 namespace octet::quantizer {
@@ -30,9 +31,9 @@ struct WidthSearch {
 
 // An output's SQNR here is the mean of its whole and of its channels (measured_fidelity.h), so that scores count beside
 // coordinates. Adds the nodes to options.keep_int16, plans the model anew, and leaves its layers to be made. `reference`:
-// the float network with the same outputs.
+// of the float network with the same outputs.
 Result<WidthSearch> search_widths(quant::QuantModel& model, const quant::Calibration& calibration,
-                                  const Graph& reference, const quant::Dataset& dataset, const WidthGoal& goal,
+                                  engine::Session& reference, const quant::Dataset& dataset, const WidthGoal& goal,
                                   quant::QuantizeOptions& options, int threads,
                                   const std::function<void(std::int64_t done, std::int64_t total)>& progress);
 

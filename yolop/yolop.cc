@@ -26,16 +26,6 @@ Result<float> box_scale_of(const Session& session) {
     return *value;
 }
 
-Tensor image_of(Tensor batch, std::size_t image) {
-    Shape shape = batch.shape();
-    if (shape[0] == 1) return batch;
-    const std::size_t bytes = batch.bytes() / static_cast<std::size_t>(shape[0]);
-    shape[0] = 1;
-    Tensor one(batch.dtype(), shape);
-    std::copy_n(batch.raw() + image * bytes, bytes, one.mutable_raw());
-    return one;
-}
-
 std::string describe(const std::vector<engine::Port>& ports) {
     std::string text;
     for (const auto& port : ports)
@@ -138,11 +128,12 @@ Result<std::vector<YolopResult>> Yolop::run(std::span<const vision::Image> frame
     const double inference_ms = watch.lap() / share;
     for (std::size_t i = 0; i < results.size(); ++i) {
         YolopResult& result = results[i];
+        const auto image = static_cast<std::int64_t>(i);
         result.times.preprocess_ms = preprocess_ms;
         result.times.inference_ms = inference_ms;
-        result.det_out = image_of(outputs[det_], i);
-        result.drivable = image_of(outputs[drivable_], i);
-        result.lane = image_of(outputs[lane_], i);
+        result.det_out = outputs[det_].image(image);
+        result.drivable = outputs[drivable_].image(image);
+        result.lane = outputs[lane_].image(image);
         result.vehicles = suppress(decode_detections(result.det_out, box_scale_, options), options);
         to_frame(result.vehicles, result.transform);
         result.times.postprocess_ms = watch.lap();

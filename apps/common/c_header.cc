@@ -46,13 +46,8 @@ std::string_view c_type(DType type) {
     return type == DType::uint8 ? "uint8_t" : type == DType::int16 ? "int16_t" : "int8_t";
 }
 
-Tensor first_image(const Tensor& nchw) {
-    Shape shape = nchw.shape();
-    if (shape.size() != 4 || shape[0] <= 1) return nchw;
-    shape[0] = 1;
-    Tensor one(nchw.dtype(), shape);
-    std::copy_n(nchw.raw(), one.bytes(), one.mutable_raw());
-    return one;
+Tensor first_image(const Tensor& tensor) {
+    return tensor.rank() == 4 ? tensor.image(0) : tensor;
 }
 
 }  // namespace

@@ -20,11 +20,12 @@ extern "C" void ask(int signal) {
 
 }  // namespace
 
-Interruption::Interruption() {
+Interruption::Interruption(bool reads_end) {
     asked = 0;
     handled = true;
     struct sigaction action {};
-    action.sa_handler = ask;  // without SA_RESTART: whoever waits for input stops waiting
+    action.sa_handler = ask;
+    action.sa_flags = reads_end ? 0 : SA_RESTART;
     for (std::size_t i = 0; i < signals.size(); ++i) {
         sigaction(signals[i], nullptr, &before[i]);
         // Whoever started the program may want it to ignore them: nohup, a shell's background.

@@ -6,7 +6,8 @@ namespace octet::apps {
 // of them ends it at once. One at a time.
 class Interruption {
   public:
-    Interruption();
+    // reads_end: who waits for input (a video on stdin) stops waiting, by EINTR.
+    explicit Interruption(bool reads_end);
     Interruption(const Interruption&) = delete;
     Interruption& operator=(const Interruption&) = delete;
     ~Interruption();

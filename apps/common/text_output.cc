@@ -1,5 +1,7 @@
 #include "apps/common/text_output.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstring>
 
@@ -16,8 +18,13 @@ Result<TextOutput> TextOutput::create(const std::string& path) {
 
 Result<void> TextOutput::write(std::string_view text) {
     if (file_) return file_->write(text);
-    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
-        return fail(ErrorCode::io, "stdout: cannot be written: {}", std::strerror(errno));
+    bool written = std::fflush(stdout) == 0;
+    while (written && !text.empty()) {  // by write(): a signal that ends the wait for a slow reader loses nothing
+        const ssize_t count = ::write(STDOUT_FILENO, text.data(), text.size());
+        written = count >= 0 || errno == EINTR;
+        if (count > 0) text.remove_prefix(static_cast<std::size_t>(count));
+    }
+    if (!written) return fail(ErrorCode::io, "stdout: cannot be written: {}", std::strerror(errno));
     return {};
 }
 

@@ -1,5 +1,6 @@
 #include "graph/ir/tensor.h"
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 
@@ -43,6 +44,16 @@ Tensor Tensor::reshaped(Shape shape) const {
     Tensor out = *this;
     out.shape_ = std::move(shape);
     assert(element_count(out.shape_).value_or(-1) == size_);
+    return out;
+}
+
+Tensor Tensor::image(std::int64_t index) const {
+    assert(rank() > 0 && index >= 0 && index < shape_[0]);
+    if (shape_[0] == 1) return *this;
+    Shape shape = shape_;
+    shape[0] = 1;
+    Tensor out(type_, std::move(shape));
+    std::copy_n(raw() + static_cast<std::ptrdiff_t>(out.bytes()) * index, out.bytes(), out.mutable_raw());
     return out;
 }
 

@@ -58,6 +58,8 @@ class Tensor {
 
     // The same bytes under another shape of equal size.
     Tensor reshaped(Shape shape) const;
+    // Element `index` of the first dimension, which becomes 1: an image of a batch.
+    Tensor image(std::int64_t index) const;
     // Elements converted as static_cast does (to boolean: value != 0).
     Tensor cast(DType type) const;
 

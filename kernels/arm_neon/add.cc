@@ -6,10 +6,6 @@
 namespace octet::kernels {
 namespace {
 
-OCTET_INLINE int16x8_t set16(int x) {
-    return vdupq_n_s16(static_cast<std::int16_t>(x));
-}
-
 struct AddVector {
     int16x8_t a_zero, b_zero, a_mult, b_mult, alpha, offset, shift;
     uint8x16_t out_min, out_max;

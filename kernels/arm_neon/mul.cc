@@ -6,10 +6,6 @@
 namespace octet::kernels {
 namespace {
 
-OCTET_INLINE int16x8_t set16(int x) {
-    return vdupq_n_s16(static_cast<std::int16_t>(x));
-}
-
 struct MulVector {
     int16x8_t a_zero, b_zero, out_zero;
     float scale;

@@ -10,6 +10,10 @@
 namespace octet::kernels {
 namespace {
 
+OCTET_INLINE int16x8_t set16(int x) {
+    return vdupq_n_s16(static_cast<std::int16_t>(x));
+}
+
 // The bytes of a pixel from channel i on, 16 at a time: its only channel again and again, or the channels.
 class PixelBytes {
   public:

@@ -1,6 +1,7 @@
-#include "kernels/resize_linear.h"
+#include <arm_neon.h>
 
 #include "kernels/arm_neon/fixed16.h"
+#include "kernels/resize_linear_rows.h"
 
 namespace octet::kernels {
 namespace {
@@ -22,19 +23,26 @@ OCTET_INLINE Sums blend(const std::uint8_t* first, const std::uint8_t* second, s
     return sums;
 }
 
-class Rows {
+class Neon {
   public:
-    OCTET_INLINE Rows(std::int32_t weight, int zero_point)
-        : upper_(static_cast<std::uint32_t>((1 << resize_weight_bits) - weight)),
-          lower_(static_cast<std::uint32_t>(weight)),
+    OCTET_INLINE Neon(std::int32_t row_weight, int zero_point)
+        : upper_(static_cast<std::uint32_t>((1 << resize_weight_bits) - row_weight)),
+          lower_(static_cast<std::uint32_t>(row_weight)),
           zero_point_(vdupq_n_u32(static_cast<std::uint32_t>(zero_point))) {}
 
-    OCTET_INLINE uint8x16_t operator()(const Sums& above, const Sums& below) const {
+    static OCTET_INLINE std::uint16_t columns(std::int32_t weight) { return static_cast<std::uint16_t>(weight); }
+
+    OCTET_INLINE uint8x16_t operator()(const std::uint8_t* upper_left, const std::uint8_t* upper_right,
+                                       const std::uint8_t* lower_left, const std::uint8_t* lower_right,
+                                       std::uint16_t weight) const {
+        const Sums above = blend(upper_left, upper_right, weight), below = blend(lower_left, lower_right, weight);
         uint16x4_t narrow[4];
         for (int i = 0; i < 4; ++i) narrow[i] = vmovn_u32(round(above.quarter[i], below.quarter[i]));
         return vcombine_u8(vmovn_u16(vcombine_u16(narrow[0], narrow[1])),
                            vmovn_u16(vcombine_u16(narrow[2], narrow[3])));
     }
+
+    static OCTET_INLINE void store(std::uint8_t* out, uint8x16_t bytes, int count) { store_bytes(out, bytes, count); }
 
   private:
     OCTET_INLINE uint32x4_t round(uint32x4_t above, uint32x4_t below) const {
@@ -52,25 +60,7 @@ class Rows {
 }  // namespace
 
 void resize_linear_u8_neon(const ResizeLinearCall& call, int row_begin, int row_end) noexcept {
-    const int channels = call.out.c;
-    for (int oy = row_begin; oy < row_end; ++oy) {
-        const LinearTap row = call.y[oy];
-        const Rows rows(row.weight, call.zero_point);
-        for (int ox = 0; ox < call.out.w; ++ox) {
-            const LinearTap column = call.x[ox];
-            const auto weight = static_cast<std::uint16_t>(column.weight);
-            const std::uint8_t* upper_left = call.in.pixel(row.first, column.first);
-            const std::uint8_t* upper_right = call.in.pixel(row.first, column.second);
-            const std::uint8_t* lower_left = call.in.pixel(row.second, column.first);
-            const std::uint8_t* lower_right = call.in.pixel(row.second, column.second);
-            std::uint8_t* out = call.out.pixel(oy, ox);
-            for (int c = 0; c < channels; c += 16) {
-                const uint8x16_t bytes = rows(blend(upper_left + c, upper_right + c, weight),
-                                              blend(lower_left + c, lower_right + c, weight));
-                store_bytes(out + c, bytes, channels - c < 16 ? channels - c : 16);
-            }
-        }
-    }
+    resize_linear_rows<Neon>(call, row_begin, row_end);
 }
 
 }  // namespace octet::kernels

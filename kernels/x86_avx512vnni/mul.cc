@@ -7,10 +7,6 @@
 namespace octet::kernels {
 namespace {
 
-OCTET_INLINE __m512i set16(int x) {
-    return _mm512_set1_epi16(static_cast<std::int16_t>(x));
-}
-
 OCTET_INLINE __m512i scaled(__m512i products, __m512 scale) {
     return _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(products), scale));
 }
@@ -22,7 +18,7 @@ void mul_u8_avx512vnni(const MulCall& call, int row_begin, int row_end) noexcept
     const __m512i a_zero = set16(p.a_zero_point), b_zero = set16(p.b_zero_point), out_zero = set16(p.out_zero_point);
     const __m512i out_min = set16(p.out_min), out_max = set16(p.out_max);
     const __m512 scale = _mm512_set1_ps(p.scale);
-    for_each_pair(
+    compute_pairs(
         call, row_begin, row_end, [&](__m256i a, __m256i b) __attribute__((always_inline)) {
             const __m512i first = _mm512_sub_epi16(_mm512_cvtepu8_epi16(a), a_zero);
             const __m512i second = _mm512_sub_epi16(_mm512_cvtepu8_epi16(b), b_zero);

@@ -44,15 +44,6 @@ QuantizedGraph network_for(std::int64_t images) {
     return b;
 }
 
-Tensor image_of(const Tensor& batch, std::int64_t image) {
-    Shape shape = batch.shape();
-    const std::int64_t images = std::exchange(shape[0], 1);
-    Tensor one(batch.dtype(), shape);
-    const auto bytes = static_cast<std::ptrdiff_t>(batch.bytes() / static_cast<std::size_t>(images));
-    std::copy_n(batch.raw() + image * bytes, bytes, one.mutable_raw());
-    return one;
-}
-
 // Every tensor of a run and the outputs, "output 0" ….
 std::map<std::string, Tensor> run(const Graph& graph, const Tensor& x, kernels::CpuFeatures features, bool observable) {
     const auto executable = compile(graph, {.features = features, .observable = observable});
@@ -78,10 +69,10 @@ TEST(Batch, GivesTheAnswersOfItsImages) {
         for (const bool observable : {false, true}) {
             const auto batch = run(several.graph, x, features, observable);
             for (std::int64_t i = 0; i < images; ++i) {
-                const auto alone = run(single.graph, image_of(x, i), features, observable);
+                const auto alone = run(single.graph, x.image(i), features, observable);
                 EXPECT_EQ(alone.size(), batch.size());
                 for (const auto& [name, tensor] : alone)
-                    EXPECT_TRUE(identical(image_of(batch.at(name), i), tensor)) << name << " of image " << i;
+                    EXPECT_TRUE(identical(batch.at(name).image(i), tensor)) << name << " of image " << i;
             }
         }
     }
@@ -106,8 +97,8 @@ TEST(Batch, IsTakenAsPixels) {
     const auto features = kernels::detect();
     const auto batch = run(network(2).graph, pixels, features, false);
     for (const std::int64_t i : {0, 1}) {
-        const auto alone = run(network(1).graph, image_of(pixels, i), features, false);
-        EXPECT_TRUE(identical(image_of(batch.at("output 0"), i), alone.at("output 0")));
+        const auto alone = run(network(1).graph, pixels.image(i), features, false);
+        EXPECT_TRUE(identical(batch.at("output 0").image(i), alone.at("output 0")));
     }
 }
 

@@ -1,0 +1,20 @@
+#include "quantizer/trial.h"
+
+#include <utility>
+
+#include "engine/compile.h"
+#include "graph/ops/infer.h"
+
+namespace octet::quantizer {
+
+Result<std::shared_ptr<const engine::Executable>> compile_trial(quant::QuantModel model,
+                                                                const quant::Calibration& calibration,
+                                                                const quant::QuantizeOptions& options) {
+    OCTET_TRY(quant::plan_again(model, calibration, options));
+    quant::make_layers(model, {.weight_scale = quant::WeightScale::max, .per_channel = true});
+    OCTET_ASSIGN(Graph quantized, quant::to_qdq(model));
+    OCTET_TRY(infer_shapes(quantized));
+    return engine::compile(std::move(quantized));
+}
+
+}  // namespace octet::quantizer
