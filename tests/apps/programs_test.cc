@@ -363,6 +363,8 @@ TEST_F(Programs, YolopRunEndsWhatItHasBegunOnCtrlC) {
     }
     Piped program(OCTET_BINARY_DIR "/bin/" + yolop((folder_ / "many") + " --json - -q"));
     std::string text = program.read_line();
+    while (text.find("\"file\"") == std::string::npos && text.find(']') == std::string::npos)
+        text += program.read_line();
     program.signal(SIGINT);
     for (std::string line; !(line = program.read_line()).empty();) text += line;
     const int status = program.wait();
@@ -374,6 +376,16 @@ TEST_F(Programs, YolopRunEndsWhatItHasBegunOnCtrlC) {
     EXPECT_LT(done, count);
     const std::filesystem::directory_iterator written(out_), end;
     EXPECT_EQ(static_cast<std::size_t>(std::distance(written, end)), done);
+}
+
+TEST_F(Programs, YolopRunEndsItsJsonOnCtrlCBeforeTheFirstPicture) {
+    Piped program(OCTET_BINARY_DIR "/bin/" + yolop(image_ + " --json - -q"));
+    std::string text = program.read_line();
+    program.signal(SIGINT);
+    for (std::string line; !(line = program.read_line()).empty();) text += line;
+    program.wait();  // by the signal, or at the end when it was faster
+    program.close_input();
+    EXPECT_TRUE(json::accept(text)) << text;
 }
 
 TEST_F(Programs, YolopRunSaysHowManyPicturesASecond) {
