@@ -52,8 +52,9 @@ struct Sum {
     double scale = 1;  // S = xs * ws / ys
 };
 
-Vector conv_vector(const std::string& name, const std::string& about, const std::vector<Sum>& sums, int zero_point) {
-    constexpr float xs = 0.0625F, ys = 0.0625F;  // S = ws, exactly
+// Of scales xs = ys = 1/16, S = ws exactly; others are given.
+Vector conv_vector(const std::string& name, const std::string& about, const std::vector<Sum>& sums, int zero_point,
+                   float xs = 0.0625F, float ys = 0.0625F) {
     OneLayer layer;
     const auto n = static_cast<std::int64_t>(sums.size());
     const Grid x = int8_grid(xs, -3), y = int8_grid(ys, zero_point);
@@ -64,7 +65,7 @@ Vector conv_vector(const std::string& name, const std::string& about, const std:
         const Sum& sum = sums[static_cast<std::size_t>(i)];
         weights.mutable_data<std::int8_t>()[static_cast<std::size_t>(i)] = 1;
         bias.mutable_data<std::int32_t>()[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(sum.accumulator);
-        scales.push_back(static_cast<float>(sum.scale));
+        scales.push_back(static_cast<float>(sum.scale * double{ys} / double{xs}));
         bias_scales.push_back(xs * scales.back());
     }
     const ValueId s = layer.constant(Tensor::from<float>({n}, scales));
@@ -108,6 +109,26 @@ std::vector<Vector> conv_vectors() {
     vectors.push_back(
         conv_vector("conv-powers-of-two", "exact ties, scales 2^-1 … 2^-22, an even zero point", powers, 4));
     vectors.push_back(conv_vector("conv-odd-zero-point", "the same behind an odd zero point", powers, 5));
+
+    std::vector<Sum> beside;
+    for (int shift = 2; shift <= 22; ++shift) {
+        for (int k = -90; k < 90; k += 2) {
+            const auto tie = static_cast<std::int64_t>(std::ldexp(k + 0.5, shift));
+            for (int by : {-1, 1}) beside.push_back({tie + by, std::exp2(-shift)});
+        }
+    }
+    vectors.push_back(
+        conv_vector("conv-beside-ties", "scales 2^-2 … 2^-22, sums one beside the ties, up to 2^28", beside, 4));
+
+    std::vector<Sum> quotients;
+    for (int x = 3; x < 2000; x += 6) {
+        for (int k = -110; k < 110; k += 23) {
+            if (k != 0) quotients.push_back({k > 0 ? x : -x, std::abs(k + 0.5) / x});
+        }
+    }
+    vectors.push_back(conv_vector("conv-quotients",
+                                  "S such that an odd sum lies in the middle but for float32's rounding", quotients, 4,
+                                  0.0419F, 0.0713F));
 
     // Above 1: halves, and quotients whose float32 lies next to a tie.
     std::vector<Sum> left;
@@ -169,7 +190,7 @@ std::vector<Vector> pair_vectors(const std::string& kind) {
         const char* about;
         Grid a, b, y;
     };
-    const Case cases[] = {
+    std::vector<Case> cases = {
         {"ties", "equal scales, half of the result's: exact ties", int8_grid(0.125F, 3), int8_grid(0.125F, -5),
          int8_grid(0.25F, 2)},
         {"odd-zero-point", "the same behind an odd zero point", int8_grid(0.125F, 3), int8_grid(0.125F, -5),
@@ -181,15 +202,31 @@ std::vector<Vector> pair_vectors(const std::string& kind) {
         {"left-shift", "a result finer than its operands", int8_grid(0.3F, 0), int8_grid(0.7F, 20),
          int8_grid(0.125F, -1)},
     };
+    constexpr const char* near = "a pair that lies in the middle but for the rounding of the scales";
+    if (kind == "mul") {
+        // A product has the scale of the two together.
+        for (Case& c : cases)
+            c.y.scale = c.a.scale * c.b.scale * (std::string_view(c.name) == "left-shift" ? 0.3F : 64.0F);
+        cases.push_back({"halves", "a scale of 1/2 from others that float32 rounds", int8_grid(0.0699615851F, -67),
+                         int8_grid(0.5F, 3), int8_grid(0.0699615851F, 16)});
+        cases.push_back({"near-tie-1", near, int8_grid(0.0815977231F, -39), int8_grid(0.00144824642F, 66),
+                         int8_grid(0.0162576735F, 99)});
+        cases.push_back({"near-tie-2", near, int8_grid(0.225747198F, 0), int8_grid(0.0014053199F, -97),
+                         int8_grid(0.00995607395F, 40)});
+        cases.push_back({"fine", "a scale of 2^-9", int8_grid(0.015625F, -99), int8_grid(0.00048828125F, 67),
+                         int8_grid(0.00390625F, 19)});
+    } else {
+        cases.push_back({"near-tie-1", near, int8_grid(0.00380524388F, 14), int8_grid(0.0280378442F, -75),
+                         int8_grid(0.00867469981F, 93)});
+        cases.push_back({"near-tie-2", near, int8_grid(0.45256573F, 88), int8_grid(0.659480035F, -17),
+                         int8_grid(0.744891703F, 95)});
+    }
     std::vector<Vector> vectors;
     for (const Case& c : cases) {
         OneLayer layer;
         const Shape shape = {1, 1, 256, 256};
         const ValueId a = layer.on_grid(layer.input("a", shape), c.a), b = layer.on_grid(layer.input("b", shape), c.b);
-        // A product has the scale of the two together.
-        Grid y = c.y;
-        if (kind == "mul") y.scale = c.a.scale * c.b.scale * (std::string_view(c.name) == "left-shift" ? 0.3F : 64.0F);
-        layer.graph.outputs.push_back(layer.on_grid(layer.node(kind == "mul" ? "Mul" : "Add", "y", {a, b}), y));
+        layer.graph.outputs.push_back(layer.on_grid(layer.node(kind == "mul" ? "Mul" : "Add", "y", {a, b}), c.y));
         vectors.push_back({fmt::format("{}-{}", kind, c.name),
                            kind,
                            std::string("all 65,536 pairs; ") + c.about,
@@ -204,7 +241,9 @@ std::vector<Vector> unary_vectors(const std::string& kind) {
         const char* name;
         const char* about;
         Grid x, y;
+        float slope = 0.1F;
     };
+    constexpr const char* near = "an integer that lies in the middle but for the rounding of the scales";
     const Case cases[] = {
         {"ties", "a scale of 1/2: exact ties", int8_grid(0.0625F, 4), int8_grid(0.125F, 2)},
         {"odd-zero-point", "the same behind odd zero points", int8_grid(0.0625F, 3), int8_grid(0.125F, 7)},
@@ -213,13 +252,22 @@ std::vector<Vector> unary_vectors(const std::string& kind) {
         {"coarser", "a result with more range", int8_grid(0.0213F, 12), int8_grid(0.0471F, -9)},
         {"near", "nearly equal scales", int8_grid(0.030014F, 20), int8_grid(0.030011F, -20)},
         {"far", "a result of few steps", int8_grid(0.0107F, -31), int8_grid(0.31F, 64)},
+        {"near-tie-1", near, int8_grid(0.0205949545F, 0), int8_grid(0.0244751628F, -46)},
+        {"near-tie-2", near, int8_grid(0.0120723033F, -81), int8_grid(0.00630376441F, 6)},
+        {"near-tie-3", near, int8_grid(0.0209917575F, -47), int8_grid(0.02108033F, -42)},
+        {"near-tie-4", near, int8_grid(0.259243071F, -17), int8_grid(0.311091691F, 41)},
+        {"halves", "a scale of 1/2 from others that float32 rounds", int8_grid(0.0699615851F, -67),
+         int8_grid(0.13992317F, 16), 0.125F},
+        {"tenths", "a scale of 1/2 behind a slope of 0.1", int8_grid(0.5F, 0), int8_grid(0.1F, 2)},
+        {"eighths", "scales of 1/4 and, behind a slope of 1/8, 1/32", int8_grid(0.0699615851F, -67),
+         int8_grid(4 * 0.0699615851F, 3), 0.125F},
     };
     std::vector<Vector> vectors;
     for (const Case& c : cases) {
         OneLayer layer;
         const Shape shape = {1, 1, 16, 16};
         ValueId y = layer.on_grid(layer.input("x", shape), c.x);
-        if (kind == "leaky_relu") y = layer.node("LeakyRelu", "y", {y}, {{"alpha", 0.1F}});
+        if (kind == "leaky_relu") y = layer.node("LeakyRelu", "y", {y}, {{"alpha", c.slope}});
         if (kind == "relu") y = layer.node("Relu", "y", {y});
         if (kind == "hardswish") y = layer.node("HardSwish", "y", {y});
         layer.graph.outputs.push_back(layer.on_grid(y, c.y));
@@ -233,15 +281,49 @@ std::vector<Vector> unary_vectors(const std::string& kind) {
 }
 
 struct Equality {
-    std::string_view kind, a, b, proof;
+    std::vector<std::string_view> kinds, rules;  // empty: all kinds; every two of the rules are equal
+    std::string_view proof;
 };
-constexpr Equality equalities[] = {
-    {"", "double", "tosa-double",
-     "k = sh - 31 > 0, h = floor((xm + 2^30) / 2^31). h >= 0: floor((h + 2^(k-1)) / 2^k) = floor((xm + 2^30 + "
-     "2^(sh-1)) / "
-     "2^sh). h < 0: floor((h + 2^(k-1) - 1) / 2^k) = floor((xm + 2^(sh-1) - 2^30) / 2^sh). k <= 0: one rounding in "
-     "both"},
-};
+const std::vector<Equality>& equalities() {
+    constexpr std::string_view power_of_two =
+        "powers of two are the only scales that pow2 rules take; m = 2^30 (2^14 of 16 bits) is exact then, and both "
+        "round "
+        "x / 2^k in the same way";
+    constexpr std::string_view exact_float =
+        "powers of two are the only scales that pow2 rules take, and float32 holds |x| < 2^24 times one of them "
+        "exactly";
+    constexpr std::string_view not_negative =
+        "Relu leaves x >= its zero point alone: there half up is half away from zero and truncating is floor";
+    static const std::vector<Equality> all = {
+        {{},
+         {"double", "tosa-double"},
+         "k = sh - 31 > 0, h = floor((xm + 2^30) / 2^31). h >= 0: floor((h + 2^(k-1)) / 2^k) = floor((xm + 2^30 + "
+         "2^(sh-1)) / "
+         "2^sh). h < 0: floor((h + 2^(k-1) - 1) / 2^k) = floor((xm + 2^(sh-1) - 2^30) / 2^sh). k <= 0: one rounding in "
+         "both"},
+        {{}, {"pow2-half-up", "single"}, power_of_two},
+        {{}, {"pow2-half-up", "m16"}, power_of_two},
+        {{}, {"pow2-half-away", "ethos-symmetric"}, power_of_two},
+        {{}, {"pow2-floor", "ethos-floor"}, power_of_two},
+        {{}, {"pow2-rne", "single-even"}, power_of_two},
+        {{"requantize", "relu", "leaky_relu", "mul"}, {"pow2-rne", "fp32"}, exact_float},
+        {{"requantize", "relu", "leaky_relu"},
+         {"pow2-half-up", "q8"},
+         "powers of two are the only scales that pow2 rules take; 256 S is an integer down to S = 2^-8 and both round "
+         "half "
+         "up; below, |x| <= 255 gives 0 in both"},
+        {{"requantize", "relu"}, {"dq-float", "float-table"}, "both are RNE(((x - zx) xs) / ys) + zy in float32"},
+        {{"relu"}, {"double", "double-up", "tosa-double"}, not_negative},
+        {{"relu"}, {"single", "ethos-symmetric"}, not_negative},
+        {{"relu"}, {"ethos-truncate", "ethos-floor"}, not_negative},
+        {{"relu"}, {"ethos-truncate", "pow2-floor"}, not_negative},
+        {{"relu"}, {"pow2-half-up", "pow2-half-away", "single"}, not_negative},
+        {{"relu"}, {"pow2-half-up", "ethos-symmetric"}, not_negative},
+        {{"relu"}, {"pow2-half-away", "m16"}, not_negative},
+        {{"relu"}, {"pow2-half-away", "q8"}, not_negative},
+    };
+    return all;
+}
 
 std::size_t layer_op(const Emulation& emulation, const std::string& kind) {
     for (std::size_t i = 0; i < emulation.program().ops.size(); ++i) {
@@ -335,10 +417,13 @@ Result<Matrix> make_matrix(const std::string& kind, const std::vector<Setting>& 
         }
     }
     for (Pair& pair : matrix.pairs) {
-        for (const Equality& equality : equalities) {
-            const bool same =
-                (pair.a == equality.a && pair.b == equality.b) || (pair.a == equality.b && pair.b == equality.a);
-            if (same && (equality.kind.empty() || equality.kind == kind)) pair.proof = equality.proof;
+        for (const Equality& equality : equalities()) {
+            const auto among = [](const std::vector<std::string_view>& list, std::string_view one) {
+                return std::find(list.begin(), list.end(), one) != list.end();
+            };
+            if (among(equality.rules, pair.a) && among(equality.rules, pair.b) &&
+                (equality.kinds.empty() || among(equality.kinds, kind)))
+                pair.proof = equality.proof;
         }
     }
     return matrix;

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -185,8 +186,10 @@ TEST(Vectors, separate_left_shifts_edges_and_every_width) {
     EXPECT_EQ((pairs.at({"double", "tosa-double"})).differing, 0);
     EXPECT_FALSE((pairs.at({"double", "tosa-double"})).proof.empty());
     const std::vector<Vector> vectors = make_vectors("conv");
-    const Vector& left = vectors[3];
-    ASSERT_EQ(left.name, "conv-left-shifts");
+    const auto found =
+        std::find_if(vectors.begin(), vectors.end(), [](const Vector& v) { return v.name == "conv-left-shifts"; });
+    ASSERT_NE(found, vectors.end());
+    const Vector& left = *found;
     const auto emulation = emulation_of(left).value();
     std::vector<Tensor> results;
     for (const Setting& setting : settings("conv")) {
@@ -194,6 +197,18 @@ TEST(Vectors, separate_left_shifts_edges_and_every_width) {
             results.push_back(result_of(left, *emulation, setting).value());
     }
     EXPECT_FALSE(identical(results[0], results[1]));
+}
+
+TEST(Vectors, separate_every_two_rules_or_there_is_a_proof) {
+    for (const std::string& kind : vector_kinds()) {
+        const Matrix matrix = make_matrix(kind, settings(kind)).value();
+        for (const Pair& pair : matrix.pairs) {
+            EXPECT_GT(pair.tried, 0) << kind << " " << pair.a << " " << pair.b;
+            EXPECT_EQ(pair.differing == 0, !pair.proof.empty())
+                << kind << " " << pair.a << " " << pair.b << ": " << pair.differing << " of " << pair.tried << "; "
+                << pair.proof;
+        }
+    }
 }
 
 TEST(Vectors, are_networks_that_run) {
