@@ -33,6 +33,7 @@ struct Options {
     compare::DumpOptions dump;
     std::string layout, type;
     std::string profile;
+    std::vector<std::string> also;
     std::string against_profile, against_backend, against_model, against_dump;
     InputOptions input;
     std::string json, html, save_profile;
@@ -80,6 +81,10 @@ void declare(CLI::App& app, Options& options) {
         ->type_name("FILE");
     app.add_flag("--infer-profile", options.infers,
                  "Which profile that octet comes with, with which changes, explains the dump; no --profile");
+    app.add_option("--also", options.also,
+                   "With --infer-profile: another network's dump, or another of this one, from the same chip")
+        ->type_name("MODEL=DUMP")
+        ->allow_extra_args(false);
     app.add_flag("--list-causes", options.lists_causes, "Every cause that is tried: its id and its words; no MODEL");
     app.add_option("--rows", options.rows, "At most so many rows of the table; 0: all")->capture_default_str();
     add_size_options(app, options.sizes);
@@ -205,37 +210,36 @@ Result<void> check_files(const Options& options) {
          {options.dump.path, options.dump.manifest, options.dump.names, options.against_dump}) {
         if (!file.empty()) read.push_back(file);
     }
+    for (const std::string& also : options.also) {
+        OCTET_ASSIGN(const auto assignment, split_assignment(also));
+        read.push_back(assignment.first);
+        read.push_back(assignment.second);
+    }
     OCTET_TRY(add_input_files(options.input, read));
     return check_outputs(written, read);
 }
 
-struct Compared {
-    std::shared_ptr<const compare::Emulation> emulation;
-    compare::Side side;
-    compare::Comparison comparison;
-};
-
-Result<Compared> compare_with(const Options& options, const npu::Profile& profile, bool explains) {
-    Compared result;
+Result<compare::Observation> observe(const Options& options, const npu::Profile& profile, bool explains) {
     OCTET_ASSIGN(Graph graph, onnx::load(options.model, options.sizes));
-    OCTET_ASSIGN(result.emulation, compare::Emulation::create(std::move(graph), profile, options.threads));
-    const auto& ports = result.emulation->program().inputs;
+    OCTET_ASSIGN(const std::shared_ptr<const compare::Emulation> emulation,
+                 compare::Emulation::create(std::move(graph), profile, options.threads));
+    const auto& ports = emulation->program().inputs;
     compare::Tensors given;
+    compare::Side side;
     if (options.has_other_run()) {
         OCTET_ASSIGN(const auto inputs, make_inputs(ports, options.input, options.model));
         for (std::size_t i = 0; i < ports.size(); ++i)
             given[{.value = engine::no_quant, .tensor = ports[i].value}] = inputs[i];
-        OCTET_ASSIGN(result.side, other_run(options, *result.emulation, inputs));
-        if (result.side.tensors.empty())
-            return fail(ErrorCode::invalid_argument, "{} and {} have no tensor in common", options.model,
-                        result.side.name);
+        OCTET_ASSIGN(side, other_run(options, *emulation, inputs));
+        if (side.tensors.empty())
+            return fail(ErrorCode::invalid_argument, "{} and {} have no tensor in common", options.model, side.name);
     } else {
         OCTET_ASSIGN(compare::Dump opened, compare::Dump::open(options.dump));
         const auto dump = std::make_shared<const compare::Dump>(std::move(opened));
         OCTET_ASSIGN(const auto inputs, given_inputs(options, ports));
-        OCTET_ASSIGN(given, compare::find_inputs(*result.emulation, *dump, inputs));
-        OCTET_ASSIGN(const auto computed, compare::free_run(*result.emulation, given, *dump));
-        OCTET_ASSIGN(result.side, compare::read_side(*result.emulation, dump, computed));
+        OCTET_ASSIGN(given, compare::find_inputs(*emulation, *dump, inputs));
+        OCTET_ASSIGN(const auto computed, compare::free_run(*emulation, given, *dump));
+        OCTET_ASSIGN(side, compare::read_side(*emulation, dump, computed));
     }
     compare::ComparisonOptions how;
     how.explains = explains;
@@ -244,34 +248,43 @@ Result<Compared> compare_with(const Options& options, const npu::Profile& profil
         compare::DumpOptions other = options.dump;
         other.path = options.against_dump;
         OCTET_ASSIGN(compare::Dump opened, compare::Dump::open(other));
-        OCTET_ASSIGN(second,
-                     compare::read_side(*result.emulation, std::make_shared<const compare::Dump>(std::move(opened)),
-                                        result.side.tensors));
+        OCTET_ASSIGN(second, compare::read_side(*emulation, std::make_shared<const compare::Dump>(std::move(opened)),
+                                                side.tensors));
         how.reference = &second->tensors;
     }
-    OCTET_ASSIGN(result.comparison, compare::compare_sides(*result.emulation, result.side, given, how));
-    return result;
+    OCTET_ASSIGN(compare::Comparison comparison, compare::compare_sides(*emulation, side, given, how));
+    return compare::Observation{emulation, std::make_shared<const compare::Side>(std::move(side)),
+                                std::make_shared<const compare::Comparison>(std::move(comparison))};
 }
 
-Result<void> write_results(const Options& options, const Compared& compared,
-                           const std::optional<compare::ProfileSearch>& search, const nlohmann::ordered_json& more) {
-    nlohmann::ordered_json json = compare::to_json(compared.comparison, search);
-    json.update(more);
+Result<void> write_results(const Options& options, const compare::Observation& observed,
+                           const std::optional<compare::ProfileSearch>& search) {
+    const nlohmann::ordered_json json = compare::to_json(*observed.comparison, search);
     if (!options.json.empty()) OCTET_TRY(write_file(options.json, json_text(json, 1) + "\n"));
     if (!options.html.empty())
         OCTET_TRY(write_file(
-            options.html, compare::comparison_page(options.model, compared.side.name,
-                                                   compared.emulation->profile().name, compared.comparison, search)));
+            options.html, compare::comparison_page(options.model, observed.side->name,
+                                                   observed.emulation->profile().name, *observed.comparison, search)));
     return {};
 }
 
 Result<ExitCode> infer(const Options& options) {
+    std::vector<Options> all = {options};
+    for (const std::string& also : options.also) {
+        Options other;
+        other.threads = options.threads;
+        OCTET_ASSIGN(std::tie(other.model, other.dump.path), split_assignment(also));
+        all.push_back(std::move(other));
+    }
     OCTET_ASSIGN(const compare::Inference inference,
-                 compare::infer_profile([&](const npu::Profile& profile) -> Result<compare::Candidate> {
-                     OCTET_ASSIGN(Compared compared, compare_with(options, profile, false));
-                     return compare::Candidate{profile.name, compared.emulation,
-                                               std::make_shared<compare::Side>(std::move(compared.side)),
-                                               std::make_shared<compare::Comparison>(std::move(compared.comparison))};
+                 compare::infer_profile([&](const npu::Profile& profile) -> Result<std::vector<compare::Observation>> {
+                     std::vector<compare::Observation> observations;
+                     for (const Options& one : all) {
+                         auto observed = observe(one, profile, false);
+                         if (!observed) return at(one.model, std::move(observed).error());
+                         observations.push_back(std::move(*observed));
+                     }
+                     return observations;
                  }));
     fmt::print("{}", compare::words(inference));
     if (!options.save_profile.empty()) {
@@ -301,18 +314,19 @@ Result<ExitCode> run(const Options& options) {
         return fail(ErrorCode::conflict, "{}",
                     options.infers ? "--infer-profile finds the profile; leave out --profile"
                                    : "a --profile is needed, or --infer-profile");
+    if (!options.also.empty() && !options.infers)
+        return fail(ErrorCode::conflict, "--also gives --infer-profile more to explain");
     OCTET_TRY(check_files(options));
     if (options.infers) return infer(options);
     OCTET_ASSIGN(const npu::Profile profile, npu::load_profile(options.profile));
-    OCTET_ASSIGN(const Compared compared, compare_with(options, profile, true));
-    for (const auto& notes : {compared.side.notes, compared.comparison.notes}) {
+    OCTET_ASSIGN(const compare::Observation observed, observe(options, profile, true));
+    for (const auto& notes : {observed.side->notes, observed.comparison->notes}) {
         for (const std::string& note : notes) print_notice(program, note);
     }
     std::optional<compare::ProfileSearch> search;
-    if (!compared.comparison.diverging().empty())
-        search = compare::search_profile(*compared.emulation, compared.side, compared.comparison);
-    print_comparison(options, compared.comparison, search);
-    OCTET_TRY(write_results(options, compared, search, nlohmann::ordered_json::object()));
+    if (!observed.comparison->diverging().empty()) search = compare::search_profile({observed});
+    print_comparison(options, *observed.comparison, search);
+    OCTET_TRY(write_results(options, observed, search));
     if (!options.save_profile.empty()) {
         if (!search || search->changes.empty() || !search->explains_everything()) {
             print_notice(program, "no profile is saved: there is no change that explains everything");
@@ -322,7 +336,7 @@ Result<ExitCode> run(const Options& options) {
             OCTET_TRY(write_file(options.save_profile, text));
         }
     }
-    return compared.comparison.identical() ? exit_ok : exit_check_failed;
+    return observed.comparison->identical() ? exit_ok : exit_check_failed;
 }
 
 int compare_main(int argc, char** argv) {

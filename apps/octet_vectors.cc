@@ -22,7 +22,7 @@ namespace npu = engine::npu_emu;
 
 struct Options {
     std::vector<std::string> profiles;
-    std::string out, matrix;
+    std::string out;
     bool all = false;
 };
 
@@ -109,7 +109,7 @@ Result<ExitCode> run(const Options& options) {
         }
         if (options.out.empty()) continue;
         for (const compare::Vector& vector : compare::make_vectors(kind)) {
-            if (!used.contains(vector.name)) continue;
+            if (profiles.size() == 2 && !options.all && !used.contains(vector.name)) continue;
             OCTET_ASSIGN(auto entry, write_vector(options, vector, profiles));
             vectors.push_back(std::move(entry));
         }
@@ -129,7 +129,8 @@ int vectors_main(int argc, char** argv) {
         ->required()
         ->expected(1, 2);
     app.add_option("-o,--output", options.out,
-                   "A folder for NAME.onnx, NAME.INPUT.npy, NAME.PROFILE.npy with what is expected, and vectors.json");
+                   "A folder for NAME.onnx, NAME.INPUT.npy, NAME.PROFILE.npy with what is expected, and vectors.json; "
+                   "of one profile every vector, of two those that tell them apart");
     app.add_flag("--all", options.all, "Every pair of rules, whatever the profiles have");
     app.footer(
         "Prints every pair of rules: the vector that tells them apart and on how many values, or why they are "

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/json_text.h"
 #include "compare/proposals.h"
+#include "compare/vectors.h"
 
 namespace octet::compare {
 namespace {
@@ -202,29 +203,16 @@ npu::Profile with(npu::Profile profile, const Edits& edits) {
 
 class Searcher {
   public:
-    Searcher(const Emulation& emulation, const Side& side, const Comparison& comparison, const SearchLimits& limits)
-        : emulation_(emulation), limits_(limits) {
-        for (std::size_t i = 0; i < comparison.layers.size(); ++i) {
-            const Layer& layer = comparison.layers[i];
-            if (!layer.forced || !layer.slot.quantized()) continue;
-            const bool differs = layer.forced->differing > 0 && !layer.form;
-            const Tensor& theirs = side.tensors.at(layer.slot);
-            checks_[i] = std::make_unique<LayerCheck>(emulation, layer.range, layer.known, theirs,
-                                                      differs ? layer.computed : theirs);
-            std::set<std::string> keys;
-            for (std::size_t op : layer.range.ops) add_keys(op, keys);
-            // What has the most alternatives comes last: most wrong turns are seen before it.
-            const std::size_t cost = (keys.contains("conv") ? 10 : 0) + keys.size();
-            groups_[{cost, std::vector<std::string>(keys.begin(), keys.end())}].push_back(i);
-            if (differs) diverging_.push_back(i);
-        }
+    Searcher(const std::vector<Observation>& observations, const SearchLimits& limits)
+        : profile_(observations.front().emulation->profile()), limits_(limits) {
+        for (const Observation& observation : observations) add(observation);
     }
 
     ProfileSearch run() {
         // What explains everything with the fewest keys; else, where asked for, what leaves the fewest layers.
         std::optional<Edits> best = as_known_profile();
         if (best && best->size() > limits_.most_changes) best.reset();
-        for (const Edits& edits : global_edits(emulation_.profile())) {
+        for (const Edits& edits : global_edits(profile_)) {
             if (best && edits.size() >= best->size()) break;
             if (edits.size() > (few_diverge() || best ? 1 : 2)) break;
             auto found = solve(edits, best ? best->size() : limits_.most_changes + 1);
@@ -232,19 +220,19 @@ class Searcher {
         }
         if (!best) best = limits_.partly ? solve_partly() : Edits();
         ProfileSearch result;
-        result.profile = with(emulation_.profile(), *best);
-        for (const auto& [i, check] : checks_) {
-            if (!check->gives(result.profile)) result.unexplained.push_back(i);
+        result.profile = with(profile_, *best);
+        for (const Place& place : places_) {
+            if (!place.check->gives(result.profile)) result.unexplained.push_back(place.layer->name);
         }
         for (std::size_t e = 0; e < best->size(); ++e) {
             Edits others = *best;
             others.erase(others.begin() + static_cast<std::ptrdiff_t>(e));
-            const npu::Profile without = with(emulation_.profile(), others);
+            const npu::Profile without = with(profile_, others);
             std::int64_t explains = 0;
             for (std::size_t i : diverging_)
-                explains += checks_[i]->gives(result.profile) && !checks_[i]->gives(without);
+                explains += places_[i].check->gives(result.profile) && !places_[i].check->gives(without);
             const Edit& edit = (*best)[e];
-            result.changes.push_back({edit.key, value_of(emulation_.profile(), edit.key), edit.to, explains});
+            result.changes.push_back({edit.key, value_of(profile_, edit.key), edit.to, explains});
         }
         return result;
     }
@@ -274,12 +262,15 @@ class Searcher {
             alternatives[edits[0].key].push_back(edits);
             auto& list = concerned[edits[0].key];
             if (list.empty()) {
-                for (const auto& [i, check] : checks_) list.push_back(i);
+                for (std::size_t i = 0; i < places_.size(); ++i) list.push_back(i);
             }
         }
-        const std::set<std::size_t> failing(result.unexplained.begin(), result.unexplained.end());
+        std::set<std::size_t> failing;
+        for (std::size_t i = 0; i < places_.size(); ++i) {
+            if (!places_[i].check->gives(result.profile)) failing.insert(i);
+        }
         for (auto& [key, list] : alternatives) {
-            Undecided undecided{key, {value_of(result.profile, key)}};
+            Undecided undecided{key, {value_of(result.profile, key)}, {}};
             std::vector<std::size_t> layers;
             for (std::size_t i : concerned[key]) {
                 if (!failing.contains(i)) layers.push_back(i);
@@ -287,31 +278,61 @@ class Searcher {
             for (const Edits& edits : list) {
                 if (all_pass(layers, with(result.profile, edits))) undecided.values.push_back(edits[0].to);
             }
-            if (undecided.values.size() > 1) result.undecided.push_back(std::move(undecided));
+            if (undecided.values.size() < 2) continue;
+            if (constexpr std::string_view rules = "rules."; key.starts_with(rules)) {
+                std::vector<std::string> names;
+                for (const std::string& value : undecided.values) {
+                    if (const Json name = Json::parse(value); name.is_string()) names.push_back(name);
+                }
+                undecided.decided_by = deciding_vectors(key.substr(rules.size()), names);
+            }
+            result.undecided.push_back(std::move(undecided));
         }
     }
 
   private:
     using Group = std::pair<std::size_t, std::vector<std::string>>;
 
+    // A layer of an observation.
+    struct Place {
+        const Layer* layer;
+        std::unique_ptr<LayerCheck> check;
+    };
+
+    void add(const Observation& observation) {
+        for (const Layer& layer : observation.comparison->layers) {
+            if (!layer.forced || !layer.slot.quantized()) continue;
+            const bool differs = layer.forced->differing > 0 && !layer.form;
+            const Tensor& theirs = observation.side->tensors.at(layer.slot);
+            std::set<std::string> keys;
+            for (std::size_t op : layer.range.ops) add_keys(*observation.emulation, op, keys);
+            // What has the most alternatives comes last: most wrong turns are seen before it.
+            const std::size_t cost = (keys.contains("conv") ? 10 : 0) + keys.size();
+            groups_[{cost, std::vector<std::string>(keys.begin(), keys.end())}].push_back(places_.size());
+            if (differs) diverging_.push_back(places_.size());
+            places_.push_back({&layer, std::make_unique<LayerCheck>(*observation.emulation, layer.range, layer.known,
+                                                                    theirs, differs ? layer.computed : theirs)});
+        }
+    }
+
     // The rules that an operator follows, by whose key the profile has them.
-    void add_keys(std::size_t op, std::set<std::string>& keys) const {
-        std::string kind = emulation_.kind(op);
+    void add_keys(const Emulation& emulation, std::size_t op, std::set<std::string>& keys) const {
+        std::string kind = emulation.kind(op);
         const bool listed = std::any_of(npu::rule_kinds().begin(), npu::rule_kinds().end(),
                                         [&](const npu::RuleKind& info) { return info.operation == kind; });
         if (!listed) return;
-        if (!emulation_.profile().rules.contains(kind)) {
+        if (!profile_.rules.contains(kind)) {
             if (kind == "depthwise_conv" || kind == "fully_connected") kind = "conv";
             if (kind == "sub") kind = "add";
         }
         keys.insert(kind);
-        const engine::Op& one = emulation_.program().ops[op];
+        const engine::Op& one = emulation.program().ops[op];
         const engine::QuantId y = engine::written(one);
         const bool moves =
             kind == "concat" || kind == "max_pool" || kind == "average_pool" || kind == "resize" || kind == "move";
         if (!moves || y == engine::no_quant) return;
         for (const engine::Operand* x : engine::operands(one)) {
-            if (x->grid != *emulation_.grid({.value = y, .tensor = no_value})) keys.insert("requantize");
+            if (x->grid != *emulation.grid({.value = y, .tensor = no_value})) keys.insert("requantize");
         }
     }
 
@@ -321,7 +342,7 @@ class Searcher {
     bool all_pass(std::vector<std::size_t>& layers, const npu::Profile& profile) {
         for (const bool whole : {false, true}) {
             for (std::size_t k = 0; k < layers.size(); ++k) {
-                const LayerCheck& check = *checks_[layers[k]];
+                const LayerCheck& check = *places_[layers[k]].check;
                 if (whole ? check.gives(profile) : check.may_give(profile)) continue;
                 std::rotate(layers.begin(), layers.begin() + static_cast<std::ptrdiff_t>(k),
                             layers.begin() + static_cast<std::ptrdiff_t>(k) + 1);
@@ -332,8 +353,8 @@ class Searcher {
     }
 
     std::size_t count_failing(const std::vector<std::size_t>& layers, const npu::Profile& profile) {
-        return static_cast<std::size_t>(
-            std::count_if(layers.begin(), layers.end(), [&](std::size_t i) { return !checks_[i]->gives(profile); }));
+        return static_cast<std::size_t>(std::count_if(
+            layers.begin(), layers.end(), [&](std::size_t i) { return !places_[i].check->gives(profile); }));
     }
 
     // The change to a profile that octet comes with, where that explains everything: of as few keys as any other change,
@@ -352,7 +373,7 @@ class Searcher {
             Edits edits;
             const auto take = [&](const std::string& key, std::function<void(npu::Profile&)> apply) {
                 const std::string to = value_of(*known, key);
-                if (to != value_of(emulation_.profile(), key)) edits.push_back({key, to, std::move(apply)});
+                if (to != value_of(profile_, key)) edits.push_back({key, to, std::move(apply)});
             };
             for (const std::string& kind : kinds) {
                 if (const auto rule = known->rule(kind)) take("rules." + kind, rule_edit(kind, *rule).apply);
@@ -364,11 +385,11 @@ class Searcher {
                  [o = known->accumulator.overflow](npu::Profile& p) { p.accumulator.overflow = o; });
             take("constants.leaky_alpha", [v = known->leaky_alpha](npu::Profile& p) { p.leaky_alpha = v; });
             take("constants.hardswish_sixth", [v = known->hardswish_sixth](npu::Profile& p) { p.hardswish_sixth = v; });
-            if (!all_pass(layers, with(emulation_.profile(), edits))) continue;
+            if (!all_pass(layers, with(profile_, edits))) continue;
             for (std::size_t k = edits.size(); k-- > 0;) {
                 Edits fewer = edits;
                 fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(k));
-                if (all_pass(layers, with(emulation_.profile(), fewer))) edits = std::move(fewer);
+                if (all_pass(layers, with(profile_, fewer))) edits = std::move(fewer);
             }
             if (!best || edits.size() < best->size()) best = std::move(edits);
         }
@@ -411,7 +432,7 @@ class Searcher {
                                             : global.size() == 2 ? 1
                                                                  : 4 - global.size();
         Edits edits = global;
-        npu::Profile profile = with(emulation_.profile(), global);
+        npu::Profile profile = with(profile_, global);
         for (auto& [group, layers] : groups_) {
             if (edits.size() >= bound) return std::nullopt;
             const auto part =
@@ -426,7 +447,7 @@ class Searcher {
     // Group by group; of one that nothing explains the key that leaves the fewest layers.
     Edits solve_partly() {
         Edits edits;
-        npu::Profile profile = emulation_.profile();
+        npu::Profile profile = profile_;
         for (auto& [group, layers] : groups_) {
             Edits best;
             if (const auto part = solve_group(group.second, layers, profile, 2)) {
@@ -449,22 +470,21 @@ class Searcher {
         return edits;
     }
 
-    const Emulation& emulation_;
+    const npu::Profile& profile_;
     SearchLimits limits_;
-    std::map<std::size_t, std::unique_ptr<LayerCheck>> checks_;
+    std::vector<Place> places_;
     std::map<Group, std::vector<std::size_t>> groups_;  // single rules first, convolutions last
     std::vector<std::size_t> diverging_;
 };
 
 }  // namespace
 
-ProfileSearch search_profile(const Emulation& emulation, const Side& side, const Comparison& comparison,
-                             const SearchLimits& limits) {
-    return Searcher(emulation, side, comparison, limits).run();
+ProfileSearch search_profile(const std::vector<Observation>& observations, const SearchLimits& limits) {
+    return Searcher(observations, limits).run();
 }
 
-void find_undecided(const Emulation& emulation, const Side& side, const Comparison& comparison, ProfileSearch& search) {
-    Searcher(emulation, side, comparison, {}).undecided_of(search);
+void find_undecided(const std::vector<Observation>& observations, ProfileSearch& search) {
+    Searcher(observations, {}).undecided_of(search);
 }
 
 Result<std::string> changed_profile(const std::string& base, const std::vector<ProfileChange>& changes,

@@ -429,34 +429,52 @@ Result<Matrix> make_matrix(const std::string& kind, const std::vector<Setting>& 
     return matrix;
 }
 
-std::optional<std::string> deciding_vector(const std::string& kind, const std::vector<Cause>& causes) {
-    std::vector<Setting> rules;
-    const std::string listed = kind == "depthwise_conv" || kind == "fully_connected" ? "conv" : kind;
-    for (const Setting& setting : settings(listed)) {
-        const bool named = std::any_of(causes.begin(), causes.end(), [&](const Cause& cause) {
-            return cause.where.empty() && cause.id == "rule-" + setting.id;
-        });
-        if (named) rules.push_back(setting);
-    }
+std::vector<std::string> deciding_vectors(const std::string& kind, const std::vector<std::string>& rules) {
     const auto& kinds = vector_kinds();
-    if (rules.size() < 2 || std::find(kinds.begin(), kinds.end(), listed) == kinds.end()) return std::nullopt;
-    std::optional<std::string> best;
-    std::size_t most = 0;
+    const std::string listed = kind == "depthwise_conv" || kind == "fully_connected" ? "conv" : kind;
+    if (std::find(kinds.begin(), kinds.end(), listed) == kinds.end()) return {};
+    std::vector<Setting> chosen;
+    for (const Setting& setting : settings(listed)) {
+        if (std::find(rules.begin(), rules.end(), setting.id) != rules.end()) chosen.push_back(setting);
+    }
+    // Pairs of rules by the vectors that separate them.
+    using Pairs = std::set<std::pair<std::size_t, std::size_t>>;
+    std::map<std::string, Pairs> separated;
+    Pairs open;
     for (const Vector& vector : make_vectors(listed)) {
         const auto emulation = emulation_of(vector);
         if (!emulation) continue;
-        std::vector<Tensor> results;
-        for (const Setting& rule : rules) {
-            if (auto result = result_of(vector, **emulation, rule)) results.push_back(std::move(*result));
-        }
-        std::size_t separated = 0;
+        std::vector<std::optional<Tensor>> results;
+        for (const Setting& rule : chosen) results.push_back(result_of(vector, **emulation, rule));
         for (std::size_t i = 0; i < results.size(); ++i) {
-            for (std::size_t j = i + 1; j < results.size(); ++j)
-                separated += count_differing(results[i], results[j], 1) > 0 ? 1 : 0;
+            for (std::size_t j = i + 1; j < results.size(); ++j) {
+                if (results[i] && results[j] && count_differing(*results[i], *results[j], 1) > 0)
+                    open.insert({i, j}), separated[vector.name].insert({i, j});
+            }
         }
-        if (separated > most) most = separated, best = vector.name;
     }
-    return best;
+    std::vector<std::string> names;
+    while (!open.empty()) {
+        const auto count = [&](const Pairs& pairs) {
+            return std::count_if(pairs.begin(), pairs.end(), [&](const auto& pair) { return open.contains(pair); });
+        };
+        const auto best = std::max_element(separated.begin(), separated.end(), [&](const auto& a, const auto& b) {
+            return count(a.second) < count(b.second);
+        });
+        names.push_back(best->first);
+        for (const auto& pair : best->second) open.erase(pair);
+    }
+    return names;
+}
+
+std::optional<std::string> deciding_vector(const std::string& kind, const std::vector<Cause>& causes) {
+    constexpr std::string_view prefix = "rule-";
+    std::vector<std::string> rules;
+    for (const Cause& cause : causes) {
+        if (cause.where.empty() && cause.id.starts_with(prefix)) rules.push_back(cause.id.substr(prefix.size()));
+    }
+    const auto vectors = deciding_vectors(kind, rules);
+    return vectors.empty() ? std::nullopt : std::optional(vectors.front());
 }
 
 }  // namespace octet::compare

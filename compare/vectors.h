@@ -53,8 +53,10 @@ std::optional<Tensor> result_of(const Vector& vector, const Emulation& emulation
 // The network of a vector, to be given settings.
 Result<std::shared_ptr<const Emulation>> emulation_of(const Vector& vector);
 
-// The vector that tells every two of a layer's causes apart that are rules, or else the most of them; nothing where one
-// rule is left.
+// Few vectors that tell every two of some rules of an operator apart, but for those that are equal; the one that tells
+// the most of them apart comes first.
+std::vector<std::string> deciding_vectors(const std::string& kind, const std::vector<std::string>& rules);
+// The first of them for those of a layer's causes that are rules.
 std::optional<std::string> deciding_vector(const std::string& kind, const std::vector<Cause>& causes);
 
 }  // namespace octet::compare

@@ -37,23 +37,18 @@ std::shared_ptr<const Emulation> yolop64() {
     return made;
 }
 
-struct Compared {
-    Side side;
-    Comparison comparison;
-};
-
-Result<Compared> compare_dump(const DumpOptions& options, bool explains = true) {
+Result<Observation> compare_dump(const DumpOptions& options, bool explains = true) {
     const auto emulation = yolop64();
     OCTET_ASSIGN(Dump opened, Dump::open(options));
     const auto dump = std::make_shared<const Dump>(std::move(opened));
     OCTET_ASSIGN(const Tensors given, find_inputs(*emulation, *dump, {}));
     OCTET_ASSIGN(const Tensors computed, free_run(*emulation, given, *dump));
-    Compared result;
-    OCTET_ASSIGN(result.side, read_side(*emulation, dump, computed));
+    OCTET_ASSIGN(Side side, read_side(*emulation, dump, computed));
     ComparisonOptions how;
     how.explains = explains;
-    OCTET_ASSIGN(result.comparison, compare_sides(*emulation, result.side, given, how));
-    return result;
+    OCTET_ASSIGN(Comparison comparison, compare_sides(*emulation, side, given, how));
+    return Observation{emulation, std::make_shared<const Side>(std::move(side)),
+                       std::make_shared<const Comparison>(std::move(comparison))};
 }
 
 DumpOptions fault_dump(const std::string& name) {
@@ -74,7 +69,7 @@ class Faults : public testing::TestWithParam<Fault> {
 TEST_P(Faults, layer_first_and_cause_in_its_list) {
     const auto compared = compare_dump(fault_dump(GetParam().dump));
     ASSERT_TRUE(compared) << compared.error().message;
-    const Comparison& comparison = compared->comparison;
+    const Comparison& comparison = *compared->comparison;
     EXPECT_EQ(comparison.layers.size(), 105U);
     if (!GetParam().layer) {
         EXPECT_TRUE(comparison.identical());
@@ -123,7 +118,7 @@ TEST(RealDumps, are_explained_by_one_change_of_the_profile) {
     for (const Real& real : all) {
         const auto compared = compare_dump(fault_dump(real.dump), false);
         ASSERT_TRUE(compared) << compared.error().message;
-        const ProfileSearch search = search_profile(*yolop64(), compared->side, compared->comparison);
+        const ProfileSearch search = search_profile({*compared});
         EXPECT_TRUE(search.explains_everything()) << real.dump;
         std::vector<std::pair<std::string, std::string>> changes;
         for (const ProfileChange& change : search.changes) changes.emplace_back(change.key, change.to);
@@ -146,7 +141,7 @@ TEST(Formats, are_all_read_as_the_same_tensor) {
     EXPECT_EQ(side.tensors.size(), 5U);
     EXPECT_TRUE(side.notes.empty()) << side.notes.front();
     for (const auto& [slot, tensor] : side.tensors)
-        EXPECT_TRUE(identical(tensor, golden->side.tensors.at(slot))) << side.names.at(slot);
+        EXPECT_TRUE(identical(tensor, golden->side->tensors.at(slot))) << side.names.at(slot);
 }
 
 }  // namespace

@@ -73,25 +73,56 @@ TEST(Compare, another_profile_is_the_change_that_is_found) {
     EXPECT_EQ(again.exit_code, 0) << again.out << again.err;
 }
 
-// A machine that nobody has made.
-TEST(Compare, a_made_up_profile_is_inferred_from_its_dump) {
+// A machine that nobody has made: its dump says what it can, the vectors that are named decide the rest.
+TEST(Compare, a_made_up_profile_is_inferred_to_the_key) {
     const TemporaryFolder folder;
     write_text(folder / "chip.json", R"({"name": "chip", "extends": "tflite-double", "multiplier": {"bits": 16},
-        "padding": {"value": 0}, "rules": {"leaky_relu": "double-up", "add": "xnn-21"}})");
-    const std::string out = folder / "chip.npz";
-    ASSERT_EQ(run_program_text("octet-dump " + model + input + " --backend npu-emu --profile " +
-                               (folder / "chip.json") + " -o " + out)
-                  .exit_code,
-              0);
-    const auto result =
-        run_program_text("octet-compare " + model + input + " --dump " + out + " --infer-profile --json " +
-                         (folder / "i.json") + " --save-profile " + (folder / "found.json"));
+        "padding": {"value": 0}, "rules": {"leaky_relu": "double-up", "add": "ort-22"}})");
+    const auto run_on_chip = [&](const std::string& arguments) {
+        const auto dumped =
+            run_program_text("octet-dump -q --backend npu-emu --profile " + (folder / "chip.json") + " " + arguments);
+        ASSERT_EQ(dumped.exit_code, 0) << dumped.err;
+    };
+    run_on_chip(model + input + " -o " + (folder / "chip.npz"));
+    const std::string infer = "octet-compare " + model + input + " --dump " + (folder / "chip.npz") +
+                              " --infer-profile --json " + (folder / "i.json") + " --save-profile " +
+                              (folder / "found.json");
+    const auto first = run_program_text(infer);
+    EXPECT_EQ(first.exit_code, 0) << first.out << first.err;
+
+    std::set<std::string> vectors;
+    const auto so_far = json_of(folder / "i.json");
+    for (const auto& undecided : so_far["undecided"]) {
+        for (const std::string name : undecided["decided_by"]) vectors.insert(name);
+    }
+    ASSERT_FALSE(vectors.empty()) << first.out;
+    ASSERT_EQ(run_program_text("octet-vectors tflite-double -o " + (folder / "vectors")).exit_code, 0);
+    std::string also;
+    const auto made_vectors = json_of(folder / "vectors/vectors.json");
+    for (const auto& vector : made_vectors["vectors"]) {
+        const std::string name = vector["name"], network = folder / ("vectors/" + name + ".onnx"),
+                          dumped = folder / (name + ".npz");
+        if (vectors.erase(name) == 0) continue;
+        std::string arguments = network + " -o " + dumped;
+        for (const auto& [port, file] : vector["inputs"].items())
+            arguments += " --input " + port + "=" + (folder / ("vectors/" + file.get<std::string>()));
+        run_on_chip(arguments);
+        also += " --also " + network + "=" + dumped;
+    }
+    EXPECT_TRUE(vectors.empty()) << "not written: " << *vectors.begin();
+    const auto result = run_program_text(infer + also);
     EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
     const auto json = json_of(folder / "i.json");
     EXPECT_TRUE(json["explains_everything"]);
     EXPECT_EQ(json["unexplained"].size(), 0U);
-    const auto again =
-        run_program_text("octet-compare " + model + input + " --dump " + out + " --profile " + (folder / "found.json"));
+    EXPECT_EQ(json["profile"], "tflite-double") << result.out;
+    std::map<std::string, nlohmann::json> changes;
+    for (const auto& change : json["changes"]) changes[change["key"]] = change["to"];
+    const std::map<std::string, nlohmann::json> made = {
+        {"multiplier.bits", 16}, {"padding.value", 0}, {"rules.leaky_relu", "double-up"}, {"rules.add", "ort-22"}};
+    EXPECT_EQ(changes, made) << result.out;
+    const auto again = run_program_text("octet-compare " + model + input + " --dump " + (folder / "chip.npz") +
+                                        " --profile " + (folder / "found.json"));
     EXPECT_EQ(again.exit_code, 0) << again.out;
 }
 
