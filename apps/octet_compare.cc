@@ -173,6 +173,7 @@ void print_comparison(const Options& options, const compare::Comparison& compari
     for (std::size_t i : comparison.diverging()) {
         if (options.rows != 0 && shown++ == options.rows) break;
         const compare::Layer& layer = comparison.layers[i];
+        if (!layer.is_explained && layer.causes.empty()) continue;
         fmt::print("\n{} ({}, rule {}): {}\n", layer.name, layer.kind, layer.rule, compare::explanation(layer));
         constexpr std::size_t most = 4;
         for (std::size_t k = 0; k < std::min(layer.causes.size(), most); ++k)
@@ -324,7 +325,8 @@ Result<ExitCode> run(const Options& options) {
         for (const std::string& note : notes) print_notice(program, note);
     }
     std::optional<compare::ProfileSearch> search;
-    if (!observed.comparison->diverging().empty()) search = compare::search_profile({observed});
+    if (!observed.comparison->diverging().empty() && !observed.side->is_float)
+        search = compare::search_profile({observed});
     print_comparison(options, *observed.comparison, search);
     OCTET_TRY(write_results(options, observed, search));
     if (!options.save_profile.empty()) {

@@ -133,6 +133,15 @@ std::vector<Cause> explain(const Emulation& emulation, const Layer& layer, const
         found.insert(key);
         causes.push_back({one.hypothesis.id, one.hypothesis.text, where});
     }
+    // Where a rule explains all values, so do its multipliers that are wide enough, and say nothing more.
+    std::set<std::pair<std::string, std::string>> present;
+    for (const Cause& cause : causes) present.emplace(cause.id, cause.where);
+    std::erase_if(causes, [&](const Cause& cause) {
+        constexpr std::string_view prefix = "multiplier-";
+        const std::size_t dash = cause.id.find('-', prefix.size());
+        return cause.id.starts_with(prefix) && dash != std::string::npos &&
+               present.contains({"rule-" + cause.id.substr(dash + 1), cause.where});
+    });
     return causes;
 }
 
@@ -204,6 +213,9 @@ Result<Comparison> compare_sides(const Emulation& emulation, Side& side, const T
         return differing(a) > differing(b);
     });
     const std::vector<std::size_t> diverging = comparison.diverging();
+    const bool explains = options.explains && !side.is_float;
+    if (options.explains && side.is_float)
+        comparison.notes.push_back("the other side computes in float32: what differs is what quantization loses");
     std::size_t done = 0;
     std::map<std::string, std::optional<std::string>> deciding;  // of the same causes
     for (std::size_t i : diverging) {
@@ -211,7 +223,8 @@ Result<Comparison> compare_sides(const Emulation& emulation, Side& side, const T
         const Tensor& theirs = side.tensors.at(layer.slot);
         if (!layer.form)
             layer.first = look_at(emulation, layer.range, layer.known, theirs, layer.computed, layer.forced->first);
-        if (options.explains && !layer.form && layer.slot.quantized() && done < options.most_explained) {
+        if (explains && !layer.form && layer.slot.quantized() && done < options.most_explained) {
+            layer.is_explained = true;
             layer.causes = explain(emulation, layer, theirs);
             std::string key = layer.kind;
             for (const Cause& cause : layer.causes) key += " " + cause.id + cause.where;
@@ -221,7 +234,7 @@ Result<Comparison> compare_sides(const Emulation& emulation, Side& side, const T
         }
         ++done;
     }
-    if (options.explains && diverging.size() > options.most_explained) {
+    if (explains && diverging.size() > options.most_explained) {
         comparison.notes.push_back(fmt::format("the first {} of {} layers that diverge are explained",
                                                options.most_explained, diverging.size()));
     }

@@ -33,6 +33,7 @@ struct Layer {
     std::optional<Difference> free, forced;
     Tensor computed;                        // teacher-forced; kept where it differs
     std::optional<std::string> form;        // words of another reading that makes it right
+    bool is_explained = false;              // causes were looked for
     std::vector<Cause> causes;              // that explain all values, the simplest first
     std::optional<std::string> decided_by;  // a vector of octet-vectors that tells all of them apart
     std::optional<Element> first;           // that differs

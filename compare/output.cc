@@ -61,7 +61,8 @@ std::string explanation(const Layer& layer) {
     if (!layer.forced) return "its inputs are not in the dump";
     if (layer.forced->differing == 0) return "only what comes in differs";
     std::string text = plural(layer.forced->differing, "value") + "; ";
-    if (layer.causes.empty()) return text + "no cause that is known explains them all";
+    if (layer.causes.empty())
+        return text + (layer.is_explained ? "no cause that is known explains them all" : "not explained");
     constexpr std::size_t shown = 6;
     std::vector<std::string> ids;
     for (const Cause& cause : layer.causes) {
@@ -101,7 +102,7 @@ std::string verdict(const Comparison& comparison, const std::optional<ProfileSea
         fmt::format("{} of {} layers diverge{}: '{}' ({}), {} of {} values by up to {:g}", diverging.size(),
                     comparison.layers.size(), diverging.size() > 1 ? ", first of all" : "", worst.name, worst.kind,
                     worst.forced->differing, worst.elements, worst.forced->largest);
-    if (worst.causes.empty()) return text + "; no known cause explains them all.";
+    if (worst.causes.empty()) return text + (worst.is_explained ? "; no known cause explains them all." : ".");
     return text + fmt::format("; {}.", worst.causes.front().text);
 }
 

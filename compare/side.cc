@@ -195,6 +195,7 @@ Side recorded_side(const Emulation& emulation, const std::map<std::string, Recor
                    const std::string& name) {
     Side side;
     side.name = name;
+    side.is_float = std::none_of(tensors.begin(), tensors.end(), [](const auto& one) { return one.second.quantized; });
     const engine::Program& network = emulation.program();
     for (std::size_t i = 0; i < network.ops.size(); ++i) {
         for (const Slot& slot : emulation.written_by(i)) {

@@ -25,6 +25,8 @@ struct Side {
     std::map<Slot, std::string> names;  // as the dump or its manifest has them
     std::map<Slot, Origin> origins;     // of a dump
     std::vector<std::string> notes;
+    // Computed in float32 and brought to the network's grids: what differs is what quantization loses, no rule's doing.
+    bool is_float = false;
 
     // The dump's array in every other way that it could be meant.
     std::vector<std::pair<Reading, Tensor>> other_readings(const Slot& slot, const Emulation& emulation) const;
