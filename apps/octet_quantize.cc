@@ -202,6 +202,15 @@ void print_outputs(const quantizer::QuantizeOutcome& outcome) {
         add("  by plain min-max, 8 bits", outcome.plain_outputs.at(i));
     }
     fmt::print("{}on {}\n\n", table.text(), quantizer::outputs_measured_on(outcome));
+    for (const quantizer::DecisionRate& rate : outcome.decision_rates) {
+        const auto percent = [&](std::int64_t pixels) {
+            return 100.0 * static_cast<double>(pixels) / static_cast<double>(rate.pixels);
+        };
+        fmt::print(
+            "{}: {:.4f} % of the pixels are of the second class, in float {:.4f} %, before its bias was moved "
+            "{:.4f} %\n",
+            rate.output, percent(rate.after), percent(rate.in_float), percent(rate.before));
+    }
 }
 
 void warn_of_lost_channels(const quantizer::QuantizeJob& job, const quantizer::QuantizeOutcome& outcome) {

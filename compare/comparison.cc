@@ -215,7 +215,7 @@ Result<Comparison> compare_sides(const Emulation& emulation, Side& side, const T
     const std::vector<std::size_t> diverging = comparison.diverging();
     const bool explains = options.explains && !side.is_float;
     if (options.explains && side.is_float)
-        comparison.notes.push_back("the other side computes in float32: what differs is what quantization loses");
+        comparison.notes.emplace_back("the other side computes in float32: what differs is what quantization loses");
     std::size_t done = 0;
     std::map<std::string, std::optional<std::string>> deciding;  // of the same causes
     for (std::size_t i : diverging) {

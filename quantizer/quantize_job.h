@@ -14,6 +14,7 @@
 #include "frontends/onnx/importer.h"
 #include "graph/quant/quantize_graph.h"
 #include "quantizer/calibration_images.h"
+#include "quantizer/decision_rate.h"
 #include "quantizer/measured_fidelity.h"
 #include "quantizer/parameter_bytes.h"
 #include "quantizer/width_search.h"
@@ -41,6 +42,7 @@ struct QuantizeOutcome {
     std::optional<WidthSearch> widths;
     // Of the written file, and of all in 8 bits by min-max ranges, no bias corrected.
     std::vector<OutputFidelity> outputs, plain_outputs;
+    std::vector<DecisionRate> decision_rates;
     std::int64_t output_images = 0;    // on which they were measured: those held out, or some of the calibrated ones
     std::vector<LayerError> layers;    // of the written file
     std::int64_t measured_images = 0;  // calibrated ones, on which they were measured
