@@ -16,8 +16,9 @@ namespace {
 constexpr int most_trials = 6;
 // Of the float network's pixels of the second class; a difference of fewer is none.
 constexpr double close_enough = 0.0005;
-// Fewer pixels than these say nothing.
+// Fewer pixels than these say nothing; of a larger share of all pixels the mean error says enough.
 constexpr std::int64_t fewest_pixels = 1000;
+constexpr double largest_share = 0.05;
 
 // The layer that decides an output, and the class of each of its channels.
 struct Head {
@@ -30,7 +31,7 @@ struct Head {
     std::optional<std::pair<double, std::int64_t>> low, high;
     double best = 0;
     std::int64_t best_error = 0;
-    bool done = false;
+    bool is_left = false, done = false;  // as it was; found
 };
 
 bool keeps_channels(std::string_view op) {
@@ -142,7 +143,8 @@ Result<std::vector<DecisionRate>> match_decision_rates(
         const Shape& shape = *model.graph.value(model.graph.outputs[heads[h].output]).shape;
         rates.push_back({model.graph.value(model.graph.outputs[heads[h].output]).name,
                          shape[0] * shape[2] * shape[3] * count, wanted[h]});
-        heads[h].done = std::min(wanted[h], rates[h].pixels - wanted[h]) < fewest_pixels;
+        heads[h].is_left = wanted[h] < fewest_pixels ||
+                           static_cast<double>(wanted[h]) > largest_share * static_cast<double>(rates[h].pixels);
     }
     for (int trial = 0; trial < most_trials; ++trial) {
         OCTET_ASSIGN(Graph quantized, quant::to_qdq(model));
@@ -154,7 +156,7 @@ Result<std::vector<DecisionRate>> match_decision_rates(
         for (std::size_t h = 0; h < heads.size(); ++h) {
             Head& head = heads[h];
             if (trial == 0) rates[h].before = rates[h].after = counts[h];
-            if (head.done) continue;
+            if (head.is_left || head.done) continue;
             quant::LayerWeights& layer = model.layers.at(head.layer);
             const std::int64_t error = counts[h] - wanted[h];
             if (trial == 0 || std::abs(error) < std::abs(head.best_error)) {
@@ -176,7 +178,9 @@ Result<std::vector<DecisionRate>> match_decision_rates(
     for (Head& head : heads) {
         if (head.moved != head.best) move_biases(model.layers.at(head.layer), head, head.best);
     }
-    std::erase_if(rates, [](const DecisionRate& rate) { return rate.in_float < fewest_pixels; });
+    for (std::size_t h = heads.size(); h-- > 0;) {
+        if (heads[h].is_left) rates.erase(rates.begin() + static_cast<std::ptrdiff_t>(h));
+    }
     return rates;
 }
 

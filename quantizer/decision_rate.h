@@ -1,7 +1,8 @@
 #pragma once
 
 // Maps of two classes, [N,2,H,W]: their biases moved until as many pixels are of the second class as in the float
-// network. A bias that is right on the mean over all pixels, mostly background, may be wrong where classes are decided.
+// network, where that class is rare. A bias that is right on the mean over all pixels, mostly background, may be wrong
+// where classes are decided.
 
 #include <cstdint>
 #include <functional>

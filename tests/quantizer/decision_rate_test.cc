@@ -1,4 +1,5 @@
-// Biases of two-class maps that are wrong on purpose are brought back to the float network's decisions.
+// Biases of two-class maps that are wrong on purpose: those of a rare class are brought back to the float network's
+// decisions.
 
 #include "quantizer/decision_rate.h"
 
@@ -18,13 +19,20 @@ namespace {
 
 constexpr std::int64_t size = 32;
 
+// Whether a channel in front of DepthToSpace is of the second class.
+bool is_second(const std::string& mode, std::size_t channel) {
+    return mode == "CRD" ? channel >= 4 : channel % 2 == 1;
+}
+
 // images [1,3,32,32] → Conv → DepthToSpace → Sigmoid → masks [1,2,64,64]
-Graph masks(const std::string& mode) {
+// `rare`: how much less the second class is given.
+Graph masks(const std::string& mode, float rare) {
     Graph graph;
     std::mt19937 random(7);
     std::normal_distribution<float> normal(0, 0.3F);
-    std::vector<float> weights(8 * 3 * 9), bias(8, 0.05F);
+    std::vector<float> weights(8 * 3 * 9), bias;
     for (float& w : weights) w = normal(random);
+    for (std::size_t c = 0; c < 8; ++c) bias.push_back(is_second(mode, c) ? -rare / 2 : rare / 2);
     const ValueId x = graph.add_input("images", DType::float32, {1, 3, size, size});
     const ValueId w = graph.add_constant("w", Tensor::from<float>({8, 3, 3, 3}, weights));
     const ValueId b = graph.add_constant("b", Tensor::from<float>({8}, bias));
@@ -39,50 +47,67 @@ Graph masks(const std::string& mode) {
     return graph;
 }
 
-class DecisionRates : public testing::TestWithParam<const char*> {};
-
-TEST_P(DecisionRates, OfAWrongBiasAreThoseOfTheFloatNetwork) {
-    const TemporaryFolder folder;
-    std::mt19937 random(5);
-    for (const char* name : {"a", "b"}) {
-        vision::Image image(size, size, 3);
-        for (auto& pixel : image.pixels) pixel = static_cast<std::uint8_t>(random() % 256);
-        ASSERT_TRUE(vision::save_png(image, folder / ("images/" + std::string(name) + ".png")));
+class DecisionRates : public testing::TestWithParam<const char*> {
+  protected:
+    void SetUp() override {
+        std::mt19937 random(5);
+        for (const char* name : {"a", "b"}) {
+            vision::Image image(size, size, 3);
+            for (auto& pixel : image.pixels) pixel = static_cast<std::uint8_t>(random() % 256);
+            ASSERT_TRUE(vision::save_png(image, folder_ / ("images/" + std::string(name) + ".png")));
+        }
     }
-    Graph graph = masks(GetParam());
-    ASSERT_TRUE(onnx::save(graph, folder / "model.onnx"));
-    QuantizeJob job;
-    job.model = folder / "model.onnx";
-    job.images = folder / "images";
-    job.output = folder / "int8.onnx";
-    job.threads = 1;
-    auto outcome = run_quantize_job(job, [](auto, auto, auto) {});
-    ASSERT_TRUE(outcome) << outcome.error().message;
-    ASSERT_EQ(outcome->decision_rates.size(), 1U);
 
-    ASSERT_EQ(outcome->model.layers.size(), 1U);
-    quant::LayerWeights& layer = outcome->model.layers.begin()->second;
-    const auto bias = layer.bias.mutable_data<std::int32_t>();
-    for (std::size_t c = 0; c < bias.size(); ++c) {
-        const bool second = std::string(GetParam()) == "CRD" ? c >= 4 : c % 2 == 1;
-        bias[c] += static_cast<std::int32_t>((second ? -0.2F : 0.2F) / layer.bias_scale(c));
+    // The rates where the quantized biases are wrong by 0.2 each.
+    std::vector<DecisionRate> match(float rare) {
+        Graph graph = masks(GetParam(), rare);
+        EXPECT_TRUE(onnx::save(graph, folder_ / "model.onnx"));
+        QuantizeJob job;
+        job.model = folder_ / "model.onnx";
+        job.images = folder_ / "images";
+        job.output = folder_ / "int8.onnx";
+        job.threads = 1;
+        auto outcome = run_quantize_job(job, [](auto, auto, auto) {});
+        if (!outcome || outcome->model.layers.size() != 1) {
+            ADD_FAILURE() << (outcome ? "not one layer" : outcome.error().message);
+            return {};
+        }
+        quant::LayerWeights& layer = outcome->model.layers.begin()->second;
+        const auto bias = layer.bias.mutable_data<std::int32_t>();
+        for (std::size_t c = 0; c < bias.size(); ++c)
+            bias[c] += static_cast<std::int32_t>((is_second(GetParam(), c) ? -0.2F : 0.2F) / layer.bias_scale(c));
+        wrong_ = layer.bias;
+        auto floats = engine::Session::create(engine::compile(std::move(graph)).value(), {.threads = 1}).value();
+        const quant::Dataset dataset{16, [](std::int64_t i) -> Result<Tensor> {
+                                         Tensor image(DType::float32, {1, 3, size, size});
+                                         std::mt19937 pixels(static_cast<unsigned>(i));
+                                         std::normal_distribution<float> normal;
+                                         for (float& value : image.mutable_data<float>()) value = normal(pixels);
+                                         return image;
+                                     }};
+        auto rates = match_decision_rates(outcome->model, floats, dataset, dataset.size, 1, [](auto, auto) {});
+        EXPECT_TRUE(rates);
+        result_ = layer.bias;
+        return rates ? std::move(*rates) : std::vector<DecisionRate>();
     }
-    auto floats = engine::Session::create(engine::compile(std::move(graph)).value(), {.threads = 1}).value();
-    const quant::Dataset dataset{4, [](std::int64_t i) -> Result<Tensor> {
-                                     Tensor image(DType::float32, {1, 3, size, size});
-                                     std::mt19937 pixels(static_cast<unsigned>(i));
-                                     std::normal_distribution<float> normal;
-                                     for (float& value : image.mutable_data<float>()) value = normal(pixels);
-                                     return image;
-                                 }};
-    const auto rates = match_decision_rates(outcome->model, floats, dataset, 4, 1, [](auto, auto) {});
-    ASSERT_TRUE(rates) << rates.error().message;
-    ASSERT_EQ(rates->size(), 1U);
-    const DecisionRate& rate = rates->front();
-    EXPECT_EQ(rate.pixels, 4 * 64 * 64);
+
+    TemporaryFolder folder_;
+    Tensor wrong_, result_;  // biases
+};
+
+TEST_P(DecisionRates, OfARareClassAreThoseOfTheFloatNetwork) {
+    const auto rates = match(4.2F);
+    ASSERT_EQ(rates.size(), 1U);
+    const DecisionRate& rate = rates.front();
+    EXPECT_EQ(rate.pixels, 16 * 64 * 64);
     EXPECT_LT(rate.before, 0.95 * static_cast<double>(rate.in_float));
     EXPECT_NEAR(static_cast<double>(rate.after), static_cast<double>(rate.in_float),
                 0.005 * static_cast<double>(rate.in_float));
+}
+
+TEST_P(DecisionRates, OfAFrequentClassAreLeft) {
+    EXPECT_TRUE(match(0).empty());
+    EXPECT_TRUE(identical(wrong_, result_));
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, DecisionRates, testing::Values("CRD", "DCR"));
