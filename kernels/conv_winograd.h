@@ -13,7 +13,7 @@
 //
 // A 6x6 convolution of stride 2 with few channels, the usual first layer, is a 3x3 one of stride 1 over 2x2 blocks of
 // pixels, which are pixels of 4 * cin channels: channel (dy * 2 + dx) * cin + i is channel i of pixel (2y + dy, 2x +
-// dx). An Arch whose `folds` is true has load_folded().
+// dx). An Arch whose `folds` is true has load_folded(), 2 * lanes of them from one on.
 
 #include "kernels/conv_transformed.h"
 
@@ -130,7 +130,7 @@ struct Winograd {
                         if constexpr (fold == 1) {
                             return Arch::load_u8(rows[i] + columns_at[j] + c);
                         } else {
-                            return Arch::load_folded(call.params.cin, rows + 2 * i, columns_at + 2 * j);
+                            return Arch::load_folded(call.params.cin, rows + 2 * i, columns_at + 2 * j, c);
                         }
                     };
                     winograd_input_line<I16>(load(0), load(1), load(2), load(3), load(4), load(5), columns[j]);

@@ -1,7 +1,7 @@
 #include <immintrin.h>
 
-#include "kernels/x86_avx2/fixed16.h"
 #include "kernels/resize_linear_rows.h"
+#include "kernels/x86_avx2/fixed16.h"
 
 namespace octet::kernels {
 namespace {
