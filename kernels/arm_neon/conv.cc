@@ -217,15 +217,24 @@ struct DirectNeon8 {
 
     static void copy_rows(const ConvCall& call, int y, std::int8_t* out) {
         const ConvParams& p = call.params;
-        const int halved = p.upsampled ? 1 : 0, top = y * p.stride_h - p.pad_top;
+        const int top = y * p.stride_h - p.pad_top;
         if (p.kernel_h == 1 && !p.upsampled && call.in.pixel_stride == p.cin) {
             flip(call.in.pixel(top, -p.pad_left), columns(call) * p.cin, out);
             return;
         }
-        for (std::int64_t x = -p.pad_left; x < columns(call) - p.pad_left; ++x) {
-            for (int ky = 0; ky < p.kernel_h; ++ky) {
-                out = flip(call.in.pixel((top + ky * p.dilation_h) >> halved, x >> halved), p.cin, out);
+        if (p.upsampled) {
+            for (std::int64_t x = -p.pad_left; x < columns(call) - p.pad_left; ++x) {
+                for (int ky = 0; ky < p.kernel_h; ++ky) {
+                    out = flip(call.in.pixel((top + ky) >> 1, x >> 1), p.cin, out);
+                }
             }
+            return;
+        }
+        const std::uint8_t* column = call.in.pixel(top, -p.pad_left);
+        const std::int64_t row_bytes = p.dilation_h * call.in.row_stride, pixel_bytes = call.in.pixel_stride;
+        for (std::int64_t left = columns(call); left > 0; --left, column += pixel_bytes) {
+            const std::uint8_t* in = column;
+            for (int ky = 0; ky < p.kernel_h; ++ky, in += row_bytes) out = flip(in, p.cin, out);
         }
     }
 
