@@ -38,7 +38,8 @@ run_tests() {
 }
 
 declare -A cpu=([neon]=cortex-a53 [neon_dotprod]=cortex-a76 [neon_i8mm]='max,sve=off')
-# Whole float networks of 640x640, a minute and more in an emulator, which no kernel for integers has to do with.
+# Whole networks of 640x640 that take the emulator a minute and more: float ones, which no kernel for integers has to do
+# with; at the higher levels also those that the outputs below hold as well.
 large='Yolop.EveryRewriteTogether*'
 for level in neon neon_dotprod neon_i8mm; do
     export QEMU_CPU=${cpu[$level]}
@@ -49,6 +50,7 @@ for level in neon neon_dotprod neon_i8mm; do
         # The kernels of lower levels are the same code on any CPU; what a level has of its own is named after it.
         run_tests kernels_test "*_$level:Dispatch*:Levels*:ConvSelect*:CpuFeatures*"
         large+=:Optimize.AQuantizedModelKeepsEveryInteger
+        large+=:OctetFixed16.equals_the_cpu_backend_on_every_tensor_of_every_committed_model
     fi
     run_tests engine_test "-$large"
     run_tests graph_test "-$large"
