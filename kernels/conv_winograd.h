@@ -13,7 +13,7 @@
 //
 // A 6x6 convolution of stride 2 with few channels, the usual first layer, is a 3x3 one of stride 1 over 2x2 blocks of
 // pixels, which are pixels of 4 * cin channels: channel (dy * 2 + dx) * cin + i is channel i of pixel (2y + dy, 2x +
-// dx). An Arch whose `folds` is true has load_folded(), 2 * lanes of them from one on.
+// dx). An Arch whose `folds` is true has load_folded(): 2 * lanes of them, from one of them on.
 
 #include "kernels/conv_transformed.h"
 

@@ -405,11 +405,11 @@ struct DirectNeon8 {
 
 }  // namespace
 
-extern constinit const ConvKernel conv_u8s8_6x4_neon = conv_kernel<DirectNeon8>("conv_u8s8_6x4_neon", needs::neon);
+extern constinit const ConvKernel conv_u8s8_5x4_neon = conv_kernel<DirectNeon8>("conv_u8s8_5x4_neon", needs::neon);
 extern constinit const ConvKernel conv_s16s8_6x16_neon =
     conv_kernel<DirectNeon<Products16>>("conv_s16s8_6x16_neon", needs::neon);
-extern constinit const ConvKernel conv_grouped_u8s8_6x4_neon =
-    conv_kernel<Grouped<DirectNeon8>>("conv_grouped_u8s8_6x4_neon", needs::neon);
+extern constinit const ConvKernel conv_grouped_u8s8_5x4_neon =
+    conv_kernel<Grouped<DirectNeon8>>("conv_grouped_u8s8_5x4_neon", needs::neon);
 extern constinit const ConvKernel conv_grouped_s16s8_6x16_neon =
     conv_kernel<Grouped<DirectNeon<Products16>>>("conv_grouped_s16s8_6x16_neon", needs::neon);
 

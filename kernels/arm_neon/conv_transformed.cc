@@ -20,11 +20,6 @@ struct ProductsNeon {
     __attribute__((noinline)) static void sums(const std::byte* transformed, std::int64_t tile_bytes, int channels,
                                                const std::int16_t* weights, std::byte* result) {
         int32x4_t acc[tiles][vectors];
-#pragma GCC unroll 16
-        for (int t = 0; t < tiles; ++t) {
-#pragma GCC unroll 2
-            for (int v = 0; v < vectors; ++v) acc[t][v] = vdupq_n_s32(0);
-        }
         const std::byte* at[tiles];
 #pragma GCC unroll 16
         for (int t = 0; t < tiles; ++t) at[t] = transformed + t * tile_bytes;
@@ -34,7 +29,10 @@ struct ProductsNeon {
 #pragma GCC unroll 16
             for (int t = 0; t < tiles; ++t) in[t] = vld1q_s16(reinterpret_cast<const std::int16_t*>(at[t]) + k);
         };
-        for (; k + 4 < channels; k += 8) {
+        load();
+        add_four_lanes<0, true>(acc, in, weights);
+        if (channels > 4) add_four_lanes<4>(acc, in, weights);
+        for (k = 8; k + 4 < channels; k += 8) {
             load();
             add_four_lanes<0>(acc, in, weights);
             add_four_lanes<4>(acc, in, weights);
