@@ -42,6 +42,19 @@ struct TransformedPlan {
     std::int64_t point_bytes;  // between V's planes
 };
 
+// Where a tile lies in the plane of tiles; the next one without a division.
+struct TileAt {
+    int y, x;
+
+    OCTET_INLINE TileAt(const TransformedPlan& plan, int tile) : y(tile / plan.tiles_x), x(tile % plan.tiles_x) {}
+    OCTET_INLINE void next(const TransformedPlan& plan) {
+        if (++x == plan.tiles_x) {
+            x = 0;
+            ++y;
+        }
+    }
+};
+
 template <typename Form>
 TransformedPlan transformed_plan(const ConvCall& call, int lanes) {
     TransformedPlan plan{};

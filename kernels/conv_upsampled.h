@@ -54,8 +54,9 @@ struct Upsampled {
     static void input(const ConvCall& call, const TransformedPlan& plan, int first, int count, std::byte* scratch) {
         using I16 = typename Arch::I16;
         const std::int64_t stride = call.in.pixel_stride, row_stride = call.in.row_stride;
-        for (int t = first; t < first + count; ++t, scratch += std::int64_t{plan.padded_cin} * 2) {
-            const std::uint8_t* in = call.in.pixel(t / plan.tiles_x, t % plan.tiles_x);
+        TileAt tile(plan, first);
+        for (int t = 0; t < count; ++t, tile.next(plan), scratch += std::int64_t{plan.padded_cin} * 2) {
+            const std::uint8_t* in = call.in.pixel(tile.y, tile.x);
             for (int c = 0; c < plan.padded_cin; c += 2 * Arch::lanes) {
                 I16 columns[3][3];  // [x][point of y]
                 for (int j = 0; j < 3; ++j) {

@@ -13,7 +13,7 @@
 //
 // A 6x6 convolution of stride 2 with few channels, the usual first layer, is a 3x3 one of stride 1 over 2x2 blocks of
 // pixels, which are pixels of 4 * cin channels: channel (dy * 2 + dx) * cin + i is channel i of pixel (2y + dy, 2x +
-// dx). An Arch whose `folds` is true has load_folded().
+// dx). An Arch whose `folds` is true has load_folded(): 2 * lanes of them, from one of them on.
 
 #include "kernels/conv_transformed.h"
 
@@ -113,9 +113,10 @@ struct Winograd {
         using I16 = typename Arch::I16;
         constexpr int reach = 6 * fold;
         const int bottom = call.in.h - 1 + call.in.halo, right = call.in.w - 1 + call.in.halo;
-        for (int t = 0; t < count; ++t) {
-            const int y = (first + t) / plan.tiles_x * 4 * fold - call.params.pad_top;
-            const int x = (first + t) % plan.tiles_x * 4 * fold - call.params.pad_left;
+        TileAt tile(plan, first);
+        for (int t = 0; t < count; ++t, tile.next(plan)) {
+            const int y = tile.y * 4 * fold - call.params.pad_top;
+            const int x = tile.x * 4 * fold - call.params.pad_left;
             // A last tile may hang over the halo; what it reads there only changes outputs that do not exist.
             const std::uint8_t* rows[reach];
             std::int64_t columns_at[reach];
@@ -130,7 +131,7 @@ struct Winograd {
                         if constexpr (fold == 1) {
                             return Arch::load_u8(rows[i] + columns_at[j] + c);
                         } else {
-                            return Arch::load_folded(call.params.cin, rows + 2 * i, columns_at + 2 * j);
+                            return Arch::load_folded(call.params.cin, rows + 2 * i, columns_at + 2 * j, c);
                         }
                     };
                     winograd_input_line<I16>(load(0), load(1), load(2), load(3), load(4), load(5), columns[j]);
@@ -175,11 +176,12 @@ struct Winograd {
                        const std::byte* sums, std::int64_t sum_bytes) {
         constexpr std::int64_t tile_sums = std::int64_t{vectors} * Arch::lanes * 4;
         const ConvCall& call = *row.call;
-        for (int t = first; t < first + count; ++t, sums += tile_sums) {
+        TileAt tile(plan, first);
+        for (int t = 0; t < count; ++t, tile.next(plan), sums += tile_sums) {
             typename Arch::I32 y[4][4][vectors];
             tile_of<Arch, vectors>(sums, sum_bytes, epilogue.bias, y);
-            row.y = t / plan.tiles_x * 4;
-            const int x = t % plan.tiles_x * 4;
+            row.y = tile.y * 4;
+            const int x = tile.x * 4;
             const int height = call.out_h() - row.y < 4 ? call.out_h() - row.y : 4;
             const int width = call.out_w() - x < 4 ? call.out_w() - x : 4;
             Arch::template store_rows<vectors>(row, epilogue, y[0][0], x, width, height, 4 * vectors);

@@ -175,11 +175,11 @@ namespace octet::kernels {
     KERNEL(conv_grouped_u8s8_6x16, neon_dotprod)    \
     KERNEL(conv_winograd_u8s8_10x8, neon)           \
     KERNEL(conv_upsampled_u8s8_10x8, neon)          \
-    KERNEL(conv_u8s8_6x4, neon)                     \
+    KERNEL(conv_u8s8_5x4, neon)                     \
     KERNEL(conv_s16s8_6x16, neon)                   \
     KERNEL(conv_depthwise_u8s8_4x8, neon)           \
     KERNEL(conv_depthwise_s16s8_4x8, neon)          \
-    KERNEL(conv_grouped_u8s8_6x4, neon)             \
+    KERNEL(conv_grouped_u8s8_5x4, neon)             \
     KERNEL(conv_grouped_s16s8_6x16, neon)           \
     KERNEL(conv_u8s8, reference)                    \
     KERNEL(conv_s16s8, reference)

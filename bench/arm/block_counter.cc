@@ -1,6 +1,6 @@
 // A plugin for QEMU's user-mode emulators (plugin API version 1) that counts how often each translated block runs.
-// Written at the end to the file of the argument out=FILE, a line a block: runs, then its instructions as hexadecimal
-// words. Debian has no package with the API's header; what is used of it is declared here.
+// Written at the end to the file of the argument out=FILE, a line a block: runs, its address and its instructions, all but
+// the first hexadecimal. Debian has no package with the API's header; what is used of it is declared here.
 
 #include <cinttypes>
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 extern "C" {
@@ -19,6 +20,7 @@ struct qemu_info_t;
 using qemu_plugin_id_t = std::uint64_t;
 std::size_t qemu_plugin_tb_n_insns(const qemu_plugin_tb* tb);
 qemu_plugin_insn* qemu_plugin_tb_get_insn(const qemu_plugin_tb* tb, std::size_t index);
+std::uint64_t qemu_plugin_tb_vaddr(const qemu_plugin_tb* tb);
 const void* qemu_plugin_insn_data(const qemu_plugin_insn* insn);
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, void (*callback)(qemu_plugin_id_t, qemu_plugin_tb*));
 void qemu_plugin_register_vcpu_tb_exec_inline(qemu_plugin_tb* tb, int operation, void* counter, std::uint64_t added);
@@ -34,7 +36,8 @@ constexpr int add_operation = 0;
 
 struct Counts {
     std::mutex mutex;
-    std::map<std::vector<std::uint32_t>, std::unique_ptr<std::uint64_t>> blocks;  // a block may be translated again
+    // By address and words; a block may be translated again.
+    std::map<std::pair<std::uint64_t, std::vector<std::uint32_t>>, std::unique_ptr<std::uint64_t>> blocks;
     std::string out;
 };
 
@@ -48,7 +51,7 @@ void translated(qemu_plugin_id_t, qemu_plugin_tb* tb) {
     for (std::size_t i = 0; i < words.size(); ++i)
         std::memcpy(&words[i], qemu_plugin_insn_data(qemu_plugin_tb_get_insn(tb, i)), sizeof words[i]);
     const std::lock_guard lock(counts().mutex);
-    auto& runs = counts().blocks[words];
+    auto& runs = counts().blocks[{qemu_plugin_tb_vaddr(tb), words}];
     if (!runs) runs = std::make_unique<std::uint64_t>(0);
     qemu_plugin_register_vcpu_tb_exec_inline(tb, add_operation, runs.get(), 1);
 }
@@ -56,9 +59,9 @@ void translated(qemu_plugin_id_t, qemu_plugin_tb* tb) {
 void finished(qemu_plugin_id_t, void*) {
     std::FILE* file = std::fopen(counts().out.c_str(), "w");
     if (file == nullptr) return;
-    for (const auto& [words, runs] : counts().blocks) {
-        std::fprintf(file, "%" PRIu64, *runs);
-        for (const std::uint32_t word : words) std::fprintf(file, " %08" PRIx32, word);
+    for (const auto& [block, runs] : counts().blocks) {
+        std::fprintf(file, "%" PRIu64 " %" PRIx64, *runs, block.first);
+        for (const std::uint32_t word : block.second) std::fprintf(file, " %08" PRIx32, word);
         std::fprintf(file, "\n");
     }
     std::fclose(file);

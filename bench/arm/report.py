@@ -4,7 +4,8 @@
 report.py MORE LESS CORE     MORE: of runs of which LESS has one less; CORE: of llvm-mca's -mcpu, e.g. neoverse-n1
 
 The cycles are a model and no measurement: those of llvm-mca for each block that repeats, times its runs. Caches and
-branches are perfect, and blocks do not overlap with each other.
+branches are perfect, and blocks do not overlap with each other. The emulator also ends a block that is too long for it, or
+at the end of a page: what follows without a branch, and runs as often, is taken as one with it.
 """
 
 import collections
@@ -18,9 +19,36 @@ def counts_of(path):
     blocks = collections.Counter()
     with open(path) as file:
         for line in file:
-            runs, *words = line.split()
-            blocks[tuple(words)] += int(runs)
+            runs, address, *words = line.split()
+            blocks[int(address, 16), tuple(words)] += int(runs)
     return blocks
+
+
+def is_branch(word):
+    return (word >> 26 in (0x05, 0x25)  # b, bl
+            or word >> 24 == 0x54  # b.cond
+            or (word >> 25) & 0x3F in (0x1A, 0x1B)  # cbz, cbnz, tbz, tbnz
+            or word >> 25 == 0x6B)  # br, blr, ret
+
+
+def joined(blocks):
+    """Runs of each block's words, those that were cut without a branch being one."""
+    starting = collections.defaultdict(list)
+    for block in blocks:
+        starting[block[0]].append(block)
+    taken, result = set(), collections.Counter()
+    for block in sorted(blocks):
+        if block in taken:
+            continue
+        (address, words), runs = block, blocks[block]
+        while not is_branch(int(words[-1], 16)):
+            rest = [b for b in starting[address + 4 * len(words)] if blocks[b] == runs and b not in taken]
+            if len(rest) != 1:
+                break
+            taken.add(rest[0])
+            words += rest[0][1]
+        result[words] += runs
+    return result
 
 
 def assembly_of(words):
@@ -51,6 +79,7 @@ def main():
         sys.exit(__doc__)
     blocks = counts_of(sys.argv[1])
     blocks.subtract(counts_of(sys.argv[2]))
+    blocks = joined(blocks)
     total = sum(len(words) * runs for words, runs in blocks.items())
     hottest = sorted(blocks.items(), key=lambda block: -len(block[0]) * block[1])[:400]
     text = assembly_of(sorted({word for words, _ in hottest for word in words}))

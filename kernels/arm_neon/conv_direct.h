@@ -3,17 +3,16 @@
 // Direct convolution for every level of Arm. A tile is a few neighbours in an output row x up to 16 output channels;
 // its sums wait in memory, with those of its neighbours, for one epilogue.
 //
-//     packed: [constant of each channel, int32] [flag of each quad, int32] [weights]
-//     weights [block of 16 channels][group of Products::tile_quads quads][ky][kx][Products::position()]
+//     packed: [constant of each channel, int32] [weights]
+//     weights [block of 16 channels][ky][kx][Products::position()]
 //
 // A tap's input is a run of `depth` channels, zero weights filling up what Products::padded() adds. Where a pixel has
 // no more than 4 channels, and therefore 4 bytes, the taps of a row are one run; a plane whose pixels lie further apart
 // is copied, row by row. Before an upsampled convolution the taps of neighbouring outputs coincide, and nothing else
 // is different.
 //
-// Products: input; Weight; tile_quads, 4 or 1; max_pixels<quads>; pairs, whether pixels go in pairs; padded(depth); position(depth, quads, o, k) of a
-// weight in a run; constant(sum of a channel's weights), what its products lack; flag(weights of a group, runs, their
-// depth), where tiles depend on the weights; tile<quads, upsampled, pixels>.
+// Products: input; Weight; max_pixels<quads>; pairs, whether pixels go in pairs; padded(depth); position(depth, quads, o,
+// k) of a weight in a run; constant(sum of a channel's weights), what its products lack; tile<quads, upsampled, pixels>.
 //
 // In an unnamed namespace on purpose: each file compiles a private copy.
 
@@ -31,7 +30,6 @@ struct Taps {
     const std::uint8_t* in;  // under the first output pixel; upsampled: pixel (0, 0)
     int rows, runs, depth;
     std::int64_t row_bytes, run_bytes, pixel_bytes;
-    int flag;
     bool upsampled;
     int top, left;  // of the first tap before the upsampling, in its pixels
 
@@ -76,26 +74,96 @@ OCTET_INLINE void for_each_tile(int width, Visit visit) {
     if (width % unit != 0) visit(x + whole * narrow, width - x - whole * narrow, 1);
 }
 
+// What kernels of tiles along a row share.
+inline const char* direct_refuses(const ConvParams& p, ConvInput input) {
+    if (const char* why = conv_refuses(p, input, true, true)) return why;
+    if (p.upsampled && (p.stride_h != 1 || p.stride_w != 1 || p.dilation_h != 1 || p.dilation_w != 1)) {
+        return "upsampled, and strided or dilated";
+    }
+    return nullptr;
+}
+
+OCTET_INLINE int direct_blocks(const ConvParams& p) {
+    return (p.cout + block_channels - 1) / block_channels;
+}
+
+// Of a block with so many channels left.
+OCTET_INLINE int direct_quads(int channels) {
+    return channels >= block_channels ? 4 : (channels + 3) / 4;
+}
+
+// A row of a block: sums_of(x, count, sums) for `count` neighbours from x on, 4 * quads sums each.
+template <int quads, typename SumsOf>
+OCTET_INLINE void direct_row(const ConvRow& row, const QuadsEpilogue<quads>& epilogue, SumsOf sums_of) {
+    constexpr int pitch = 4 * quads;
+    const ConvCall& call = *row.call;
+    for (int x = 0; x < row.width; x += stretch_pixels) {
+        const int count = row.width - x < stretch_pixels ? row.width - x : stretch_pixels;
+        std::int32_t sums[stretch_pixels * pitch];
+        sums_of(x, count, sums);
+        if (call.partial.data) {
+            // Of two neighbours each, x being even.
+            for (int i = 0; i < count; i += 2) {
+                const std::int32_t* partial = call.partial.pixel(row.y / 2, (x + i) / 2) + epilogue.channel;
+                for (int q = 0; q < quads; ++q) {
+                    const int32x4_t added = vld1q_s32(partial + 4 * q);
+                    std::int32_t* sum = sums + i * pitch + 4 * q;
+                    vst1q_s32(sum, vaddq_s32(vld1q_s32(sum), added));
+                    if (i + 1 < count) vst1q_s32(sum + pitch, vaddq_s32(vld1q_s32(sum + pitch), added));
+                }
+            }
+        }
+        epilogue.store(call, sums, count, row.y, x);
+    }
+}
+
+template <int number>
+struct Constant {
+    static constexpr int value = number;
+};
+
+// Units are (row, block), as in conv_direct.h of all instruction sets. begin_row(y), then
+// row_of_block(Constant<quads>, row, block).
+template <typename BeginRow, typename RowOfBlock>
+OCTET_INLINE void direct_run(const ConvCall& call, std::int64_t block_bytes, int unit_begin, int unit_end,
+                             BeginRow begin_row, RowOfBlock row_of_block) {
+    const int count = direct_blocks(call.params), height = call.out_h();
+    const bool blocks_inside = block_bytes * count <= conv_resident_weights;
+    ConvRow row = {&call, {}, nullptr, nullptr, -1, call.out_w(), {1, 4}};
+    for (int unit = unit_begin; unit < unit_end; ++unit) {
+        const int block = blocks_inside ? unit % count : unit / height;
+        const int y = blocks_inside ? unit / count : unit % height;
+        if (y != row.y) begin_row(y);
+        row.y = y;
+        switch (direct_quads(call.params.cout - block * block_channels)) {
+            case 1:
+                row_of_block(Constant<1>{}, row, block);
+                break;
+            case 2:
+                row_of_block(Constant<2>{}, row, block);
+                break;
+            case 3:
+                row_of_block(Constant<3>{}, row, block);
+                break;
+            default:
+                row_of_block(Constant<4>{}, row, block);
+        }
+    }
+}
+
 template <typename Products>
 struct DirectNeon {
     static constexpr ConvInput input = Products::input;
     using Weight = typename Products::Weight;
-    static constexpr int tile_quads = Products::tile_quads;
 
-    static const char* refuses(const ConvParams& p, const std::int8_t*) {
-        if (const char* why = conv_refuses(p, input, true, true)) return why;
-        if (p.upsampled && (p.stride_h != 1 || p.stride_w != 1 || p.dilation_h != 1 || p.dilation_w != 1)) {
-            return "upsampled, and strided or dilated";
-        }
-        return nullptr;
-    }
+    static const char* refuses(const ConvParams& p, const std::int8_t*) { return direct_refuses(p, input); }
 
     static bool joins_taps(const ConvParams& p) {
         return input == ConvInput::u8 && p.cin <= 4 && p.kernel_w > 1 && p.dilation_w == 1 && !p.upsampled;
     }
     static int runs(const ConvParams& p) { return joins_taps(p) ? 1 : p.kernel_w; }
     static int depth(const ConvParams& p) { return joins_taps(p) ? 4 * p.kernel_w : p.cin; }
-    static int blocks(const ConvParams& p) { return (p.cout + block_channels - 1) / block_channels; }
+    static int blocks(const ConvParams& p) { return direct_blocks(p); }
     // Weights of one output channel.
     static std::int64_t channel_weights(const ConvParams& p) {
         return std::int64_t{p.kernel_h} * runs(p) * Products::padded(depth(p));
@@ -104,9 +172,8 @@ struct DirectNeon {
         return channel_weights(p) * block_channels * static_cast<std::int64_t>(sizeof(Weight));
     }
     static std::int64_t weights_offset(const ConvParams& p) {
-        return conv_round_up(std::int64_t{5} * blocks(p) * block_channels, buffer_alignment);
+        return conv_round_up(std::int64_t{4} * blocks(p) * block_channels, buffer_alignment);
     }
-    static int quads_of(int channels) { return channels >= block_channels ? 4 : (channels + 3) / 4; }
 
     static std::size_t packed_bytes(const ConvParams& p, const std::int8_t*) {
         return static_cast<std::size_t>(weights_offset(p) + blocks(p) * block_bytes(p));
@@ -121,12 +188,9 @@ struct DirectNeon {
             constants[o] = Products::constant(sum);
         }
         const int length = Products::padded(depth(p));
-        for (int first = 0; first < p.cout; first += 4 * tile_quads) {
-            const int left = p.cout - first, quads = left < 4 * tile_quads ? (left + 3) / 4 : tile_quads;
-            auto* const group =
-                reinterpret_cast<Weight*>(packed + weights_offset(p) + first / block_channels * block_bytes(p)) +
-                first % block_channels * channel_weights(p);
-            Weight* out = group;
+        for (int first = 0; first < p.cout; first += block_channels) {
+            const int quads = direct_quads(p.cout - first);
+            auto* out = reinterpret_cast<Weight*>(packed + weights_offset(p) + first / block_channels * block_bytes(p));
             for (int ky = 0; ky < p.kernel_h; ++ky) {
                 for (int run = 0; run < runs(p); ++run, out += std::int64_t{length} * 4 * quads) {
                     for (int o = 0; o < 4 * quads; ++o) {
@@ -139,9 +203,6 @@ struct DirectNeon {
                         }
                     }
                 }
-            }
-            if constexpr (requires { Products::flag(group, 0, 0); }) {
-                constants[blocks(p) * block_channels + first / 4] = Products::flag(group, p.kernel_h * runs(p), length);
             }
         }
     }
@@ -169,7 +230,6 @@ struct DirectNeon {
                      p.dilation_h * call.in.row_stride,
                      p.dilation_w * call.in.pixel_stride,
                      p.stride_w * call.in.pixel_stride,
-                     0,
                      p.upsampled,
                      y - p.pad_top,
                      -p.pad_left};
@@ -192,110 +252,56 @@ struct DirectNeon {
 
     template <int quads, bool upsampled, int pixels>
     static OCTET_INLINE void tiles_of(int count, const Taps& taps, int x, int tiles, const Weight* weights,
-                                      const int32x4_t* start, std::int32_t* sums, int pitch) {
+                                      const int32x4_t* start, std::int32_t* sums) {
         if constexpr (pixels > 1) {
             if (count < pixels)
-                return tiles_of<quads, upsampled, pixels - 1>(count, taps, x, tiles, weights, start, sums, pitch);
+                return tiles_of<quads, upsampled, pixels - 1>(count, taps, x, tiles, weights, start, sums);
         }
-        tiles_from<quads, upsampled, pixels>(taps, x, tiles, weights, start, sums, pitch);
+        tiles_from<quads, upsampled, pixels>(taps, x, tiles, weights, start, sums);
     }
 
     template <int quads, bool upsampled, int pixels>
     __attribute__((noinline)) static void tiles_from(const Taps& taps, int x, int tiles, const Weight* weights,
-                                                     const int32x4_t* start, std::int32_t* sums, int any_pitch) {
-        const int pitch = tile_quads == 4 ? 4 * quads : any_pitch;
-        for (; tiles > 0; --tiles, x += pixels, sums += std::int64_t{pixels} * pitch) {
-            Products::template tile<quads, upsampled, pixels>(taps, x, weights, start, sums, pitch);
+                                                     const int32x4_t* start, std::int32_t* sums) {
+        for (; tiles > 0; --tiles, x += pixels, sums += pixels * 4 * quads) {
+            Products::template tile<quads, upsampled, pixels>(taps, x, weights, start, sums);
         }
     }
 
-    // A group of a block: `quads` quads of the block's, whose sums begin at sums[0] of each pixel.
     template <int quads, bool upsampled>
     static void sums_of(const Taps& taps, int x, int count, const Weight* weights, const int32x4_t* start,
-                        std::int32_t* sums, int pitch) {
+                        std::int32_t* sums) {
         constexpr int max_pixels = Products::template max_pixels<quads>;
         for_each_tile<max_pixels, Products::pairs>(count, [&](int at, int pixels, int tiles) {
-            tiles_of<quads, upsampled, max_pixels>(pixels, taps, x + at, tiles, weights, start,
-                                                   sums + std::int64_t{at} * pitch, pitch);
+            tiles_of<quads, upsampled, max_pixels>(pixels, taps, x + at, tiles, weights, start, sums + at * 4 * quads);
         });
     }
 
     template <int quads>
-    static OCTET_INLINE void group_sums(const Taps& taps, int x, int count, const Weight* weights,
-                                        const int32x4_t* start, std::int32_t* sums, int pitch) {
-        if (taps.upsampled) {
-            sums_of<quads, true>(taps, x, count, weights, start, sums, pitch);
-        } else {
-            sums_of<quads, false>(taps, x, count, weights, start, sums, pitch);
-        }
-    }
-
-    template <int quads>
     static void row(const ConvRow& row, const Taps& taps, int first_channel, const std::byte* block) {
-        constexpr int pitch = 4 * quads;
-        const ConvCall& call = *row.call;
         const QuadsEpilogue<quads> epilogue(row, first_channel);
-        const auto* constants = reinterpret_cast<const std::int32_t*>(call.packed) + first_channel;
+        const auto* constants = reinterpret_cast<const std::int32_t*>(row.call->packed) + first_channel;
         int32x4_t start[quads];
         for (int q = 0; q < quads; ++q) start[q] = vaddq_s32(epilogue.bias[q], vld1q_s32(constants + 4 * q));
         const auto* weights = reinterpret_cast<const Weight*>(block);
-        for (int x = 0; x < row.width; x += stretch_pixels) {
-            const int count = row.width - x < stretch_pixels ? row.width - x : stretch_pixels;
-            std::int32_t sums[stretch_pixels * pitch];
-            if constexpr (tile_quads == 4) {
-                group_sums<quads>(taps, x, count, weights, start, sums, pitch);
+        direct_row(row, epilogue, [&](int x, int count, std::int32_t* sums) {
+            if (taps.upsampled) {
+                sums_of<quads, true>(taps, x, count, weights, start, sums);
             } else {
-                const std::int32_t* flags = constants + blocks(call.params) * block_channels - first_channel;
-                for (int q = 0; q < quads; ++q) {
-                    Taps of_quad = taps;
-                    of_quad.flag = flags[first_channel / 4 + q];
-                    group_sums<1>(of_quad, x, count, weights + q * 4 * channel_weights(call.params), start + q,
-                                  sums + 4 * q, pitch);
-                }
+                sums_of<quads, false>(taps, x, count, weights, start, sums);
             }
-            if (call.partial.data) {
-                // Of two neighbours each, x being even.
-                for (int i = 0; i < count; i += 2) {
-                    const std::int32_t* partial = call.partial.pixel(row.y / 2, (x + i) / 2) + first_channel;
-                    for (int q = 0; q < quads; ++q) {
-                        const int32x4_t added = vld1q_s32(partial + 4 * q);
-                        std::int32_t* sum = sums + i * pitch + 4 * q;
-                        vst1q_s32(sum, vaddq_s32(vld1q_s32(sum), added));
-                        if (i + 1 < count) vst1q_s32(sum + pitch, vaddq_s32(vld1q_s32(sum + pitch), added));
-                    }
-                }
-            }
-            epilogue.store(call, sums, count, row.y, x);
-        }
+        });
     }
 
     static void run(const ConvCall& call, int unit_begin, int unit_end, std::byte* scratch) noexcept {
         const ConvParams& p = call.params;
-        const int count = blocks(p), height = call.out_h();
-        const bool blocks_inside = block_bytes(p) * count <= conv_resident_weights;
-        ConvRow row_of = {&call, {}, nullptr, nullptr, -1, call.out_w(), {1, 4}};
         Taps taps{};
-        for (int unit = unit_begin; unit < unit_end; ++unit) {
-            const int block = blocks_inside ? unit % count : unit / height;
-            const int y = blocks_inside ? unit / count : unit % height;
-            if (y != row_of.y) taps = taps_of(call, y, scratch);
-            row_of.y = y;
-            const int first = block * block_channels;
-            const std::byte* weights = call.packed + weights_offset(p) + block * block_bytes(p);
-            switch (quads_of(p.cout - first)) {
-                case 1:
-                    row<1>(row_of, taps, first, weights);
-                    break;
-                case 2:
-                    row<2>(row_of, taps, first, weights);
-                    break;
-                case 3:
-                    row<3>(row_of, taps, first, weights);
-                    break;
-                default:
-                    row<4>(row_of, taps, first, weights);
-            }
-        }
+        direct_run(
+            call, block_bytes(p), unit_begin, unit_end, [&](int y) { taps = taps_of(call, y, scratch); },
+            [&](auto quads, const ConvRow& row_of, int block) {
+                row<decltype(quads)::value>(row_of, taps, block * block_channels,
+                                            call.packed + weights_offset(p) + block * block_bytes(p));
+            });
     }
 };
 

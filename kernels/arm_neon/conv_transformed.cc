@@ -14,26 +14,32 @@ namespace {
 struct ProductsNeon {
     using Vector = int32x4_t;
     static constexpr int max_tiles = 10;  // 20 accumulators, 10 of input, weights
-    static constexpr int depth = 8, interleaved = 1;
+    static constexpr int depth = 4, interleaved = 1;
 
     template <int vectors, int tiles>
     __attribute__((noinline)) static void sums(const std::byte* transformed, std::int64_t tile_bytes, int channels,
                                                const std::int16_t* weights, std::byte* result) {
         int32x4_t acc[tiles][vectors];
-#pragma GCC unroll 16
-        for (int t = 0; t < tiles; ++t) {
-#pragma GCC unroll 2
-            for (int v = 0; v < vectors; ++v) acc[t][v] = vdupq_n_s32(0);
-        }
         const std::byte* at[tiles];
 #pragma GCC unroll 16
         for (int t = 0; t < tiles; ++t) at[t] = transformed + t * tile_bytes;
-        for (int k = 0; k < channels; k += 8) {
-            int16x8_t in[tiles];
+        int16x8_t in[tiles];
+        int k = 0;
+        const auto load = [&]() __attribute__((always_inline)) {
 #pragma GCC unroll 16
             for (int t = 0; t < tiles; ++t) in[t] = vld1q_s16(reinterpret_cast<const std::int16_t*>(at[t]) + k);
+        };
+        load();
+        add_four_lanes<0, true>(acc, in, weights);
+        if (channels > 4) add_four_lanes<4>(acc, in, weights);
+        for (k = 8; k + 4 < channels; k += 8) {
+            load();
             add_four_lanes<0>(acc, in, weights);
             add_four_lanes<4>(acc, in, weights);
+        }
+        if (k < channels) {
+            load();
+            add_four_lanes<0>(acc, in, weights);
         }
         auto* out = reinterpret_cast<std::int32_t*>(result);
 #pragma GCC unroll 16
@@ -47,7 +53,6 @@ struct ProductsNeon {
 struct TransformedNeon {
     using Products = ProductsNeon;
     static constexpr int lanes = 4;
-    static constexpr bool folds = false;
 
     using I16 __attribute__((vector_size(16), may_alias)) = std::int16_t;
     using I32 __attribute__((vector_size(16), may_alias)) = std::uint32_t;  // unsigned: sums wrap
@@ -56,6 +61,24 @@ struct TransformedNeon {
     using Epilogue = QuadsEpilogue<vectors>;
 
     static OCTET_INLINE I16 load_u8(const std::uint8_t* x) { return reinterpret_cast<I16>(vmovl_u8(vld1_u8(x))); }
+
+    // Channels [c, c + 8) of the 4 * cin of a block of 2x2 pixels: rows[dy] + columns[dx]. A pixel is readable up to its
+    // 4th channel.
+    static constexpr bool folds = true;
+    static OCTET_INLINE I16 load_folded(int cin, const std::uint8_t* const* rows, const std::int64_t* columns, int c) {
+        std::uint32_t words[4];
+        for (int i = 0; i < 4; ++i) __builtin_memcpy(&words[i], rows[i / 2] + columns[i % 2], 4);
+        const uint32x4_t pixels = {words[0], words[1], words[2], words[3]};
+        const uint8x8_t order = vld1_u8(folded_order[cin - 1] + c);
+        return reinterpret_cast<I16>(vmovl_u8(vqtbl1_u8(vreinterpretq_u8_u32(pixels), order)));
+    }
+    // Closes the gaps between pixels of less than 4 channels; 16: nothing.
+    static constexpr std::uint8_t folded_order[4][16] = {
+        {0, 4, 8, 12, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16},
+        {0, 1, 4, 5, 8, 9, 12, 13, 16, 16, 16, 16, 16, 16, 16, 16},
+        {0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 16, 16, 16, 16},
+        {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+    };
 
     // z = 576 * y modulo 2^32: 0x38E38E39 * 9 = 1 modulo 2^32.
     static OCTET_INLINE I32 divide_by_576(I32 z) {

@@ -10,31 +10,36 @@
 namespace octet::kernels {
 namespace {
 
-// acc[row][quad] += in[row] in `lane` * weights[4 * quad …]; weights moves on to the next lane's.
-template <int lane, int quads, int rows>
+// acc[row][quad] += in[row] in `lane` * weights[4 * quad …]; weights moves on to the next lane's. begins: = instead of +=.
+template <int lane, bool begins = false, int quads, int rows>
 OCTET_INLINE void add_lane(int32x4_t (&acc)[rows][quads], const int16x8_t (&in)[rows], const std::int16_t*& weights) {
 #pragma GCC unroll 2
     for (int q = 0; q + 2 <= quads; q += 2) {
         const int16x8_t w = vld1q_s16(weights + 4 * q);
 #pragma GCC unroll 16
         for (int r = 0; r < rows; ++r) {
-            acc[r][q] = vmlal_laneq_s16(acc[r][q], vget_low_s16(w), in[r], lane);
-            acc[r][q + 1] = vmlal_high_laneq_s16(acc[r][q + 1], w, in[r], lane);
+            acc[r][q] = begins ? vmull_laneq_s16(vget_low_s16(w), in[r], lane)
+                               : vmlal_laneq_s16(acc[r][q], vget_low_s16(w), in[r], lane);
+            acc[r][q + 1] =
+                begins ? vmull_high_laneq_s16(w, in[r], lane) : vmlal_high_laneq_s16(acc[r][q + 1], w, in[r], lane);
         }
     }
     if constexpr (quads % 2 == 1) {
         const int16x4_t w = vld1_s16(weights + 4 * (quads - 1));
 #pragma GCC unroll 16
-        for (int r = 0; r < rows; ++r) acc[r][quads - 1] = vmlal_laneq_s16(acc[r][quads - 1], w, in[r], lane);
+        for (int r = 0; r < rows; ++r) {
+            acc[r][quads - 1] =
+                begins ? vmull_laneq_s16(w, in[r], lane) : vmlal_laneq_s16(acc[r][quads - 1], w, in[r], lane);
+        }
     }
     weights += 4 * quads;
 }
 
 // Lanes 0 to 3, or 4 to 7.
-template <int first, int quads, int rows>
+template <int first, bool begins = false, int quads, int rows>
 OCTET_INLINE void add_four_lanes(int32x4_t (&acc)[rows][quads], const int16x8_t (&in)[rows],
                                  const std::int16_t*& weights) {
-    add_lane<first>(acc, in, weights);
+    add_lane<first, begins>(acc, in, weights);
     add_lane<first + 1>(acc, in, weights);
     add_lane<first + 2>(acc, in, weights);
     add_lane<first + 3>(acc, in, weights);

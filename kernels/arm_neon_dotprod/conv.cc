@@ -12,7 +12,6 @@ namespace {
 struct ProductsDot {
     using Weight = std::int8_t;
     static constexpr ConvInput input = ConvInput::u8;
-    static constexpr int tile_quads = 4;
     static constexpr bool pairs = false;
     template <int quads>
     static constexpr int max_pixels = quads == 1   ? 12
@@ -61,7 +60,7 @@ struct ProductsDot {
 
     template <int quads, bool upsampled, int pixels>
     static OCTET_INLINE void tile(const Taps& taps, int x, const std::int8_t* weights, const int32x4_t* start,
-                                  std::int32_t* sums, int pitch) {
+                                  std::int32_t* sums) {
         int32x4_t acc[pixels][quads];
 #pragma GCC unroll 16
         for (int p = 0; p < pixels; ++p) {
@@ -91,7 +90,7 @@ struct ProductsDot {
 #pragma GCC unroll 16
         for (int p = 0; p < pixels; ++p) {
 #pragma GCC unroll 4
-            for (int q = 0; q < quads; ++q) vst1q_s32(sums + p * pitch + 4 * q, acc[p][q]);
+            for (int q = 0; q < quads; ++q) vst1q_s32(sums + p * 4 * quads + 4 * q, acc[p][q]);
         }
     }
 };

@@ -12,7 +12,6 @@ namespace {
 struct ProductsMatrix {
     using Weight = std::int8_t;
     static constexpr ConvInput input = ConvInput::u8;
-    static constexpr int tile_quads = 4;
     static constexpr bool pairs = true;
     template <int quads>
     static constexpr int max_pixels = quads == 1   ? 12
@@ -54,7 +53,7 @@ struct ProductsMatrix {
 
     template <int quads, bool upsampled, int pixels>
     static OCTET_INLINE void tile(const Taps& taps, int x, const std::int8_t* weights, const int32x4_t* start,
-                                  std::int32_t* sums, int pitch) {
+                                  std::int32_t* sums) {
         constexpr int pairs = (pixels + 1) / 2;
         int32x4_t acc[pairs][2 * quads];
 #pragma GCC unroll 8
@@ -97,9 +96,9 @@ struct ProductsMatrix {
 #pragma GCC unroll 4
             for (int q = 0; q < quads; ++q) {
                 const int64x2_t a = vreinterpretq_s64_s32(acc[p][2 * q]), b = vreinterpretq_s64_s32(acc[p][2 * q + 1]);
-                vst1q_s32(sums + 2 * p * pitch + 4 * q, vreinterpretq_s32_s64(vzip1q_s64(a, b)));
+                vst1q_s32(sums + 2 * p * 4 * quads + 4 * q, vreinterpretq_s32_s64(vzip1q_s64(a, b)));
                 if (2 * p + 1 < pixels) {
-                    vst1q_s32(sums + (2 * p + 1) * pitch + 4 * q, vreinterpretq_s32_s64(vzip2q_s64(a, b)));
+                    vst1q_s32(sums + (2 * p + 1) * 4 * quads + 4 * q, vreinterpretq_s32_s64(vzip2q_s64(a, b)));
                 }
             }
         }

@@ -34,7 +34,7 @@ struct Transformed256 {
 
     // The 4 * cin channels of a block of 2x2 pixels: rows[dy] + columns[dx]. A pixel is readable up to its 4th channel.
     static constexpr bool folds = true;
-    static OCTET_INLINE I16 load_folded(int cin, const std::uint8_t* const* rows, const std::int64_t* columns) {
+    static OCTET_INLINE I16 load_folded(int cin, const std::uint8_t* const* rows, const std::int64_t* columns, int) {
         const auto pixel = [&](int i) {
             std::int32_t word;
             __builtin_memcpy(&word, rows[i / 2] + columns[i % 2], 4);

@@ -74,6 +74,11 @@ std::vector<Case> load_cases() {
     return cases;
 }
 
+// Of a buffer with buffer_alignment bytes to spare.
+std::byte* aligned_in(std::vector<std::byte>& buffer) {
+    return buffer.data() + (buffer_alignment - reinterpret_cast<std::uintptr_t>(buffer.data()) % buffer_alignment);
+}
+
 // int8 x = u8 - 128: sum (x + input_offset) * w = sum u8 * w + (input_offset - 128) * sum w, and padding is
 // x = -input_offset.
 std::vector<std::int64_t> accumulate_u8(const Case& c, int image) {
@@ -110,11 +115,10 @@ std::vector<std::int64_t> accumulate_u8(const Case& c, int image) {
     call.out_s32 = out.view();
     const ConvKernel& kernel = select_conv(detect(), params, weights.data());
     std::vector<std::byte> packed(kernel.packed_bytes(params, weights.data()) + buffer_alignment);
-    auto* aligned =
-        packed.data() + (buffer_alignment - reinterpret_cast<std::uintptr_t>(packed.data()) % buffer_alignment);
-    kernel.pack(params, weights.data(), aligned);
-    call.packed = aligned;
-    kernel.run(call, 0, kernel.units(call), nullptr);
+    kernel.pack(params, weights.data(), aligned_in(packed));
+    call.packed = aligned_in(packed);
+    std::vector<std::byte> scratch(kernel.scratch_bytes(call) + buffer_alignment);
+    kernel.run(call, 0, kernel.units(call), aligned_in(scratch));
     std::vector<std::int64_t> acc;
     for (int i = 0; i < c.out_h * c.out_w * c.cout; ++i) {
         acc.push_back(out.view().pixel(i / c.cout / c.out_w, i / c.cout % c.out_w)[i % c.cout]);
