@@ -133,8 +133,10 @@ Result<void> resolve(Arguments& arguments) {
     const bool npu = options.recipe == quant::Recipe::npu;
     if (!npu && (arguments.profile->count() > 0 || options.chip_int16))
         return fail(ErrorCode::conflict, "--for and --npu-int16 are for --recipe npu, not for {}", arguments.recipe);
-    const bool reference = options.recipe == quant::Recipe::reference;
-    options.range.method = reference ? quant::Method::entropy : quant::Method::mse;
+    // Few values say "lane" or "vehicle": the squared error of all lets them be cut, as often as 8 bits are stored there.
+    options.range.method = npu                                          ? quant::Method::percentile
+                           : options.recipe == quant::Recipe::reference ? quant::Method::entropy
+                                                                        : quant::Method::mse;
     if (!arguments.method.empty()) options.range.method = *quant::method_from_name(arguments.method);
     options.box_normalization = !arguments.no_box_normalization;
     if (arguments.no_normalization) {

@@ -49,9 +49,12 @@ Result<vision::Preprocessing> preprocessing_for(const QuantizeJob& job, const Gr
 
 // Everything that changes what calibration sees, besides model and images.
 std::string form_of(const QuantizeJob& job, const vision::Preprocessing& preprocessing, const Shape& input) {
-    return fmt::format("recipe {}{}, {}, input {}", quant::recipe_name(job.options.recipe),
+    const bool npu = job.options.recipe == quant::Recipe::npu;
+    const bool wide = npu && (job.options.chip_int16 || !job.options.keep_int16.empty());
+    return fmt::format("recipe {}{}{}{}, {}, input {}", quant::recipe_name(job.options.recipe),
                        job.options.box_normalization ? "" : " without box normalization",
-                       preprocessing_text(preprocessing), to_string(input));
+                       npu ? " for " + job.profile : "", wide ? " with 16 bits" : "", preprocessing_text(preprocessing),
+                       to_string(input));
 }
 
 Result<Shape> image_input(const Graph& graph) {

@@ -257,25 +257,34 @@ class Planner {
         });
     }
 
-    // Copies and lone activations that no computation reads stay float: the value before them is the head. Where every
-    // result is stored, activations stay on integers unless what they read is to have 16 bits.
+    // Copies and lone activations that no computation reads stay float: the value before them is the head.
     void prune() {
         if (separate()) return;
         for (auto it = order_.rbegin(); it != order_.rend(); ++it) {
             const Node& node = graph_.node(*it);
             const Role role = role_[index(*it)];
-            const ValueId input = node.inputs.empty() ? no_value : node.inputs[0];
-            bool lone_activation = role == Role::activation && !internal_[index(input)];
-            if (stored()) {
-                lone_activation = lone_activation && graph_.producer(input) != no_node &&
-                                  options_.keep_int16.count(graph_.node(graph_.producer(input)).name) > 0;
+            const bool lone_activation = role == Role::activation && !internal_[index(node.inputs[0])];
+            if (role == Role::float_only || (stored() && !ends_chip(node, role)) ||
+                (fused() && role != Role::pass_through && !lone_activation)) {
+                continue;
             }
-            if (role != Role::pass_through && !lone_activation) continue;
             const bool read = std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId output) {
                 return output != no_value && read_as_integer(output);
             });
-            if (!read) role_[index(*it)] = Role::float_only;
+            if (read) continue;
+            role_[index(*it)] = Role::float_only;
+            if (role == Role::activation) internal_[index(node.inputs[0])] = false;
         }
+    }
+
+    // GridStyle::stored: a chip's part ends with convolutions and the activation behind them. Whatever else no integer
+    // operator reads is the CPU's, such as the decode of boxes; the activation too where 16 bits stand in front of it.
+    bool ends_chip(const Node& node, Role role) const {
+        if (is_convolution(node)) return false;
+        if (role != Role::activation) return true;
+        const NodeId producer = graph_.producer(node.inputs[0]);
+        return producer == no_node || has_constant_operand(graph_, node) || !is_convolution(graph_.node(producer)) ||
+               options_.keep_int16.count(graph_.node(producer).name);
     }
 
     bool read_as_integer(ValueId value) const {
