@@ -1,5 +1,6 @@
 #include "quantizer/profile_fit.h"
 
+#include <algorithm>
 #include <array>
 #include <set>
 #include <string>
@@ -35,16 +36,15 @@ Result<std::vector<engine::FloatLayer>> refused_layers(const Graph& graph, const
     quant::LayerOptions layers = quant::layer_options(options);
     layers.weight_scale = quant::WeightScale::max;
     quant::make_layers(model, layers);
-    std::set<std::string> nodes;
-    for (const NodeId id : model.graph.topological_order()) nodes.insert(model.graph.node(id).name);
+    std::set<std::string> planned;
+    for (const NodeId id : model.graph.topological_order()) {
+        if (model.plan.integer[static_cast<std::size_t>(id)]) planned.insert(model.graph.node(id).name);
+    }
     OCTET_ASSIGN(Graph quantized, quant::to_qdq(model));
     OCTET_TRY(infer_shapes(quantized));
     OCTET_ASSIGN(const engine::Program program, engine::to_program(std::move(quantized), backend));
     auto layers_in_float = program.float_layers();
-    // The others are those that have nothing on integers to read or to write then, of which the next plan takes care.
-    std::erase_if(layers_in_float, [&](const engine::FloatLayer& layer) {
-        return !nodes.contains(layer.name) || !layer.reason.starts_with(fmt::format("'{}'", layer.name));
-    });
+    std::erase_if(layers_in_float, [&](const engine::FloatLayer& layer) { return !planned.contains(layer.name); });
     return layers_in_float;
 }
 
@@ -62,13 +62,21 @@ Result<std::vector<engine::FloatLayer>> fit_to_profile(const Graph& graph, const
     if (!features) return fail(ErrorCode::invalid_argument, "{}", features.error());
     const engine::npu_emu::NpuBackend backend(std::move(chip), *features);
     std::vector<engine::FloatLayer> refused;
-    for (bool more = true; more;) {
-        OCTET_ASSIGN(const auto layers, refused_layers(graph, backend, options));
-        more = false;
-        for (const engine::FloatLayer& layer : layers) {
-            if (!options.keep_float.insert(layer.name).second) continue;
-            refused.push_back(layer);
-            more = true;
+    // Some are refused for themselves; others for the tensors that those leave in float, of which the next plan takes
+    // care. Where none is refused for itself, operators of one kind stay float at a time.
+    while (true) {
+        OCTET_ASSIGN(std::vector<engine::FloatLayer> layers, refused_layers(graph, backend, options));
+        if (layers.empty()) break;
+        const auto for_itself = [](const engine::FloatLayer& layer) {
+            return layer.reason.starts_with(fmt::format("'{}'", layer.name));
+        };
+        const bool some = std::any_of(layers.begin(), layers.end(), for_itself);
+        const std::string kind = layers.front().op;
+        std::erase_if(layers,
+                      [&](const engine::FloatLayer& layer) { return some ? !for_itself(layer) : layer.op != kind; });
+        for (engine::FloatLayer& layer : layers) {
+            options.keep_float.insert(layer.name);
+            refused.push_back(std::move(layer));
         }
     }
     return refused;

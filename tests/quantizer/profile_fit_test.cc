@@ -181,6 +181,23 @@ TEST_F(NpuRecipe, WhatTheProfileHasNoRuleForOrIsTooLargeStaysFloat) {
     ASSERT_TRUE(executable);
 }
 
+// Nothing of the recipe's plan is in float when the profile is asked again.
+TEST_F(NpuRecipe, WhatIsPlannedOnIntegersRunsOnThem) {
+    const std::string profile =
+        write_profile(R"({"name": "bare", "extends": "tflite-double", "rules": {"leaky_relu": null, "hardswish": null,)"
+                      R"( "sigmoid": null, "resize": null, "float": "run"}})");
+    const QuantizeOutcome outcome = quantize(profile);
+    EXPECT_FALSE(outcome.refused.empty());
+    const auto executable = emulate(profile);
+    ASSERT_TRUE(executable);
+    for (const engine::FloatLayer& layer : executable->program().float_layers()) {
+        for (const NodeId id : outcome.model.graph.topological_order()) {
+            if (outcome.model.graph.node(id).name == layer.name)
+                EXPECT_FALSE(outcome.model.plan.integer[static_cast<std::size_t>(id)]) << layer.name;
+        }
+    }
+}
+
 TEST_F(NpuRecipe, GridsAreThoseThatTheProfileDemands) {
     const std::string profile = write_profile(
         R"({"name": "plain", "extends": "tflite-double", "activations": {"zero_point": "zero", "range": "symmetric"},)"
