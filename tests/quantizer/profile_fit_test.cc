@@ -123,7 +123,7 @@ class NpuRecipe : public testing::Test {
     }
 
     std::string write_profile(const std::string& text) {
-        const std::string path = folder_ / "chip.json";
+        std::string path = folder_ / "chip.json";
         EXPECT_TRUE(write_file(path, text));
         return path;
     }
