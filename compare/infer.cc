@@ -26,7 +26,7 @@ Result<Inference> infer_profile(const std::function<Result<Candidate>(const npu:
     constexpr std::size_t searched = 3;
     std::vector<Candidate> candidates;
     std::optional<Error> first_error;
-    for (std::string_view name : npu::profile_names()) {
+    for (std::string_view name : npu::arithmetic_names()) {
         OCTET_ASSIGN(const npu::Profile profile, npu::load_profile(std::string(name)));
         auto candidate = compare(profile);
         if (!candidate) {
