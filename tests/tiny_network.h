@@ -88,7 +88,7 @@ inline void save_small_network(const std::string& path) {
     const ValueId box = graph.add_constant("box", Tensor::from<float>({1, 1, 6}, {16, 16, 8, 6, 1, 0.9F}));
     const ValueId shape = graph.add_constant("shape", Tensor::from<std::int64_t>({3}, {1, 1, 6}));
     const ValueId row =
-        node("Reshape", "row", {conv("det", node("GlobalAveragePool", "mean", {up}), 16, 6, 1, 1), shape});
+        node("Reshape", "row", {conv("boxes", node("GlobalAveragePool", "mean", {up}), 16, 6, 1, 1), shape});
     graph.outputs.push_back(node("Add", "add", {node("Mul", "zero", {row, nothing}), box}, {}, "det_out"));
     for (const std::string name : {"drive_area_seg", "lane_line_seg"})
         graph.outputs.push_back(node("Sigmoid", name + "_sigmoid", {conv(name + "_conv", up, 16, 2, 3, 1)}, {}, name));

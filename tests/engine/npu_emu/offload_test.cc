@@ -381,8 +381,10 @@ TEST(Offload, partitions_of_random_networks_are_convex_and_as_few_as_can_be) {
     std::size_t several = 0;
     for (unsigned seed = 1; seed <= 400; ++seed) {
         SCOPED_TRACE(seed);
-        const auto [program, offload] =
+        const Planned planned =
             plan(test::random_network(seed).graph, profile_with(profiles[seed % std::size(profiles)]));
+        const Program& program = planned.program;
+        const Offload& offload = planned.offload;
         const auto readers = edges_of(program);
         const std::size_t count = program.ops.size();
         ASSERT_EQ(offload.nodes.size(), count);
