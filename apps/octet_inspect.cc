@@ -7,8 +7,10 @@
 #include "apps/common/accumulator_table.h"
 #include "apps/common/cli.h"
 #include "apps/common/model_options.h"
+#include "apps/common/offload_report.h"
 #include "base/json_text.h"
 #include "engine/compile.h"
+#include "engine/npu_emu/backend.h"
 #include "engine/npu_emu/rules.h"
 #include "engine/program.h"
 #include "frontends/onnx/importer.h"
@@ -29,6 +31,7 @@ struct Options {
     bool summary_only = false;
     bool json = false;
     bool rules = false, accumulators = false;
+    std::string offload;  // a profile
     std::string images;
     int limit = 20;
 };
@@ -109,6 +112,24 @@ Result<ExitCode> print_accumulators(const Options& options, Graph graph) {
     return exit_ok;
 }
 
+Result<ExitCode> print_offload(const Options& options, Graph graph) {
+    OCTET_ASSIGN(const engine::npu_emu::Profile profile, engine::npu_emu::load_profile(options.offload));
+    const auto features = kernels::choose_features();
+    if (!features) return fail(ErrorCode::invalid_argument, "{}", features.error());
+    OCTET_ASSIGN(engine::Program program,
+                 engine::to_program(std::move(graph), engine::npu_emu::NpuBackend(profile, *features)));
+    const auto offload = engine::npu_emu::plan_offload(std::move(program), profile, *features);
+    if (options.json) {
+        nlohmann::ordered_json report = {{"model", options.model}, {"profile", profile.name}};
+        report.update(offload_json(offload));
+        if (options.summary_only) report.erase("nodes");
+        fmt::print("{}\n", json_text(report, 2));
+        return exit_ok;
+    }
+    fmt::print("{}", offload_text(offload, profile.name, options.summary_only));
+    return exit_ok;
+}
+
 Result<ExitCode> inspect(const Options& options) {
     if (options.rules) {
         print_rules();
@@ -117,6 +138,7 @@ Result<ExitCode> inspect(const Options& options) {
     if (options.model.empty()) return fail(ErrorCode::conflict, "a MODEL is needed");
     OCTET_ASSIGN(Graph graph, onnx::load(options.model, options.sizes));
     if (options.accumulators) return print_accumulators(options, std::move(graph));
+    if (!options.offload.empty()) return print_offload(options, std::move(graph));
     if (options.plan) {
         OCTET_ASSIGN(const auto executable, engine::compile(std::move(graph), options.compile));
         for (const std::string& rewrite : executable->rewrites()) fmt::print("rewritten: {}\n", rewrite);
@@ -140,10 +162,11 @@ int inspect_main(int argc, char** argv) {
     add_model_option(app, options.model)->required(false);
     auto* raw = app.add_flag("--raw", options.raw, "The graph as the file has it (the default)");
     auto* optimized = app.add_flag("--optimize", options.optimize, "The graph after all passes")->excludes(raw);
-    app.add_flag("--plan", options.plan,
-                 "What the engine runs: operators on integers with their grids, and why the others run in float")
-        ->excludes(raw)
-        ->excludes(optimized);
+    auto* plan =
+        app.add_flag("--plan", options.plan,
+                     "What the engine runs: operators on integers with their grids, and why the others run in float")
+            ->excludes(raw)
+            ->excludes(optimized);
     app.add_flag("--summary", options.summary_only, "Totals only, no line for each node");
     app.add_flag("--json", options.json, "JSON instead of text");
     auto* accumulators = app.add_flag("--accumulators", options.accumulators,
@@ -156,6 +179,14 @@ int inspect_main(int argc, char** argv) {
     app.add_flag("--rules", options.rules,
                  "The arithmetic that --backend npu-emu knows, and by what each rule is proven on how many values; no "
                  "MODEL");
+    app.add_option("--offload", options.offload,
+                   "What an NPU takes of the network, by a profile's rules and limits: nodes refused with the reason, "
+                   "partitions, bytes over their borders, memory")
+        ->type_name("NAME|FILE")
+        ->excludes(raw)
+        ->excludes(optimized)
+        ->excludes(plan)
+        ->excludes(accumulators);
     add_size_options(app, options.sizes);
     add_backend_options(app, options.compile);
     app.footer(
@@ -163,6 +194,7 @@ int inspect_main(int argc, char** argv) {
         "  octet-inspect --summary model.onnx\n"
         "  octet-inspect --optimize --json dynamic.onnx --shape images=1x3x320x320\n"
         "  octet-inspect --accumulators model-int8.onnx --images data/scenes\n"
+        "  octet-inspect --offload ethos-u55 model-int8.onnx\n"
         "  octet-inspect --rules");
     return run_program(app, argc, argv, [&] { return inspect(options); });
 }

@@ -48,7 +48,7 @@ Result<Inference> infer_profile(const std::function<Result<std::vector<Observati
     Inference result;
     std::vector<Candidate> candidates;
     std::optional<Error> first_error;
-    for (std::string_view name : npu::profile_names()) {
+    for (std::string_view name : npu::arithmetic_names()) {
         OCTET_ASSIGN(const npu::Profile profile, npu::load_profile(std::string(name)));
         auto observations = compare(profile);
         if (!observations) {

@@ -367,7 +367,7 @@ class Searcher {
             kinds.insert(group.second.begin(), group.second.end());
             layers.insert(layers.end(), members.begin(), members.end());
         }
-        for (std::string_view name : npu::profile_names()) {
+        for (std::string_view name : npu::arithmetic_names()) {
             const auto known = npu::load_profile(std::string(name));
             if (!known) continue;
             Edits edits;

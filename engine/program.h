@@ -137,8 +137,9 @@ struct ResizeOp {
     Operand x;
     QuantId y = no_quant;
     std::vector<std::int32_t> source_y, source_x;
-    bool doubles = false;     // 2x2 copies of each pixel
-    bool asymmetric = false;  // the sources are those of pixel corners
+    bool doubles = false;         // 2x2 copies of each pixel
+    bool asymmetric = false;      // the sources are those of pixel corners
+    bool aligns_corners = false;  // the sources of the outermost pixels are the outermost
 };
 
 // y[n, c, i, j] = the mean of x[n, c, rows[i], columns[j]], two of each, by their weights.

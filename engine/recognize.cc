@@ -682,7 +682,8 @@ class Recognizer {
                                std::move(*source_y),
                                std::move(*source_x),
                                doubles_pixels(graph_, node),
-                               mode == "asymmetric"};
+                               mode == "asymmetric",
+                               mode == "align_corners"};
         }
         op.name = node.name;
         op.nodes = {node.name};

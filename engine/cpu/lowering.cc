@@ -5,7 +5,7 @@
 #include <set>
 #include <utility>
 
-#include "engine/cpu/arena.h"
+#include "engine/arena.h"
 #include "engine/cpu/border_steps.h"
 #include "engine/cpu/plane_shape.h"
 #include "engine/cpu/upsampling.h"
@@ -384,7 +384,12 @@ class Lowering {
             if (!output && !network().constants.contains(id)) plan_->dead_after[step].push_back(id);
         }
         form_stretches();
-        plan_->arena_bytes = assign_offsets(plan_->planes);
+        std::vector<Lifetime> lifetimes;
+        for (const Plane& plane : plan_->planes)
+            lifetimes.push_back({plane.bytes(), plane.first_step, plane.last_step});
+        const Arena arena = place(lifetimes, kernels::buffer_alignment);
+        for (std::size_t i = 0; i < arena.offsets.size(); ++i) plan_->planes[i].offset = arena.offsets[i];
+        plan_->arena_bytes = arena.bytes;
     }
 
     // An observer is shown whole batches, step by step.

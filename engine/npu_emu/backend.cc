@@ -98,11 +98,43 @@ class Judge {
         if (!limits || limits->factors.empty()) return std::nullopt;
         const Shape& from = value(resize.x.id).shape;
         const Shape& to = value(resize.y).shape;
+        if (limits->from_one_pixel && from[2] == 1 && from[3] == 1) return std::nullopt;
+        // As fractions, which 1 has where an axis is kept: with align_corners one pixel grows by nothing else.
+        const std::int64_t less = resize.aligns_corners ? 1 : 0;
+        const auto grows_by = [&](std::size_t axis, std::int64_t factor) {
+            return to[axis] == from[axis] ? factor == 1 : to[axis] - less == (from[axis] - less) * factor;
+        };
+        const auto keeps_line = [&](std::size_t axis) {
+            return limits->along_one_line && from[axis] == 1 && to[axis] == 1;
+        };
         for (int factor : limits->factors) {
-            if (to[2] == from[2] * factor && to[3] == from[3] * factor) return std::nullopt;
+            const bool rows = grows_by(2, factor), columns = grows_by(3, factor);
+            if ((rows && columns) || (rows && keeps_line(3)) || (columns && keeps_line(2))) return std::nullopt;
         }
-        return fmt::format("it resizes {}x{} to {}x{}; factors of {} are taken", from[2], from[3], to[2], to[3],
-                           fmt::join(limits->factors, ", "));
+        const auto factor_of = [&](std::size_t axis) {
+            return to[axis] == from[axis]
+                       ? 1.0
+                       : static_cast<double>(to[axis] - less) / static_cast<double>(from[axis] - less);
+        };
+        const double rows = factor_of(2), columns = factor_of(3);
+        return fmt::format("it resizes {}x{} to {}x{}, {}; {} {} taken{}", from[2], from[3], to[2], to[3],
+                           rows == columns ? fmt::format("by {:.4g}", rows)
+                                           : fmt::format("rows by {:.4g} and columns by {:.4g}", rows, columns),
+                           fmt::join(limits->factors, ", "), limits->factors.size() == 1 ? "is" : "are",
+                           rows == columns ? "" : ", the same for both");
+    }
+    // Pools and resizes that have no form of their own are computed as moves; the hardware's limits are the same.
+    Why operator()(const MoveOp& move) const {
+        const QuantValue& y = value(move.y);
+        const Attributes& attributes = move.node.attributes;
+        if (const Limits* limits = find("max_pool"); limits && move.node.op == "MaxPool") {
+            return exceeds(*limits, attributes.integers("kernel_shape"), attributes.integers("strides"),
+                           attributes.integers("dilations"), y);
+        }
+        const Limits* limits = move.node.op == "Resize" ? find("resize") : nullptr;
+        if (!limits || limits->factors.empty()) return std::nullopt;
+        return fmt::format("it resizes {} to {}; rows and columns of images are taken",
+                           to_string(value(move.x.id).shape), to_string(y.shape));
     }
     Why operator()(const TableOp& table) const {
         const bool wide = table.x.grid.dtype == DType::int16 || value(table.y).grid.dtype == DType::int16;
@@ -119,17 +151,23 @@ class Judge {
         const auto found = profile_.limits.find(operation);
         return found == profile_.limits.end() ? nullptr : &found->second;
     }
+    using Sizes = std::vector<std::int64_t>;
+
     static Why exceeds(const Limits& limits, const Window& window, const QuantValue& y) {
-        const auto over = [](int size, std::optional<int> most) { return most && size > *most; };
-        if (over(std::max(window.kernel_h, window.kernel_w), limits.max_kernel))
-            return fmt::format("its window is {}x{}; {} is the most", window.kernel_h, window.kernel_w,
-                               *limits.max_kernel);
-        if (over(std::max(window.stride_h, window.stride_w), limits.max_stride))
-            return fmt::format("its stride is {}x{}; {} is the most", window.stride_h, window.stride_w,
-                               *limits.max_stride);
-        if (over(std::max(window.dilation_h, window.dilation_w), limits.max_dilation))
-            return fmt::format("its dilation is {}x{}; {} is the most", window.dilation_h, window.dilation_w,
-                               *limits.max_dilation);
+        return exceeds(limits, {window.kernel_h, window.kernel_w}, {window.stride_h, window.stride_w},
+                       {window.dilation_h, window.dilation_w}, y);
+    }
+    static Why exceeds(const Limits& limits, const Sizes& kernel, const Sizes& strides, const Sizes& dilations,
+                       const QuantValue& y) {
+        const auto over = [](const Sizes& sizes, std::optional<int> most) {
+            return most && std::any_of(sizes.begin(), sizes.end(), [&](std::int64_t size) { return size > *most; });
+        };
+        if (over(kernel, limits.max_kernel))
+            return fmt::format("its window is {}; {} is the most", fmt::join(kernel, "x"), *limits.max_kernel);
+        if (over(strides, limits.max_stride))
+            return fmt::format("its stride is {}; {} is the most", fmt::join(strides, "x"), *limits.max_stride);
+        if (over(dilations, limits.max_dilation))
+            return fmt::format("its dilation is {}; {} is the most", fmt::join(dilations, "x"), *limits.max_dilation);
         if (limits.max_batch && !y.shape.empty() && y.shape[0] > *limits.max_batch)
             return fmt::format("its batch is {}; {} is the most", y.shape[0], *limits.max_batch);
         return std::nullopt;

@@ -68,6 +68,13 @@ class Object {
             return refuse(key, fmt::format("{} is none of \"{}\"", value.dump(), fmt::join(words, "\", \"")));
         });
     }
+    Result<void> flag(std::string_view key, bool& out) {
+        return read(key, [&](const Json& value) -> Result<void> {
+            if (!value.is_boolean()) return refuse(key, fmt::format("{} is neither true nor false", value.dump()));
+            out = value.get<bool>();
+            return {};
+        });
+    }
     Result<void> number(std::string_view key, std::int64_t low, std::int64_t high,
                         const std::function<void(std::int64_t)>& out) {
         return read(key, [&](const Json& value) -> Result<void> {
@@ -158,6 +165,8 @@ Result<void> read_limits(Object& limits, Profile& profile) {
             OCTET_TRY(size("max_dilation", limit.max_dilation));
             OCTET_TRY(size("max_channels", limit.max_channels));
             OCTET_TRY(size("max_batch", limit.max_batch));
+            OCTET_TRY(one.flag("along_one_line", limit.along_one_line));
+            OCTET_TRY(one.flag("from_one_pixel", limit.from_one_pixel));
             return one.read("factors", [&](const Json& value) -> Result<void> {
                 limit.factors.clear();
                 if (!value.is_array()) return one.refuse("factors", "a list of integers is expected");
@@ -306,6 +315,16 @@ int Profile::padding(const Grid& x) const {
     return *padding_value + (x.dtype == DType::uint8 ? 128 : 0);
 }
 
+bool Profile::same_arithmetic(const Profile& other) const {
+    const auto bare = [](Profile profile) {
+        profile.name.clear();
+        profile.description.clear();
+        profile.limits.clear();
+        return profile;
+    };
+    return bare(*this) == bare(other);
+}
+
 const std::vector<RuleKind>& rule_kinds() {
     static const std::vector<RuleKind> kinds = {
         {"conv", requant_names() + std::initializer_list<std::string_view>{"mlas-float", "fixed16"}},
@@ -349,6 +368,21 @@ std::optional<std::string_view> profile_text(std::string_view name) {
         if (profile.name == name) return profile.json;
     }
     return std::nullopt;
+}
+
+std::vector<std::string_view> arithmetic_names() {
+    std::vector<std::string_view> names;
+    std::vector<Profile> profiles;
+    for (std::string_view name : profile_names()) {
+        auto profile = load_profile(std::string(name));
+        if (!profile) continue;
+        const bool known = std::any_of(profiles.begin(), profiles.end(),
+                                       [&](const Profile& other) { return other.same_arithmetic(*profile); });
+        if (known) continue;
+        names.push_back(name);
+        profiles.push_back(std::move(*profile));
+    }
+    return names;
 }
 
 Result<Profile> parse_profile(std::string_view json, const std::string& where) {

@@ -24,8 +24,19 @@
 //       "demands": { "sigmoid": "any", "equal_scales": [] },       "1/256"; of "concat", "max_pool", "resize", "move"
 //       "constants": { "leaky_alpha": null, "hardswish_sixth": null },   numbers or "26/256"
 //       "rules": { "conv": "double", … },      an operator without a rule is refused; null takes one away
-//       "limits": { "conv": { "max_kernel": 64 }, … }
+//       "limits": { "conv": { "max_kernel": 64 }, … }              of each kind of operator, see below
 //     }
+//
+// Limits, of what an operator may be beside its rule; one that is beyond is refused with its number and the limit's:
+//
+//     max_kernel, max_stride, max_dilation     rows and columns of a convolution's or a pool's window, its steps, the
+//                                              distance of its taps
+//     max_channels                             of a convolution: what it reads and what it writes
+//     max_batch                                of a convolution or a pool
+//     factors: [1, 2, 4]                       of a resize: what an image grows by, rows and columns alike; with
+//                                              align_corners the growth of (size - 1)
+//     along_one_line: true                     and an image of one row or column, which keeps it, along that
+//     from_one_pixel: true                     and an image of one pixel to any size
 //
 // Integers are those of the file: uint8 tensors are computed as int8 ones with 128 added.
 
@@ -53,12 +64,16 @@ struct Accumulator {
 
     std::int64_t max() const { return static_cast<std::int64_t>((std::uint64_t{1} << (bits - 1)) - 1); }
     std::int64_t min() const { return -max() - 1; }
+    friend bool operator==(const Accumulator&, const Accumulator&) = default;
 };
 
 // Of one kind of operator; nothing: no limit.
 struct Limits {
     std::optional<int> max_kernel, max_stride, max_dilation, max_channels, max_batch;
-    std::vector<int> factors;  // resize: of rows and columns
+    std::vector<int> factors;
+    bool along_one_line = false, from_one_pixel = false;
+
+    friend bool operator==(const Limits&, const Limits&) = default;
 };
 
 struct Profile {
@@ -82,6 +97,10 @@ struct Profile {
     Range range(DType type) const;
     // What a convolution reads outside of its image, on the image's grid.
     int padding(const Grid& x) const;
+    // Whether both compute the same integers, wherever both compute.
+    bool same_arithmetic(const Profile& other) const;
+
+    friend bool operator==(const Profile&, const Profile&) = default;
 };
 
 // The kinds of operators that rules are for, and the names that a rule may have there.
@@ -94,6 +113,8 @@ const std::vector<RuleKind>& rule_kinds();
 // Names of the profiles that octet comes with, and their files' text; nothing: there is none.
 std::vector<std::string_view> profile_names();
 std::optional<std::string_view> profile_text(std::string_view name);
+// Of profiles that differ in their limits alone the first.
+std::vector<std::string_view> arithmetic_names();
 
 // By name, or else from a file. Errors name the file and the key.
 Result<Profile> load_profile(const std::string& name_or_file);

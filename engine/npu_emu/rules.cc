@@ -465,12 +465,15 @@ Result<ByteTable> leaky_table(RequantRule rule, const Grid& x, const Grid& y, fl
     if (rule == RequantRule::q8) {
         negative.m = static_cast<std::int32_t>(std::lrint(256.0F * (x.scale / y.scale * alpha)));
     } else {
-        OCTET_ASSIGN(negative, make_requantizer(rule, x.scale, alpha, y.scale, y.zero_point, range, form));
+        OCTET_ASSIGN(negative, make_requantizer(rule, x.scale, std::abs(alpha), y.scale, y.zero_point, range, form));
     }
+    // Rules see the product alone, so that the slope's sign may be the value's.
+    const int sign = alpha < 0 && rule != RequantRule::q8 ? -1 : 1;
     ByteTable table{};
     for (int i = 0; i < 256; ++i) {
         const int value = lowest(x.dtype) + i - x.zero_point;
-        table[static_cast<std::size_t>(i)] = requantize(value, value >= 0 ? positive : negative);
+        table[static_cast<std::size_t>(i)] =
+            value >= 0 ? requantize(value, positive) : requantize(sign * value, negative);
     }
     return table;
 }

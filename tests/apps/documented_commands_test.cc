@@ -32,10 +32,11 @@ const std::vector<std::string> programs{"yolop-run",   "octet-run",  "octet-eval
 // Placeholders, and names of examples that must be there.
 const std::vector<std::string> model_names{"MODEL",           "FP32",          "INT8", "FLOAT.onnx", "model.onnx",
                                            "model-int8.onnx", "yolop-640.onnx"};
+const std::vector<std::string> small_model_names{"yolop.onnx"};   // with layers to quantize
 const std::vector<std::string> open_model_names{"dynamic.onnx"};  // 1x3xHxW
 const std::vector<std::string> image_names{"IMAGE", "street.png"};
-const std::vector<std::string> image_folder_names{"IMAGES", "DIR", "pictures"};
-const std::vector<std::string> set_names{"SET", "set"};
+const std::vector<std::string> image_folder_names{"IMAGES", "DIR", "pictures", "calib"};
+const std::vector<std::string> set_names{"SET", "set", "val"};
 const std::vector<std::string> npy_names{"FILE.npy", "input.npy"};  // 1x3x32x32
 
 // Options that say where something is written, if not to stdout.
@@ -222,6 +223,7 @@ class Workplace {
         save_tiny_network(model);
         for (const std::string& name : model_names)
             if (name != "model.onnx") fs::copy_file(model, folder_ / name);
+        for (const std::string& name : small_model_names) save_small_network(folder_ / name);
         for (const std::string& name : open_model_names)
             onnx::testing::open_dimensions(model, "1x3xHxW", folder_ / name);
         const vision::Image image = red_image(64, 48), mask(64, 48, 1);

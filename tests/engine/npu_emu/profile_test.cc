@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 namespace octet::engine::npu_emu {
@@ -21,9 +22,9 @@ TEST(Profiles, that_octet_comes_with_are_read) {
         EXPECT_FALSE(profile->description.empty());
         names.insert(profile->name);
     }
-    for (const char* name :
-         {"tflite-double", "tflite-single", "ruy-x86", "ruy-arm", "litert-xnnpack", "tosa", "onnxruntime-x86-fused",
-          "onnxruntime-unfused", "onnxruntime-arm", "onnx-ref", "ethos-u", "int16x8", "m16", "octet-fixed16"}) {
+    for (const char* name : {"tflite-double", "tflite-single", "ruy-x86", "ruy-arm", "litert-xnnpack", "tosa",
+                             "onnxruntime-x86-fused", "onnxruntime-unfused", "onnxruntime-arm", "onnx-ref", "ethos-u",
+                             "ethos-u55", "ethos-u85", "int16x8", "m16", "octet-fixed16"}) {
         EXPECT_TRUE(names.contains(name)) << name;
     }
     EXPECT_EQ(load_profile("ruy-arm")->rule("conv"), "single");
@@ -47,6 +48,26 @@ TEST(Profiles, one_line_changes_one_thing) {
     EXPECT_EQ(constants->leaky_alpha, 0.25);
     EXPECT_EQ(constants->hardswish_sixth, 2731.0 / 16384);
     EXPECT_FALSE(constants->rule("mul"));
+}
+
+TEST(Profiles, that_differ_in_their_limits_have_one_arithmetic) {
+    const Profile ethos = load_profile("ethos-u").value(), u55 = load_profile("ethos-u55").value();
+    EXPECT_TRUE(u55.same_arithmetic(ethos));
+    EXPECT_FALSE(u55 == ethos);
+    EXPECT_FALSE(u55.same_arithmetic(load_profile("ethos-truncate").value()));
+    const auto names = arithmetic_names();
+    const std::set<std::string_view> arithmetics(names.begin(), names.end());
+    EXPECT_TRUE(arithmetics.contains("ethos-u"));
+    EXPECT_FALSE(arithmetics.contains("ethos-u55"));
+    for (std::string_view name : profile_names()) {
+        const Profile profile = load_profile(std::string(name)).value();
+        EXPECT_EQ(std::count_if(names.begin(), names.end(),
+                                [&](std::string_view other) {
+                                    return load_profile(std::string(other))->same_arithmetic(profile);
+                                }),
+                  1)
+            << name;
+    }
 }
 
 TEST(Profiles, errors_name_the_key) {
@@ -73,6 +94,10 @@ TEST(Profiles, errors_name_the_key) {
         {R"({"name": "a", "extends": "tflite-double", "constants": {"hardswish_sixth": 0.17}})", "hardswish_sixth"},
         {R"({"name": "a", "limits": {"conv": {"max_kernel": 0}}})", "key \"limits.conv.max_kernel\""},
         {R"({"name": "a", "limits": {"resize": {"factors": [2, "4"]}}})", "key \"limits.resize.factors\""},
+        {R"({"name": "a", "limits": {"resize": {"along_one_line": 1}}})", "key \"limits.resize.along_one_line\""},
+        {R"({"name": "a", "limits": {"resize": {"from_one_pixel": "yes"}}})", "key \"limits.resize.from_one_pixel\""},
+        {R"({"name": "a", "limits": {"resize": {"max_factor": 2}}})", "key \"limits.resize.max_factor\": there is no"},
+        {R"({"name": "a", "limits": {"upsample": {}}})", "key \"limits.upsample\": there is no such key"},
         {R"({"name": "a", "demands": {"equal_scales": ["conv"]}})", "key \"demands.equal_scales\""},
         {R"({"name": "a")", "not JSON"},
     };

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <functional>
@@ -353,6 +354,25 @@ std::int32_t run(RequantRule rule, std::int64_t acc, double scale, int zero_poin
 }
 
 // acc * 2^-1 at acc = -3, -1, 1, 3: exact ties, where the rules part.
+// gemmlowp's two steps with a multiplier below zero.
+TEST(LeakyRelu, of_a_negative_slope_has_a_negative_multiplier) {
+    const Grid x{DType::int8, 0.05F, 3}, y{DType::int8, 0.04F, -5};
+    constexpr float alpha = -0.3F;
+    const ByteTable table = leaky_table(RequantRule::double_round, x, y, alpha, {-128, 127}, MultiplierForm{}).value();
+    int exponent = 0;
+    const double scale = static_cast<double>(x.scale) * static_cast<double>(alpha) / static_cast<double>(y.scale);
+    const auto m = static_cast<std::int64_t>(std::llround(std::ldexp(std::frexp(scale, &exponent), 31)));
+    ASSERT_LE(exponent, 0);
+    for (int q = -128; q < x.zero_point; ++q) {
+        const std::int64_t product = (q - x.zero_point) * m;
+        const std::int64_t nudge = std::int64_t{1} << 30;
+        const std::int64_t high = (product + (product >= 0 ? nudge : 1 - nudge)) / (std::int64_t{1} << 31);
+        const std::int64_t mask = (std::int64_t{1} << -exponent) - 1;
+        const std::int64_t rounded = (high >> -exponent) + ((high & mask) > (mask >> 1) + (high < 0 ? 1 : 0) ? 1 : 0);
+        EXPECT_EQ(table[static_cast<std::size_t>(q + 128)], std::clamp<std::int64_t>(rounded - 5, -128, 127)) << q;
+    }
+}
+
 TEST(Rules, ties_at_a_power_of_two_scale) {
     struct Row {
         RequantRule rule;
