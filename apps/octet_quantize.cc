@@ -29,6 +29,7 @@ struct Arguments {
     bool no_normalization = false;
     bool no_box_normalization = false;
     std::vector<std::string> keep_float, keep_int16;
+    CLI::Option* profile = nullptr;
 };
 
 void add_options(CLI::App& app, Arguments& arguments) {
@@ -40,12 +41,22 @@ void add_options(CLI::App& app, Arguments& arguments) {
         ->required()
         ->expected(1, 2);
     app.add_option("-o,--output", job.output, "The INT8 model to write")->required();
-    app.add_option("--recipe", arguments.recipe, "best: least loss; reference: every operator in 8 bits on its own")
-        ->check(CLI::IsMember({"best", "reference"}))
+    app.add_option("--recipe", arguments.recipe,
+                   "best: least loss; reference: every operator in 8 bits on its own; "
+                   "npu: what chips can run, int8 wherever they store it")
+        ->check(CLI::IsMember({"best", "reference", "npu"}))
         ->capture_default_str();
-    app.add_option(
-           "--method", arguments.method,
-           "Activation ranges: minmax, percentile, entropy or mse (default: mse for best, entropy for reference)")
+    arguments.profile =
+        app.add_option(
+               "--for", job.profile,
+               "npu: the profile, by name or file, whose limits and demands the network is to meet; what it has "
+               "no rule for stays float")
+            ->capture_default_str();
+    app.add_flag("--npu-int16", job.options.chip_int16,
+                 "npu: 16-bit activations, with 8-bit weights, in the few layers whose loss --target-sqnr asks it for");
+    app.add_option("--method", arguments.method,
+                   "Activation ranges: minmax, percentile, entropy or mse (default: mse for best, percentile for npu, "
+                   "entropy for reference)")
         ->check(CLI::IsMember({"minmax", "percentile", "entropy", "mse"}));
     app.add_option("--percentile", job.options.range.percentile, "What --method percentile keeps, in percent")
         ->check(CLI::Range(50.0, 100.0))
@@ -82,10 +93,10 @@ void add_options(CLI::App& app, Arguments& arguments) {
                    "Images for bias correction and measurements; 0: neither")
         ->check(CLI::Range(0, 64))
         ->capture_default_str();
-    app.add_option(
-           "--target-sqnr", job.widths.target_db,
-           "best: tensors get 16 bits, those first that gain most for their cost, until every output comes to so "
-           "many dB on pictures that biases are not corrected on; 0: none do")
+    app.add_option("--target-sqnr", job.widths.target_db,
+                   "best, and npu with --npu-int16: tensors get 16 bits, those first that gain most for their cost, "
+                   "until every output comes to so "
+                   "many dB on pictures that biases are not corrected on; 0: none do")
         ->check(CLI::Range(0.0, 60.0))
         ->capture_default_str();
     app.add_option("--max-slowdown", job.widths.max_slowdown,
@@ -119,8 +130,13 @@ Result<void> resolve(Arguments& arguments) {
     OCTET_TRY(resolve_positions(arguments));
     quant::QuantizeOptions& options = arguments.job.options;
     options.recipe = *quant::recipe_from_name(arguments.recipe);
-    const bool best = options.recipe == quant::Recipe::best;
-    options.range.method = best ? quant::Method::mse : quant::Method::entropy;
+    const bool npu = options.recipe == quant::Recipe::npu;
+    if (!npu && (arguments.profile->count() > 0 || options.chip_int16))
+        return fail(ErrorCode::conflict, "--for and --npu-int16 are for --recipe npu, not for {}", arguments.recipe);
+    // Few values say "lane" or "vehicle": the squared error of all lets them be cut, as often as 8 bits are stored there.
+    options.range.method = npu                                          ? quant::Method::percentile
+                           : options.recipe == quant::Recipe::reference ? quant::Method::entropy
+                                                                        : quant::Method::mse;
     if (!arguments.method.empty()) options.range.method = *quant::method_from_name(arguments.method);
     options.box_normalization = !arguments.no_box_normalization;
     if (arguments.no_normalization) {
@@ -215,8 +231,9 @@ void warn_of_lost_channels(const quantizer::QuantizeJob& job, const quantizer::Q
             fmt::format("warning: output '{}': {} of its {} channels are lost, with an SQNR below {} dB: {}{}; {}",
                         output.name, lost.size(), output.channels.size(), quantizer::lost_below_db,
                         fmt::join(named, ", "), named.size() < lost.size() ? " …" : "",
-                        job.options.recipe == quant::Recipe::best ? "--keep-float of the nodes before it keeps them"
-                                                                  : "--recipe best quantizes outputs more finely"));
+                        job.options.recipe != quant::Recipe::reference
+                            ? "--keep-float of the nodes before it keeps them"
+                            : "--recipe best quantizes outputs more finely"));
     }
 }
 
@@ -226,6 +243,8 @@ void print_summary(const quantizer::QuantizeJob& job, const quantizer::QuantizeO
     print_outputs(outcome);
     const auto float_layers = outcome.executable->program().float_layers();
     if (!float_layers.empty()) fmt::print("{}\n", float_layer_table(float_layers).text());
+    for (const engine::FloatLayer& layer : outcome.refused)
+        fmt::print("stays float: {} ({}): {}\n", layer.name, layer.op, layer.reason);
     if (!outcome.int16_layers.empty()) fmt::print("16-bit activations: {}\n", fmt::join(outcome.int16_layers, ", "));
     fmt::print("{}: {:.2f} MB, {:.1f} % of {:.2f} MB; {} on {} images{}\n", job.output,
                static_cast<double>(outcome.integer_bytes) / 1e6,

@@ -47,6 +47,25 @@ Result<std::vector<std::uint64_t>> counts_from_json(const json& array) {
     return counts;
 }
 
+json extents_to_json(const std::vector<quant::Extent>& channels) {
+    json array = json::array();
+    for (const quant::Extent& channel : channels) array.push_back({channel.lo, channel.hi});
+    return array;
+}
+
+Result<std::vector<quant::Extent>> extents_from_json(const json& array) {
+    std::vector<quant::Extent> channels;
+    for (const json& pair : array) {
+        quant::Extent& channel = channels.emplace_back();
+        channel.lo = pair.at(0).get<float>();
+        channel.hi = pair.at(1).get<float>();
+        channel.count = 1;
+        if (!std::isfinite(channel.limit()) || channel.lo > channel.hi)
+            return fail(ErrorCode::invalid_argument, "has no valid ranges of channels");
+    }
+    return channels;
+}
+
 Result<quant::ValueStatistics> statistics_from_json(const json& entry) {
     quant::ValueStatistics statistics;
     statistics.extent.lo = entry.at("lo").get<float>();
@@ -54,6 +73,9 @@ Result<quant::ValueStatistics> statistics_from_json(const json& entry) {
     OCTET_ASSIGN(statistics.extent.count, count_from(entry.at("count"), max_count));
     if (!std::isfinite(statistics.extent.limit()) || statistics.extent.lo > statistics.extent.hi) {
         return fail(ErrorCode::invalid_argument, "has no valid range");
+    }
+    if (entry.contains("channels")) {
+        OCTET_ASSIGN(statistics.channels, extents_from_json(entry.at("channels")));
     }
     if (!entry.contains("limit")) return statistics;
     const auto limit = entry.at("limit").get<float>();
@@ -102,6 +124,10 @@ Result<quant::Calibration> parse(const std::string& text, const Graph& graph, co
             return fail(ErrorCode::invalid_argument, "has a value '{}' that the model lacks", key_in_file);
         auto statistics = statistics_from_json(entry);
         if (!statistics) return at("value '" + key_in_file + "'", statistics.error());
+        const auto& shape = graph.value(static_cast<ValueId>(value->second)).shape;
+        const auto channels = static_cast<std::int64_t>(statistics->channels.size());
+        if (channels != 0 && (!shape || shape->size() != 4 || (*shape)[1] != channels))
+            return fail(ErrorCode::invalid_argument, "value '{}' has not so many channels", key_in_file);
         calibration.values[value->second] = std::move(*statistics);
     }
     for (const ValueId id : wanted) {
@@ -118,7 +144,7 @@ Result<quant::Calibration> parse(const std::string& text, const Graph& graph, co
 std::string calibration_to_json(const Graph& graph, const quant::Calibration& calibration, const CalibrationKey& key) {
     json values = json::object();
     for (std::size_t v = 0; v < calibration.values.size(); ++v) {
-        const auto& [extent, histogram] = calibration.values[v];
+        const auto& [extent, histogram, channels] = calibration.values[v];
         if (extent.count == 0) continue;
         json entry{{"lo", extent.lo}, {"hi", extent.hi}, {"count", extent.count}};
         if (histogram.total() > 0) {
@@ -127,6 +153,7 @@ std::string calibration_to_json(const Graph& graph, const quant::Calibration& ca
             entry["positive"] = counts_to_json(histogram.positive());
             entry["negative"] = counts_to_json(histogram.negative());
         }
+        if (!channels.empty()) entry["channels"] = extents_to_json(channels);
         values[key_of(graph.value(static_cast<ValueId>(v)).name)] = std::move(entry);
     }
     return json_text(json{{"format", format_name},

@@ -17,8 +17,9 @@ struct CalibrationKey {
 };
 
 // {"format": "octet-calibration", "version": 1, "model_digest", "form", "images_digest", "images",
-//  "values": {NAME: {"lo", "hi", "count", "limit", "zeros", "positive": […], "negative": […]}}}; trailing zero bins are
-//  left out. In a NAME "%" and every byte that is not ASCII is written %XX.
+//  "values": {NAME: {"lo", "hi", "count", "limit", "zeros", "positive": […], "negative": […],
+//                    "channels": [[lo, hi], …]}}}; trailing zero bins are left
+//  out. In a NAME "%" and every byte that is not ASCII is written %XX.
 std::string calibration_to_json(const Graph& graph, const quant::Calibration& calibration, const CalibrationKey& key);
 
 // Refuses a file that belongs to another model, form or set of images, and one that lacks a value of `wanted`. `name`

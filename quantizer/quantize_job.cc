@@ -14,7 +14,9 @@
 #include "frontends/onnx/importer.h"
 #include "graph/ir/verify.h"
 #include "graph/ops/infer.h"
+#include "graph/quant/chip_forms.h"
 #include "quantizer/calibration_cache.h"
+#include "quantizer/profile_fit.h"
 #include "quantizer/report_data.h"
 #include "quantizer/trial.h"
 #include "yolop/detections.h"
@@ -47,9 +49,12 @@ Result<vision::Preprocessing> preprocessing_for(const QuantizeJob& job, const Gr
 
 // Everything that changes what calibration sees, besides model and images.
 std::string form_of(const QuantizeJob& job, const vision::Preprocessing& preprocessing, const Shape& input) {
-    return fmt::format("recipe {}{}, {}, input {}", quant::recipe_name(job.options.recipe),
+    const bool npu = job.options.recipe == quant::Recipe::npu;
+    const bool wide = npu && (job.options.chip_int16 || !job.options.keep_int16.empty());
+    return fmt::format("recipe {}{}{}{}, {}, input {}", quant::recipe_name(job.options.recipe),
                        job.options.box_normalization ? "" : " without box normalization",
-                       preprocessing_text(preprocessing), to_string(input));
+                       npu ? " for " + job.profile : "", wide ? " with 16 bits" : "", preprocessing_text(preprocessing),
+                       to_string(input));
 }
 
 Result<Shape> image_input(const Graph& graph) {
@@ -81,6 +86,7 @@ Result<quant::Calibration> calibration_for(const QuantizeJob& job, const quant::
         return calibration_from_json(std::string(bytes.begin(), bytes.end()), job.cache, model.graph, wanted, key);
     }
     quant::CalibrateOptions options;
+    options.by_channel = quant::calibrated_channels(model);
     options.parallel_for = job.options.parallel_for;
     options.progress = [&](std::int64_t done, std::int64_t total) { job.options.progress("calibration", done, total); };
     OCTET_ASSIGN(auto calibration, quant::calibrate(model.graph, wanted, dataset, options));
@@ -119,7 +125,8 @@ Result<engine::Session> plain_session(const QuantizeOutcome& outcome, quant::Qua
 std::vector<std::pair<std::string, std::string>> describe_model(const quant::QuantModel& model,
                                                                 const quant::QuantizeOptions& options,
                                                                 const CalibrationImages& images,
-                                                                const vision::Preprocessing& preprocessing) {
+                                                                const vision::Preprocessing& preprocessing,
+                                                                const std::string& profile) {
     const bool reference = options.recipe == quant::Recipe::reference;
     const Shape& input = *model.graph.value(model.graph.inputs[0]).shape;
     std::vector<std::pair<std::string, std::string>> entries{
@@ -130,6 +137,7 @@ std::vector<std::pair<std::string, std::string>> describe_model(const quant::Qua
         {"octet.preprocess.size", fmt::format("{}x{}", input[3], input[2])},
     };
     for (auto& entry : vision::preprocessing_metadata(preprocessing)) entries.push_back(std::move(entry));
+    if (options.recipe == quant::Recipe::npu) entries.emplace_back("octet.profile", profile);
     if (!options.keep_int16.empty()) {
         entries.emplace_back("octet.int16_layers", fmt::format("{}", fmt::join(options.keep_int16, ",")));
     }
@@ -182,6 +190,11 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
     if (preprocessing->normalization != no_normalization) job.options.normalization = preprocessing->normalization;
     auto reference = quant::reference_network(graph, job.options);
     if (!reference) return in_model(reference.error());
+    if (job.options.recipe == quant::Recipe::npu) {
+        auto refused = fit_to_profile(graph, job.profile, job.options);
+        if (!refused) return in_model(refused.error());
+        outcome.refused = std::move(*refused);
+    }
     auto prepared = quant::prepare_model(std::move(graph), job.options);
     if (!prepared) return in_model(prepared.error());
     outcome.model = std::move(*prepared);
@@ -203,13 +216,15 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
     if (!calibration) return in_model(calibration.error());
     outcome.calibration = std::move(*calibration);
 
+    quant::scale_heads(outcome.model, outcome.calibration);
     quant::choose_grids(outcome.model, outcome.calibration, job.options);
     if (auto widened = quant::widen_sensitive_layers(outcome.model, outcome.calibration, dataset, job.options);
         !widened) {
         return in_model(widened.error());
     }
     const std::int64_t measured = std::min<std::int64_t>(job.options.refine_images, dataset.size);
-    const bool searches = job.widths.target_db > 0 && job.options.recipe == quant::Recipe::best;
+    const bool searches =
+        job.widths.target_db > 0 && (job.options.recipe == quant::Recipe::best || job.options.chip_int16);
     const engine::SessionOptions threads{.threads = job.threads};
     std::optional<engine::Session> floats;
     if (searches || measured > 0) {
@@ -229,7 +244,8 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
     if (!refinement) return in_model(refinement.error());
 
     OCTET_ASSIGN(Graph quantized, quant::to_qdq(outcome.model));
-    for (auto& [entry_key, value] : describe_model(outcome.model, job.options, outcome.images, outcome.preprocessing)) {
+    for (auto& [entry_key, value] :
+         describe_model(outcome.model, job.options, outcome.images, outcome.preprocessing, job.profile)) {
         quantized.metadata[entry_key] = value;
     }
     OCTET_TRY(verify(quantized));

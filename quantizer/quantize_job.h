@@ -30,6 +30,7 @@ struct QuantizeJob {
     int threads = 0;
     std::int64_t limit = 0;
     WidthGoal widths;
+    std::string profile = "tflite-double";  // of recipe npu: a name or a file (engine/npu_emu/profile.h)
     // None: what the model states, or YOLOP's where it states nothing. What contradicts the model is a conflict.
     std::optional<vision::Preprocessing> preprocessing;
     quant::QuantizeOptions options;  // normalization, parallel_for and progress are set by run_quantize_job
@@ -48,8 +49,9 @@ struct QuantizeOutcome {
     CalibrationImages images;
     vision::Preprocessing preprocessing;
     bool cache_was_used = false;
-    std::vector<std::string> int16_layers;  // asked for, or found too sensitive for 8 bits
-    std::string float_digest;               // of the float model's file
+    std::vector<engine::FloatLayer> refused;  // by recipe npu's profile: they stay in float
+    std::vector<std::string> int16_layers;    // asked for, or found too sensitive for 8 bits
+    std::string float_digest;                 // of the float model's file
     std::uint64_t float_bytes = 0;
     std::uint64_t integer_bytes = 0;
     ParameterBytes float_parts, integer_parts;
@@ -65,13 +67,14 @@ using JobProgress = std::function<void(std::string_view stage, std::int64_t done
 Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& progress);
 
 // Metadata of the quantized model, all keys beginning with "octet.":
-//   recipe, calibration.method, calibration.images, calibration.digest,
+//   recipe, profile (of npu), calibration.method, calibration.images, calibration.digest,
 //   preprocess.size "640x640", and what vision/preprocessing.h reads,
 //   detect.strides, detect.anchors (pixels, w,h pairs, smallest stride first), detect.confidence, detect.iou,
 //   box_scale: boxes times this are pixels
 std::vector<std::pair<std::string, std::string>> describe_model(const quant::QuantModel& model,
                                                                 const quant::QuantizeOptions& options,
                                                                 const CalibrationImages& images,
-                                                                const vision::Preprocessing& preprocessing);
+                                                                const vision::Preprocessing& preprocessing,
+                                                                const std::string& profile);
 
 }  // namespace octet::quantizer

@@ -43,6 +43,8 @@ std::string kind_name(quant::GridKind kind) {
     if (kind == quant::GridKind::pixels) return "pixels";
     if (kind == quant::GridKind::head) return "head";
     if (kind == quant::GridKind::wide) return "wide";
+    if (kind == quant::GridKind::sigmoid) return "sigmoid";
+    if (kind == quant::GridKind::tanh) return "tanh";
     return "activation";
 }
 
@@ -310,8 +312,9 @@ void write_activation(std::string& page, const ReportActivation& activation, boo
                         open ? " open=\"open\"" : "", escape_markup(sources_text(activation)),
                         kind_name(activation.kind), bits_of(activation.grid), decibels(activation.sqnr_db));
     if (activation.total == 0) {
-        none(page, activation.kind == quant::GridKind::pixels ? "Pixels: every integer from 0 to 255 stands for itself."
-                                                              : "Calibration counted no values of it.");
+        none(page, activation.kind == quant::GridKind::pixels
+                       ? "Pixels: every one of the 256 integers stands for itself."
+                       : "Calibration counted no values of it.");
     } else {
         page += histogram_chart(activation);
         write_candidates(page, activation);
@@ -402,11 +405,12 @@ void write_concat_table(std::string& page, const ReportConcat& concat) {
 }
 
 void write_concat(std::string& page, const Report& report) {
-    section(page, "concat", "Boxes and scores in one 8-bit tensor",
-            "The last Concat puts coordinates, up to 640 pixels, beside probabilities, up to 1. Under one 8-bit scale "
-            "the probabilities share a level, and no box passes the threshold; after a division of the coordinates by "
-            "640 both use the whole scale. Recipe <em>reference</em> does that; recipe <em>best</em> keeps the heads "
-            "apart, at 16 bits, and never makes this tensor.");
+    section(
+        page, "concat", "Boxes and scores in one 8-bit tensor",
+        "The last Concat puts coordinates, up to 640 pixels, beside probabilities, up to 1. Under one 8-bit scale "
+        "the probabilities share a level, and no box passes the threshold; after a division of the coordinates by "
+        "640 both use the whole scale. Recipe <em>reference</em> does that; recipe <em>best</em> keeps the heads "
+        "apart, at 16 bits, recipe <em>npu</em> at 8 with a range for each channel, and neither makes this tensor.");
     if (!report.concat) {
         none(page, report.not_yolop);
         return;

@@ -98,7 +98,7 @@ ReportActivation describe_group(const quant::QuantModel& model, std::size_t inde
                                 const quant::Calibration& calibration, const quant::QuantizeOptions& options) {
     const quant::GridGroup& group = model.plan.groups[index];
     ReportActivation activation;
-    activation.method = quant::range_method(model.graph, group, options);
+    activation.method = quant::range_method(model, group, options);
     activation.kind = group.kind;
     activation.grid = model.grids[index];
     for (const ValueId source : group.sources) activation.sources.push_back(model.graph.value(source).name);
@@ -165,11 +165,13 @@ void add_facts(Report& report, const QuantizeJob& job, const QuantizeOutcome& ou
     add("FP32 model", fmt::format("{} (FNV-1a {})", job.model, report.float_model.digest));
     add("INT8 model", fmt::format("{} (FNV-1a {})", job.output, report.integer_model.digest));
     add("recipe", std::string(quant::recipe_name(options.recipe)));
-    add("activation ranges",
-        fmt::format("{}, {}, 8 bits, per tensor", method, options.range.symmetric ? "symmetric" : "asymmetric"));
+    if (options.recipe == quant::Recipe::npu) add("profile", job.profile);
+    const bool symmetric = options.range.symmetric || options.chip.zero_point_zero;
+    add("activation ranges", fmt::format("{}, {}, 8 bits, per tensor", method, symmetric ? "symmetric" : "asymmetric"));
+    const quant::LayerOptions layers = quant::layer_options(options);
     add("weights",
-        fmt::format("int8, symmetric, per channel, scales by {}",
-                    options.recipe == quant::Recipe::best ? "least squared error" : "the largest magnitude"));
+        fmt::format("int8, symmetric, per {}, scales by {}", layers.per_channel ? "channel" : "tensor",
+                    layers.weight_scale == quant::WeightScale::mse ? "least squared error" : "the largest magnitude"));
     if (options.recipe == quant::Recipe::reference)
         add("box coordinates", options.box_normalization ? "divided by 640 in the network" : "not divided by 640");
     add("calibration images",

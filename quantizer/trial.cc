@@ -11,7 +11,9 @@ Result<std::shared_ptr<const engine::Executable>> compile_trial(quant::QuantMode
                                                                 const quant::Calibration& calibration,
                                                                 const quant::QuantizeOptions& options) {
     OCTET_TRY(quant::plan_again(model, calibration, options));
-    quant::make_layers(model, {.weight_scale = quant::WeightScale::max, .per_channel = true});
+    quant::LayerOptions layers = quant::layer_options(options);
+    layers.weight_scale = quant::WeightScale::max;
+    quant::make_layers(model, layers);
     OCTET_ASSIGN(Graph quantized, quant::to_qdq(model));
     OCTET_TRY(infer_shapes(quantized));
     return engine::compile(std::move(quantized));

@@ -14,7 +14,7 @@ using kernels::Activation;
 using Why = std::optional<std::string>;
 
 constexpr const char* quantize_it =
-    "; a recipe that quantizes each operator's result puts one there (octet-quantize --recipe reference)";
+    "; a recipe that quantizes each operator's result puts one there (octet-quantize --recipe npu)";
 
 std::string_view name_of(const ActivationSpec& activation) {
     switch (activation.kind) {

@@ -4,6 +4,7 @@
 
 #include "engine/npu_emu/step.h"
 #include "graph/ops/evaluator.h"
+#include "graph/ops/same_padding.h"
 #include "kernels/requantize.h"
 
 namespace octet::engine::npu_emu {
@@ -103,21 +104,13 @@ class Rewriter {
         }
     }
 
-    // TensorFlow's SAME: as much in front as behind, or one less.
-    static bool is_same(std::int64_t in, int kernel, int stride, int dilation, int before, int behind) {
-        const std::int64_t out = (in + stride - 1) / stride;
-        const std::int64_t whole =
-            std::max<std::int64_t>(0, (out - 1) * stride + (std::int64_t{kernel} - 1) * dilation + 1 - in);
-        return before == whole / 2 && behind == whole - whole / 2;
-    }
-
     void before(const Op& op, ConvOp& conv) {
         if (!profile_.uneven_padding_is_operator || conv.dense) return;
         Window& w = conv.window;
         if (w.pad_top == 0 && w.pad_left == 0 && w.pad_bottom == 0 && w.pad_right == 0) return;
         const Shape from = value(conv.x.id).shape;
-        if (is_same(from[2], w.kernel_h, w.stride_h, w.dilation_h, w.pad_top, w.pad_bottom) &&
-            is_same(from[3], w.kernel_w, w.stride_w, w.dilation_w, w.pad_left, w.pad_right)) {
+        if (ops::is_same_padding(from[2], w.kernel_h, w.stride_h, w.dilation_h, w.pad_top, w.pad_bottom) &&
+            ops::is_same_padding(from[3], w.kernel_w, w.stride_w, w.dilation_w, w.pad_left, w.pad_right)) {
             return;
         }
         const Shape to = {from[0], from[1], from[2] + w.pad_top + w.pad_bottom, from[3] + w.pad_left + w.pad_right};

@@ -51,6 +51,17 @@ Result<void> run_images(const Graph& graph, const Dataset& dataset, const Calibr
     return {};
 }
 
+// Nothing for 0 channels.
+std::vector<Extent> extents_by_channel(const Tensor& tensor, std::size_t channels) {
+    std::vector<Extent> extents(channels);
+    if (channels == 0) return extents;
+    const auto values = tensor.data<float>();
+    const std::size_t plane = values.size() / (channels * static_cast<std::size_t>(tensor.shape()[0]));
+    for (std::size_t i = 0; plane > 0 && i < values.size() / plane; ++i)
+        extents[i % channels].add(values.subspan(i * plane, plane));
+    return extents;
+}
+
 Result<void> check_finite(const Graph& graph, const Calibration& calibration) {
     for (const NodeId id : graph.topological_order()) {
         const Node& node = graph.node(id);
@@ -84,11 +95,15 @@ Result<Calibration> calibrate(const Graph& graph, const std::vector<ValueId>& wa
     };
 
     Locks locks;
+    for (const ValueId id : options.by_channel)
+        statistics(id).channels.resize(static_cast<std::size_t>((*graph.value(id).shape)[1]));
     OCTET_TRY(run_images(graph, dataset, options, 0, [&](ValueId id, const Tensor& tensor) {
         Extent extent;
         extent.add(tensor.data<float>());
+        std::vector<Extent> channels = extents_by_channel(tensor, statistics(id).channels.size());
         const std::lock_guard lock(locks[id]);
         statistics(id).extent.merge(extent);
+        for (std::size_t c = 0; c < channels.size(); ++c) statistics(id).channels[c].merge(channels[c]);
     }));
     OCTET_TRY(check_finite(graph, calibration));
 

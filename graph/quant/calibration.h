@@ -19,8 +19,9 @@ struct Dataset {
 };
 
 struct ValueStatistics {
-    Extent extent;        // of every float activation
-    Histogram histogram;  // of the values asked for
+    Extent extent;                      // of every float activation
+    Histogram histogram;                // of the values asked for
+    std::vector<Extent> channels = {};  // of images asked for
 };
 
 struct Calibration {
@@ -29,6 +30,7 @@ struct Calibration {
 };
 
 struct CalibrateOptions {
+    std::vector<ValueId> by_channel = {};   // [N, C, H, W], whose channels' extents are wanted
     ParallelFor parallel_for = serial_for;  // over images
     std::function<void(std::int64_t done, std::int64_t total)> progress = {};
 };

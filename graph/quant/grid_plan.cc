@@ -35,12 +35,11 @@ class Planner {
         OCTET_TRY(check_names(options_.keep_float, "--keep-float"));
         OCTET_TRY(check_names(options_.keep_int16, "--keep-int16"));
         assign_roles();
-        if (options_.fuse) {
-            prune_curved();
-            fuse();
-        }
+        if (!separate()) prune_curved();
+        if (fused()) fuse();
+        if (stored()) clamp();
         prune();
-        if (options_.fuse) join_tables();
+        if (fused()) join_tables();
         GridPlan plan = group();
         for (const GridGroup& group : plan.groups) {
             if (group.kind == GridKind::wide && !group.wide_obstacle.empty()) {
@@ -53,6 +52,10 @@ class Planner {
 
   private:
     static std::size_t index(std::int32_t id) { return static_cast<std::size_t>(id); }
+
+    bool fused() const { return options_.style == GridStyle::fused; }
+    bool separate() const { return options_.style == GridStyle::separate; }
+    bool stored() const { return options_.style == GridStyle::stored; }
 
     Result<void> check_names(const std::set<std::string>& names, std::string_view option) const {
         for (const std::string& name : names) {
@@ -84,12 +87,13 @@ class Planner {
             return Role::float_only;
         }
         // The reference style rounds sigmoids and boxes of the heads too, and no other operator without a fused form.
-        if (!options_.fuse && (node.op == "Sigmoid" || node.op == "Detect")) return Role::compute;
+        if (separate() && (node.op == "Sigmoid" || node.op == "Detect")) return Role::compute;
         if (has_constant_operand(graph_, node)) {
             // A network's input is rounded once, behind its preprocessing.
             const bool preprocesses = graph_.producer(data[0]) == no_node;
-            return options_.fuse && !preprocesses ? Role::activation : Role::float_only;
+            return !separate() && !preprocesses ? Role::activation : Role::float_only;
         }
+        if (requantizes(node)) return Role::activation;
         if (form_obstacle(graph_, node)) return Role::float_only;
         switch (integer_form(node.op).kind) {
             case FormKind::none:
@@ -103,14 +107,14 @@ class Planner {
             case FormKind::copy:
                 return Role::pass_through;
             case FormKind::unary:
-                return options_.fuse || integer_form(node.op).fuses ? Role::activation : Role::float_only;
+                return !separate() || integer_form(node.op).fuses ? Role::activation : Role::float_only;
         }
         return Role::float_only;
     }
 
     bool integer_source(ValueId id) const {
         const NodeId producer = graph_.producer(id);
-        if (producer == no_node || (pixel_ && producer == pixel_->centre)) return true;
+        if (producer == no_node || (pixel_ && id == pixel_->centred)) return true;
         return role_[index(producer)] != Role::float_only;
     }
 
@@ -169,6 +173,36 @@ class Planner {
         }
     }
 
+    // GridStyle::stored: what is computed by where a result is clamped.
+    void clamp() {
+        for (const NodeId id : order_) {
+            const Node& node = graph_.node(id);
+            if (role_[index(id)] != Role::activation || (node.op != "Relu" && node.op != "Clip")) continue;
+            const NodeId producer = graph_.producer(node.inputs[0]);
+            if (producer == no_node || role_[index(producer)] != Role::compute || !only_reader(node.inputs[0]))
+                continue;
+            const Node& before = graph_.node(producer);
+            if (is_convolution(before) || (before.op == "Add" && node.op == "Relu"))
+                internal_[index(node.inputs[0])] = true;
+        }
+    }
+
+    // Between 8 bits and a convolution that takes 16.
+    bool requantizes(const Node& node) const {
+        if (!stored() || node.op != "Identity") return false;
+        const auto& readers = consumers_[index(node.outputs[0])];
+        const NodeId producer = graph_.producer(node.inputs[0]);
+        const bool wide = producer != no_node && options_.keep_int16.count(graph_.node(producer).name);
+        return !wide && readers.size() == 1 && options_.keep_int16.count(graph_.node(readers[0]).name);
+    }
+
+    // TensorFlow Lite fixes it.
+    bool has_fixed_grid(ValueId value) const {
+        const NodeId producer = graph_.producer(value);
+        if (!stored() || !options_.fixed_sigmoid || producer == no_node) return false;
+        return graph_.node(producer).op == "Sigmoid" || graph_.node(producer).op == "Tanh";
+    }
+
     // One table for activations behind each other, and one curve for arithmetic behind a layer's activation.
     void join_tables() {
         std::vector<bool> table(graph_.node_count(), false), fused(table);
@@ -225,17 +259,32 @@ class Planner {
 
     // Copies and lone activations that no computation reads stay float: the value before them is the head.
     void prune() {
-        if (!options_.fuse) return;
+        if (separate()) return;
         for (auto it = order_.rbegin(); it != order_.rend(); ++it) {
             const Node& node = graph_.node(*it);
             const Role role = role_[index(*it)];
             const bool lone_activation = role == Role::activation && !internal_[index(node.inputs[0])];
-            if (role != Role::pass_through && !lone_activation) continue;
+            if (role == Role::float_only || (stored() && !ends_chip(node, role)) ||
+                (fused() && role != Role::pass_through && !lone_activation)) {
+                continue;
+            }
             const bool read = std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId output) {
                 return output != no_value && read_as_integer(output);
             });
-            if (!read) role_[index(*it)] = Role::float_only;
+            if (read) continue;
+            role_[index(*it)] = Role::float_only;
+            if (role == Role::activation) internal_[index(node.inputs[0])] = false;
         }
+    }
+
+    // GridStyle::stored: a chip's part ends with convolutions and the activation behind them. Whatever else no integer
+    // operator reads is the CPU's, such as the decode of boxes; the activation too where 16 bits stand in front of it.
+    bool ends_chip(const Node& node, Role role) const {
+        if (is_convolution(node)) return false;
+        if (role != Role::activation) return true;
+        const NodeId producer = graph_.producer(node.inputs[0]);
+        return producer == no_node || has_constant_operand(graph_, node) || !is_convolution(graph_.node(producer)) ||
+               options_.keep_int16.count(graph_.node(producer).name);
     }
 
     bool read_as_integer(ValueId value) const {
@@ -263,13 +312,16 @@ class Planner {
             for (const ValueId output : node.outputs) {
                 if (is_float_activation(output)) gridded[index(output)] = !internal_[index(output)];
             }
-            const bool own_grid = !options_.fuse && node.op == "Concat";
-            if (role_[index(id)] != Role::pass_through || own_grid) continue;
-            for (const ValueId input : data) unite(input, node.outputs[0]);
+            const bool own_grid = separate() && node.op == "Concat";
+            const bool averages = stored() && integer_form(node.op).kind == FormKind::mean;
+            if ((role_[index(id)] != Role::pass_through && !averages) || own_grid) continue;
+            for (const ValueId input : data) {
+                if (data.size() == 1 || !has_fixed_grid(input)) unite(input, node.outputs[0]);
+            }
             for (const ValueId output : node.outputs) unite(output, node.outputs[0]);
         }
         if (pixel_) {
-            gridded[index(pixel_->centred)] = false;
+            if (pixel_->centre != no_node) gridded[index(pixel_->centred)] = false;
             gridded[index(pixel_->pixels)] = true;
         }
         return collect(gridded);
@@ -307,12 +359,17 @@ class Planner {
             if (producer == no_node || group.kind == GridKind::pixels) return "it holds the network's input";
             const Node& node = graph_.node(producer);
             const bool after_conv = role_[index(producer)] == Role::activation && is_fused(node);
-            if (!is_convolution(node) && !after_conv && !copies_wide(node)) {
+            if (!is_convolution(node) && !after_conv && !copies_wide(node) && node.op != "Identity") {
                 return named(node, "has no form that writes 16 bits");
             }
             for (const NodeId reader : consumers_[index(value)]) {
                 const Node& to = graph_.node(reader);
-                if (role_[index(reader)] == Role::float_only || copies_wide(to)) continue;
+                if (role_[index(reader)] == Role::float_only || copies_wide(to) || to.op == "Identity") continue;
+                if (stored() && role_[index(reader)] == Role::activation && !computation_reads(to))
+                    continue;  // prune()
+                if (stored() && !options_.keep_int16.count(to.name)) {
+                    return named(to, "reads it in 8 bits: 16 are stored for heads and the layers in front of them");
+                }
                 if (!is_convolution(to)) return named(to, "has no form that reads 16 bits");
                 const Tensor& weights = *graph_.constant(to.inputs[1]);
                 if (weights.size() / weights.shape()[0] > most_wide_products) {
@@ -335,21 +392,30 @@ class Planner {
     bool is_copy(ValueId value) const {
         const NodeId producer = graph_.producer(value);
         if (producer == no_node || role_[index(producer)] != Role::pass_through) return false;
-        return options_.fuse || graph_.node(producer).op != "Concat";
+        const Node& node = graph_.node(producer);
+        if (node.op != "Concat") return true;
+        const bool requantizes_some =
+            node.inputs.size() > 1 &&
+            std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId v) { return has_fixed_grid(v); });
+        return !separate() && !requantizes_some;
     }
 
     GridKind kind_of(const GridGroup& group) const {
         if (pixel_ && group.values.front() == pixel_->pixels) return GridKind::pixels;
         const auto wanted_wide = [&](ValueId value) {
             const NodeId producer = graph_.producer(value);
-            return producer != no_node && chain_is_named(producer);
+            return producer != no_node && (chain_is_named(producer) || requantizes(graph_.node(producer)));
         };
         if (std::any_of(group.values.begin(), group.values.end(), wanted_wide)) return GridKind::wide;
+        if (group.sources.size() == 1 && has_fixed_grid(group.sources[0])) {
+            const Node& source = graph_.node(graph_.producer(group.sources[0]));
+            return source.op == "Tanh" ? GridKind::tanh : GridKind::sigmoid;
+        }
         const auto is_head = [&](ValueId value) {
             const NodeId producer = graph_.producer(value);
             return producer != no_node && role_[index(producer)] != Role::float_only && !read_as_integer(value);
         };
-        const bool head = options_.fuse && std::all_of(group.values.begin(), group.values.end(), is_head);
+        const bool head = fused() && std::all_of(group.values.begin(), group.values.end(), is_head);
         return head ? GridKind::head : GridKind::activation;
     }
 

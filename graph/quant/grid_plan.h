@@ -6,8 +6,13 @@
 //   MaxPool, Concat, Resize …   one grid for inputs and output: producers round straight onto the grid of the Concat
 //   a value that only float operators read (Detect, Sigmoid, a graph output): a head, 16 bits
 //
-// Reference style (fuse = false): every float output of every operator has a grid, Concats have one of their own, and
-// heads and graph outputs have 8 bits.
+// GridStyle::separate: every float output of every operator has a grid, Concats have one of their own, and heads and
+// graph outputs have 8 bits.
+//
+// GridStyle::stored, what a chip without wide intermediate tensors computes: every operator's result is stored in 8 bits,
+// a convolution's in front of its activation too, but for the Relu and Clip that a convolution, and the Relu that a sum
+// clamps with. Copies and means share a grid with their input. Sigmoid and Tanh have the grids that TensorFlow Lite
+// demands. An Identity requantizes: its output has 16 bits.
 
 #include <optional>
 #include <set>
@@ -23,7 +28,9 @@ enum class GridKind {
     activation,  // 8 bits, asymmetric
     wide,        // 16 bits, symmetric, a power of two: asked for by name
     head,        // 16 bits, symmetric, a power of two
-    pixels,      // uint8, scale 1, zero point 0
+    pixels,      // uint8, scale 1, zero point 0; int8 and 128 less where all channels share a zero point
+    sigmoid,     // int8, 1/256, zero point -128
+    tanh,        // int8, 1/128, zero point 0
 };
 
 struct GridGroup {
@@ -47,8 +54,11 @@ struct GridPlan {
     }
 };
 
+enum class GridStyle { fused, separate, stored };
+
 struct GridPlanOptions {
-    bool fuse = true;
+    GridStyle style = GridStyle::fused;
+    bool fixed_sigmoid = true;              // stored: GridKind::sigmoid and tanh; off: grids as any other
     std::set<std::string> keep_float = {};  // names of nodes that stay float
     std::set<std::string> keep_int16 = {};  // names of nodes whose outputs get 16 bits
 };

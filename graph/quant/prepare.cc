@@ -51,7 +51,7 @@ int hoist_activations(Graph& graph) {
     return changed;
 }
 
-std::optional<PixelInput> fold_normalization(Graph& graph, const Normalization& normalization) {
+std::optional<PixelInput> fold_normalization(Graph& graph, const Normalization& normalization, ZeroPoints zero_points) {
     if (graph.inputs.size() != 1) return std::nullopt;
     const ValueId input = graph.inputs[0];
     const auto& shape = graph.value(input).shape;
@@ -75,8 +75,12 @@ std::optional<PixelInput> fold_normalization(Graph& graph, const Normalization& 
         pixel.zero_points[c] = std::clamp(static_cast<int>(std::lround(255.0F * normalization.mean[c])), 0, 255);
         scale.mutable_data<float>()[c] = 255.0F * normalization.std[c];
         offset.mutable_data<float>()[c] = 255.0F * normalization.mean[c];
-        centre.mutable_data<float>()[c] = static_cast<float>(pixel.zero_points[c]);
     }
+    if (zero_points == ZeroPoints::one) {
+        const auto [a, b, c] = pixel.zero_points;
+        pixel.zero_points.fill((a + b + c + 1) / 3);
+    }
+    for (std::size_t c = 0; c < 3; ++c) centre.mutable_data<float>()[c] = static_cast<float>(pixel.zero_points[c]);
 
     const auto channels = static_cast<std::size_t>(weights->shape()[0]);
     const std::size_t taps = static_cast<std::size_t>(weights->size()) / (channels * 3);
@@ -106,9 +110,14 @@ std::optional<PixelInput> fold_normalization(Graph& graph, const Normalization& 
         return output;
     };
     const ValueId scaled = step("Mul", "_denormalize", input, std::move(scale));
-    pixel.pixels = step("Add", "_pixels", scaled, std::move(offset));
-    pixel.centred = step("Sub", "_centre", pixel.pixels, std::move(centre));
-    pixel.centre = graph.producer(pixel.centred);
+    if (zero_points == ZeroPoints::one) {
+        for (std::size_t c = 0; c < 3; ++c) offset.mutable_data<float>()[c] -= centre.data<float>()[c];
+        pixel.pixels = pixel.centred = step("Add", "_pixels", scaled, std::move(offset));
+    } else {
+        pixel.pixels = step("Add", "_pixels", scaled, std::move(offset));
+        pixel.centred = step("Sub", "_centre", pixel.pixels, std::move(centre));
+        pixel.centre = graph.producer(pixel.centred);
+    }
     const ValueId weight_value =
         graph.add_constant(graph.unique_name(graph.node(conv).name + "_pixel_weights"), std::move(new_weights));
     const ValueId bias_value =

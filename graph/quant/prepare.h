@@ -27,8 +27,12 @@ struct PixelInput {
     NodeId centre = no_node;     // the Sub
     std::array<std::int32_t, 3> zero_points{};
 };
+// With ZeroPoints::one, for what takes a scale and a zero point a tensor: z is the mean of the three, Add takes z off at
+// once, and the value that the convolution reads is `pixels` and `centred`; `centre` is no_node.
+enum class ZeroPoints { by_channel, one };
 // Nothing where the graph does not have one input [N,3,H,W] that a single convolution with constant weights and groups
 // = 1 reads; the graph is unchanged then.
-std::optional<PixelInput> fold_normalization(Graph& graph, const Normalization& normalization);
+std::optional<PixelInput> fold_normalization(Graph& graph, const Normalization& normalization,
+                                             ZeroPoints zero_points = ZeroPoints::by_channel);
 
 }  // namespace octet::quant

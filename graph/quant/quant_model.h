@@ -21,10 +21,18 @@
 
 namespace octet::quant {
 
+// A head whose channels have ranges of their own (chip_forms.h): scaled = gain · value + offset.
+struct HeadScale {
+    NodeId conv = no_node;
+    ValueId value = no_value, scaled = no_value;
+    ValueId gain = no_value, offset = no_value;  // constants [1, C, 1, 1]
+};
+
 struct QuantModel {
     Graph graph;
     std::optional<PixelInput> pixel;
     GridPlan plan;
+    std::vector<HeadScale> heads;
     std::vector<Grid> grids;                // by group of the plan
     std::map<NodeId, LayerWeights> layers;  // of the integer Convs and BatchNormalizations
 

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "graph/ir/verify.h"
 #include "graph/ops/check.h"
 #include "graph/ops/infer.h"
 #include "graph/passes/pass.h"
+#include "graph/quant/chip_forms.h"
 #include "graph/quant/forms.h"
 
 namespace octet::quant {
@@ -77,25 +79,76 @@ Grid wide_grid(const Graph& graph, const GridGroup& group, const Calibration& ca
     return grid;
 }
 
-Grid grid_of_group(const Graph& graph, const GridGroup& group, const Calibration& calibration,
-                   const QuantizeOptions& options) {
-    if (group.kind == GridKind::pixels) return {DType::uint8, 1.0F, 0};
-    if (group.kind == GridKind::head) return wide_grid(graph, group, calibration, head_headroom);
-    if (group.kind == GridKind::wide) return wide_grid(graph, group, calibration, wide_headroom);
+// int16 with zero point 0, as TensorFlow Lite's 16x8 kernels have it. Heads reach from -1 to 1 where calibration saw them:
+// unseen logits come to twice that.
+Grid chip_wide_grid(const GridGroup& group, const Calibration& calibration) {
+    Extent joint;
+    for (const ValueId source : group.sources) joint.merge(calibration.values[static_cast<std::size_t>(source)].extent);
+    return symmetric_grid({head_headroom * joint.lo, head_headroom * joint.hi}, DType::int16);
+}
+
+Grid pixel_grid(const PixelInput& pixel) {
+    return pixel.centre != no_node ? Grid{DType::uint8, 1.0F, 0} : Grid{DType::int8, 1.0F, pixel.zero_points[0] - 128};
+}
+
+// [-127, 127] for the range.
+Grid without_the_least(Range range) {
+    constexpr float steps = 254;
+    const float lo = std::min(range.lo, 0.0F), hi = std::max(range.hi, 0.0F);
+    const float scale = (hi - lo) / steps;
+    const Grid whole = asymmetric_grid(range, DType::int8);
+    if (!(scale > whole.scale)) return whole;
+    return {DType::int8, scale, std::clamp(static_cast<int>(std::nearbyint(-127 - lo / scale)), -127, 127)};
+}
+
+Grid grid_of_group(const QuantModel& model, const GridGroup& group, const Calibration& calibration,
+                   const std::vector<std::vector<NodeId>>& consumers, const QuantizeOptions& options) {
+    const Graph& graph = model.graph;
+    const bool npu = options.recipe == Recipe::npu;
+    switch (group.kind) {
+        case GridKind::pixels:
+            return pixel_grid(*model.pixel);
+        case GridKind::sigmoid:
+            return {DType::int8, 0x1p-8F, -128};
+        case GridKind::tanh:
+            return {DType::int8, 0x1p-7F, 0};
+        case GridKind::head:
+            return wide_grid(graph, group, calibration, head_headroom);
+        case GridKind::wide:
+            return npu ? chip_wide_grid(group, calibration) : wide_grid(graph, group, calibration, wide_headroom);
+        case GridKind::activation:
+            break;
+    }
+    constexpr float infinity = std::numeric_limits<float>::infinity();
+    const Range relevant = npu ? relevant_range(graph, consumers, group.values) : Range{-infinity, infinity};
     std::vector<Member> members;
     for (const ValueId source : group.sources) {
         const ValueStatistics& statistics = calibration.values[static_cast<std::size_t>(source)];
         members.push_back({&statistics.histogram, statistics.extent});
+        Extent& extent = members.back().extent;
+        extent.lo = std::clamp(extent.lo, relevant.lo, relevant.hi);
+        extent.hi = std::clamp(extent.hi, relevant.lo, relevant.hi);
     }
     RangeOptions range_options = options.range;
-    range_options.method = range_method(graph, group, options);
+    if (npu) range_options.dtype = DType::int8;
+    const bool head = std::any_of(model.heads.begin(), model.heads.end(),
+                                  [&](const HeadScale& one) { return one.value == group.values.front(); });
+    range_options.symmetric = range_options.symmetric || (npu && options.chip.zero_point_zero) || head;
+    range_options.method = range_method(model, group, options);
     const Range range = choose_range(members, range_options);
-    return range_options.symmetric ? symmetric_grid(range, range_options.dtype)
-                                   : asymmetric_grid(range, range_options.dtype);
+    if (range_options.symmetric) return symmetric_grid(range, range_options.dtype);
+    return npu && options.chip.symmetric_activations ? without_the_least(range)
+                                                     : asymmetric_grid(range, range_options.dtype);
 }
 
 GridPlanOptions grid_plan_options(const QuantizeOptions& options) {
-    return {.fuse = options.recipe == Recipe::best, .keep_float = options.keep_float, .keep_int16 = options.keep_int16};
+    const GridStyle style = options.recipe == Recipe::best  ? GridStyle::fused
+                            : options.recipe == Recipe::npu ? GridStyle::stored
+                                                            : GridStyle::separate;
+    return {.style = style,
+            .fixed_sigmoid = options.chip.fixed_sigmoid,
+            .keep_float = options.keep_float,
+            .keep_int16 = options.keep_int16};
 }
 
 // Layers from the model's grids, then corrected and measured on `most` images, evenly spread over the dataset.
@@ -110,7 +163,7 @@ Result<Refinement> make_and_refine(QuantModel& model, const Dataset& dataset, co
         images.push_back(std::move(image));
     }
     RefineOptions refinement;
-    refinement.correct_bias = options.recipe == Recipe::best;
+    refinement.correct_bias = options.recipe != Recipe::reference;
     refinement.parallel_for = options.parallel_for;
     if (options.progress) {
         refinement.progress = [&](std::int64_t done, std::int64_t total) { options.progress(stage, done, total); };
@@ -121,25 +174,26 @@ Result<Refinement> make_and_refine(QuantModel& model, const Dataset& dataset, co
 }  // namespace
 
 LayerOptions layer_options(const QuantizeOptions& options) {
-    const bool best = options.recipe == Recipe::best;
-    return {.weight_scale = best ? WeightScale::mse : WeightScale::max, .per_channel = true};
+    return {.weight_scale = options.recipe == Recipe::reference ? WeightScale::max : WeightScale::mse,
+            .per_channel = options.recipe != Recipe::npu || !options.chip.one_weight_scale};
 }
 
 std::optional<Recipe> recipe_from_name(std::string_view name) {
-    if (name == "best") return Recipe::best;
-    if (name == "reference") return Recipe::reference;
+    for (const Recipe recipe : {Recipe::best, Recipe::reference, Recipe::npu}) {
+        if (name == recipe_name(recipe)) return recipe;
+    }
     return std::nullopt;
 }
 
 std::string_view recipe_name(Recipe recipe) {
-    return recipe == Recipe::best ? "best" : "reference";
+    return recipe == Recipe::best ? "best" : recipe == Recipe::npu ? "npu" : "reference";
 }
 
 Result<Graph> reference_network(Graph graph, const QuantizeOptions& options) {
-    const bool best = options.recipe == Recipe::best;
+    const bool reference = options.recipe == Recipe::reference;
     OCTET_TRY(refuse_quantized(graph));
-    OCTET_TRY(optimize(graph, {.fold_batchnorm_concat = best, .focus_to_conv = best}));
-    if (!best && options.box_normalization) scale_boxes(graph, reference_box_scale);
+    OCTET_TRY(optimize(graph, {.fold_batchnorm_concat = !reference, .focus_to_conv = !reference}));
+    if (reference && options.box_normalization) scale_boxes(graph, reference_box_scale);
     return graph;
 }
 
@@ -157,11 +211,29 @@ Result<QuantModel> prepare_model(Graph graph, const QuantizeOptions& options) {
                                          .conv_transpose_to_phases = true}));
         if (options.normalization) model.pixel = fold_normalization(model.graph, *options.normalization);
     }
+    if (options.recipe == Recipe::npu) {
+        OCTET_TRY(optimize(model.graph, {.focus_to_conv = true,
+                                         .commute_conv_resize = true,
+                                         .maxpool_cascade = true,
+                                         .dense_to_conv = true,
+                                         .conv_transpose_to_phases = true}));
+        split_swish(model.graph);
+        batchnorm_to_conv(model.graph);
+        // Pixels need a zero point of their own.
+        if (options.normalization && !options.chip.zero_point_zero)
+            model.pixel = fold_normalization(model.graph, *options.normalization, ZeroPoints::one);
+        if (options.chip.pad_operator) pad_in_front(model.graph);
+        if (options.chip_int16 || !options.keep_int16.empty()) requantize_inputs(model.graph);
+    }
     model.graph.remove_dead();
     OCTET_TRY(verify(model.graph));
     OCTET_TRY(infer_shapes(model.graph));
     OCTET_ASSIGN(model.plan, plan_grids(model.graph, model.pixel, grid_plan_options(options)));
     OCTET_TRY(check_weights(model));
+    if (options.recipe == Recipe::npu) {
+        add_head_scales(model);
+        OCTET_ASSIGN(model.plan, plan_grids(model.graph, model.pixel, grid_plan_options(options)));
+    }
     return model;
 }
 
@@ -173,18 +245,30 @@ std::vector<ValueId> calibrated_values(const QuantModel& model) {
     return wanted;
 }
 
-Method range_method(const Graph& graph, const GridGroup& group, const QuantizeOptions& options) {
+std::vector<ValueId> calibrated_channels(const QuantModel& model) {
+    std::vector<ValueId> wanted;
+    for (const HeadScale& head : model.heads) wanted.push_back(head.value);
+    return wanted;
+}
+
+Method range_method(const QuantModel& model, const GridGroup& group, const QuantizeOptions& options) {
     // Entropy would cut: the letterbox's bars and a mask's background are spikes beside which the rest looks like
     // outliers.
-    const auto at_border = [&](ValueId value) { return graph.producer(value) == no_node || graph.is_output(value); };
+    const Graph& graph = model.graph;
+    const auto at_border = [&](ValueId value) {
+        const bool scaled = std::any_of(model.heads.begin(), model.heads.end(),
+                                        [&](const HeadScale& head) { return head.value == value; });
+        return scaled || graph.producer(value) == no_node || graph.is_output(value);
+    };
     const bool border = std::any_of(group.values.begin(), group.values.end(), at_border);
     return border ? Method::minmax : options.range.method;
 }
 
 void choose_grids(QuantModel& model, const Calibration& calibration, const QuantizeOptions& options) {
     model.grids.clear();
+    const auto consumers = model.graph.consumers();
     for (const GridGroup& group : model.plan.groups) {
-        model.grids.push_back(grid_of_group(model.graph, group, calibration, options));
+        model.grids.push_back(grid_of_group(model, group, calibration, consumers, options));
     }
 }
 

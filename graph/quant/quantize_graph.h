@@ -19,13 +19,26 @@ namespace octet::quant {
 enum class Recipe {
     best,       // integers only, least loss: fused steps, shared grids, 16-bit heads, biases corrected
     reference,  // every operator in 8 bits on a grid of its own, boxes and scores in one tensor
+    npu,        // what chips can run: int8 wherever they store it, the grids TensorFlow Lite demands, heads in int8
 };
 
 std::optional<Recipe> recipe_from_name(std::string_view name);
 std::string_view recipe_name(Recipe recipe);
 
+// `npu`: what a chip asks of grids.
+struct ChipDemands {
+    bool fixed_sigmoid = true;           // TensorFlow Lite's grids behind Sigmoid and Tanh
+    bool symmetric_activations = false;  // in [-127, 127]
+    bool zero_point_zero = false;
+    bool one_weight_scale = false;  // a tensor
+    bool pad_operator = true;       // padding that is not TensorFlow's SAME is a Pad in front of a convolution
+    bool operator==(const ChipDemands&) const = default;
+};
+
 struct QuantizeOptions {
     Recipe recipe = Recipe::best;
+    ChipDemands chip = {};
+    bool chip_int16 = false;  // `npu`: layers may have 16-bit activations; those of keep_int16 do
     RangeOptions range = {};
     std::optional<Normalization> normalization =
         Normalization{};            // `best` folds it; none: the input is quantized as it is
@@ -53,10 +66,12 @@ Result<QuantModel> prepare_model(Graph graph, const QuantizeOptions& options);
 
 // The values whose histograms choose_grids() wants.
 std::vector<ValueId> calibrated_values(const QuantModel& model);
+// Those whose channels' extents scale_heads() (chip_forms.h) wants, which comes before choose_grids().
+std::vector<ValueId> calibrated_channels(const QuantModel& model);
 
 // The method that chooses the range of a group: options.range.method, but min-max for what enters and leaves the
 // network.
-Method range_method(const Graph& graph, const GridGroup& group, const QuantizeOptions& options);
+Method range_method(const QuantModel& model, const GridGroup& group, const QuantizeOptions& options);
 
 LayerOptions layer_options(const QuantizeOptions& options);
 

@@ -21,8 +21,14 @@ class Emitter {
             if (model_.grid(input)) put_on_grid(input, reader_[index(input)], value.name);
         }
         for (const NodeId id : from_.topological_order()) {
+            const Node& node = from_.node(id);
             if (model_.pixel && id == model_.pixel->centre) {
                 reader_[index(model_.pixel->centred)] = reader_[index(model_.pixel->pixels)];
+            } else if (node.op == "Identity" && model_.grid(node.outputs[0])) {
+                const ValueId input = node.inputs[0], output = node.outputs[0];
+                reader_[index(output)] = read(input);
+                if (model_.plan.group(input) != model_.plan.group(output))
+                    put_on_grid(output, read(input), from_.value(output).name);
             } else {
                 copy(id);
             }
@@ -94,7 +100,7 @@ class Emitter {
         const ValueId integers = to_.node(quantize).outputs[0];
         to_.value(integers).dtype = grid.dtype;
         to_.value(integers).shape = from_.value(old).shape;
-        const bool pixels = model_.pixel && old == model_.pixel->pixels;
+        const bool pixels = model_.pixel && model_.pixel->centre != no_node && old == model_.pixel->pixels;
         const std::string real_name = from_.is_output(old) ? name : name + "_dequantized";
         const NodeId dequantize =
             pixels ? dequantize_pixels(integers, name, real_name)

@@ -10,6 +10,7 @@
 #include "engine/session.h"
 #include "graph/ops/evaluator.h"
 #include "graph/ops/infer.h"
+#include "graph/quant/chip_forms.h"
 #include "graph/quant/quantize_graph.h"
 #include "tests/engine/random_network.h"
 #include "tests/graph/quant/tiny_network.h"
@@ -72,11 +73,14 @@ void print_quantizer() {
     namespace q = quant;
     const q::Dataset pictures{
         3, [](std::int64_t i) -> Result<Tensor> { return q::testing::random_picture(static_cast<unsigned>(i)); }};
-    for (const q::Recipe recipe : {q::Recipe::best, q::Recipe::reference}) {
+    for (const q::Recipe recipe : {q::Recipe::best, q::Recipe::reference, q::Recipe::npu}) {
         q::QuantizeOptions options;
         options.recipe = recipe;
         q::QuantModel model = q::prepare_model(q::testing::TinyNetwork().graph, options).value();
-        const auto calibration = q::calibrate(model.graph, q::calibrated_values(model), pictures, {}).value();
+        auto calibration = q::calibrate(model.graph, q::calibrated_values(model), pictures,
+                                        {.by_channel = q::calibrated_channels(model)})
+                               .value();
+        q::scale_heads(model, calibration);
         q::choose_grids(model, calibration, options);
         q::finish_model(model, pictures, options).value();
         const Graph quantized = q::to_qdq(model).value();

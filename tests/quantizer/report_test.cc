@@ -45,10 +45,10 @@ struct SmallModel {
         model.plan.group_of[static_cast<std::size_t>(y)] = 0;
         model.plan.groups = {{quant::GridKind::activation, {y}, {y}, {}}};
         calibration.values.resize(model.graph.value_count());
-        auto& [extent, histogram] = calibration.values[static_cast<std::size_t>(y)];
-        extent.add(values);
-        histogram = quant::Histogram(extent.limit());
-        histogram.add(values);
+        quant::ValueStatistics& statistics = calibration.values[static_cast<std::size_t>(y)];
+        statistics.extent.add(values);
+        statistics.histogram = quant::Histogram(statistics.extent.limit());
+        statistics.histogram.add(values);
     }
     std::vector<ReportActivation> describe() {
         quant::choose_grids(model, calibration, options);

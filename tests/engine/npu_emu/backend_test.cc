@@ -190,7 +190,7 @@ TEST(Refusals, name_node_reason_and_cure) {
     const std::string text = refusal(b.graph, "tflite-double");
     EXPECT_NE(text.find("node 'Conv_"), std::string::npos) << text;
     EXPECT_NE(text.find("no quantization between it and the HardSwish"), std::string::npos) << text;
-    EXPECT_NE(text.find("octet-quantize --recipe reference"), std::string::npos) << text;
+    EXPECT_NE(text.find("octet-quantize --recipe npu"), std::string::npos) << text;
     EXPECT_EQ(refusal(b.graph, "onnxruntime-unfused"), "");
     EXPECT_EQ(refusal(b.graph, "octet-fixed16"), "");
 }

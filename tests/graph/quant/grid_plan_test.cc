@@ -129,7 +129,7 @@ TEST(GridPlan, WhatOnlyFloatOperatorsReadIsAHead) {
 
 TEST(GridPlan, ReferenceStylePutsEveryOutputOnAGridOfItsOwn) {
     const TinyNetwork network;
-    const GridPlan plan = plan_of(network, {.fuse = false});
+    const GridPlan plan = plan_of(network, {.style = GridStyle::separate});
     for (const char* name : {"stem", "stem_act", "cv1", "cv1_act", "sum", "left", "right", "concat", "leaky", "head",
                              "head_act", "mask"}) {
         const GridGroup* group = plan.group(network.output_of(name));
@@ -138,6 +138,80 @@ TEST(GridPlan, ReferenceStylePutsEveryOutputOnAGridOfItsOwn) {
     }
     EXPECT_NE(plan.group(network.output_of("left")), plan.group(network.output_of("concat")));
     EXPECT_EQ(plan.group(network.output_of("leaky")), plan.group(network.output_of("pool")));
+}
+
+TEST(GridPlan, StoredStylePutsEveryResultThatAChipStoresOnAGrid) {
+    const TinyNetwork network;
+    const GridPlan plan = plan_of(network, {.style = GridStyle::stored});
+    for (const char* name :
+         {"stem", "stem_act", "cv1", "cv1_act", "sum", "left", "right", "leaky", "head", "head_act"}) {
+        ASSERT_NE(plan.group(network.output_of(name)), nullptr) << name;
+        EXPECT_EQ(plan.group(network.output_of(name))->kind, GridKind::activation) << name;
+    }
+    EXPECT_EQ(plan.group(network.output_of("mask")), nullptr) << "behind the head is the CPU";
+    EXPECT_NE(plan.group(network.output_of("stem")), plan.group(network.output_of("stem_act")));
+    EXPECT_EQ(plan.group(network.output_of("left")), plan.group(network.output_of("concat")));
+    EXPECT_EQ(plan.group(network.output_of("right")), plan.group(network.output_of("concat")));
+    EXPECT_EQ(plan.group(network.output_of("leaky")), plan.group(network.output_of("pool")));
+}
+
+// conv → Relu → AveragePool, gate → Clip → Sigmoid → Concat with Tanh of the pool → conv.
+TEST(GridPlan, StoredStyleClampsInConvolutionsAndFixesSigmoidAndTanh) {
+    Graph graph;
+    const auto node = [&](const char* op, const char* name, std::vector<ValueId> inputs, Attributes attributes = {}) {
+        return add_node(graph, op, name, std::move(inputs), std::move(attributes));
+    };
+    const ValueId weights = graph.add_constant("w", Tensor(DType::float32, {4, 4, 1, 1}));
+    const ValueId wide = graph.add_constant("w2", Tensor(DType::float32, {4, 8, 1, 1}));
+    const ValueId lo = graph.add_constant("lo", Tensor::scalar(0.0F)),
+                  hi = graph.add_constant("hi", Tensor::scalar(6.0F));
+    const ValueId relu =
+        node("Relu", "relu", {node("Conv", "conv", {graph.add_input("x", DType::float32, {1, 4, 6, 6}), weights})});
+    const ValueId pool = node("AveragePool", "pool", {relu}, {{"kernel_shape", std::vector<std::int64_t>{1, 1}}});
+    const ValueId clip = node("Clip", "clip", {node("Conv", "gate", {pool, weights}), lo, hi});
+    const ValueId concat = node("Concat", "concat", {node("Sigmoid", "sigmoid", {clip}), node("Tanh", "tanh", {pool})},
+                                {{"axis", std::int64_t{1}}});
+    graph.outputs = {node("Conv", "last", {concat, wide})};
+    ASSERT_TRUE(infer_shapes(graph).has_value());
+    const auto plan = plan_grids(graph, std::nullopt, {.style = GridStyle::stored});
+    ASSERT_TRUE(plan.has_value()) << plan.error().message;
+    const auto group = [&](const std::string& name) { return plan->group(graph.find_value(name + "_out")); };
+    for (const char* inside : {"conv", "gate"}) EXPECT_EQ(group(inside), nullptr) << inside;
+    EXPECT_EQ(group("relu"), group("pool"));
+    ASSERT_NE(group("sigmoid"), nullptr);
+    EXPECT_EQ(group("sigmoid")->kind, GridKind::sigmoid);
+    ASSERT_NE(group("tanh"), nullptr);
+    EXPECT_EQ(group("tanh")->kind, GridKind::tanh);
+    ASSERT_NE(group("concat"), nullptr);
+    EXPECT_EQ(group("concat")->kind, GridKind::activation);
+    const auto free = plan_grids(graph, std::nullopt, {.style = GridStyle::stored, .fixed_sigmoid = false});
+    ASSERT_TRUE(free.has_value());
+    EXPECT_EQ(free->group(graph.find_value("sigmoid_out")), free->group(graph.find_value("concat_out")));
+}
+
+// conv → Relu → Identity → head: 16 bits behind the Identity where the head is named.
+TEST(GridPlan, StoredStyleWidensAHeadWithItsInput) {
+    Graph graph;
+    const ValueId weights = graph.add_constant("w", Tensor(DType::float32, {4, 4, 1, 1}));
+    const ValueId x =
+        add_node(graph, "Conv", "conv", {graph.add_input("x", DType::float32, {1, 4, 6, 6}), weights}, {});
+    const ValueId same = add_node(graph, "Identity", "same", {add_node(graph, "Relu", "relu", {x}, {})}, {});
+    graph.outputs = {add_node(graph, "Conv", "head", {same, weights}, {})};
+    ASSERT_TRUE(infer_shapes(graph).has_value());
+    const auto kind = [&](const GridPlan& plan, const char* name) { return plan.group(graph.find_value(name))->kind; };
+    const auto narrow = plan_grids(graph, std::nullopt, {.style = GridStyle::stored});
+    ASSERT_TRUE(narrow.has_value()) << narrow.error().message;
+    EXPECT_EQ(narrow->group(graph.find_value("same_out")), narrow->group(graph.find_value("relu_out")));
+    EXPECT_EQ(kind(*narrow, "head_out"), GridKind::activation);
+    const auto wide = plan_grids(graph, std::nullopt, {.style = GridStyle::stored, .keep_int16 = {"head"}});
+    ASSERT_TRUE(wide.has_value()) << wide.error().message;
+    EXPECT_EQ(kind(*wide, "relu_out"), GridKind::activation);
+    EXPECT_EQ(kind(*wide, "same_out"), GridKind::wide);
+    EXPECT_EQ(kind(*wide, "head_out"), GridKind::wide);
+    const auto inner = plan_grids(graph, std::nullopt, {.style = GridStyle::stored, .keep_int16 = {"conv"}});
+    ASSERT_FALSE(inner.has_value());
+    EXPECT_NE(inner.error().message.find("'head' (Conv) reads it in 8 bits"), std::string::npos)
+        << inner.error().message;
 }
 
 TEST(GridPlan, NamedLayersGetSixteenBitsOrStayFloat) {
