@@ -20,7 +20,7 @@ const std::string network = source_folder + "/data/truth/a_tflite/small_qdq_s8.o
 
 // A chip that has no Tanh, MaxPool nor Resize.
 std::string lesser_chip(const TemporaryFolder& folder) {
-    const std::string path = folder / "chip.json";
+    std::string path = folder / "chip.json";
     EXPECT_TRUE(write_file(path, std::string_view(R"({"name": "chip", "extends": "ethos-u55",
         "rules": {"tanh": null, "max_pool": null}, "limits": {"resize": {"factors": [4]}}})")));
     return path;
