@@ -29,7 +29,7 @@ struct Arguments {
     bool no_normalization = false;
     bool no_box_normalization = false;
     std::vector<std::string> keep_float, keep_int16;
-    CLI::Option* profile = nullptr;
+    CLI::Option *profile = nullptr, *percentile = nullptr;
 };
 
 void add_options(CLI::App& app, Arguments& arguments) {
@@ -58,9 +58,10 @@ void add_options(CLI::App& app, Arguments& arguments) {
                    "Activation ranges: minmax, percentile, entropy or mse (default: mse for best, percentile for npu, "
                    "entropy for reference)")
         ->check(CLI::IsMember({"minmax", "percentile", "entropy", "mse"}));
-    app.add_option("--percentile", job.options.range.percentile, "What --method percentile keeps, in percent")
-        ->check(CLI::Range(50.0, 100.0))
-        ->capture_default_str();
+    arguments.percentile =
+        app.add_option("--percentile", job.options.range.percentile,
+                       "What --method percentile keeps, in percent (default: 99.999; for npu 99.995)")
+            ->check(CLI::Range(50.0, 100.0));
     app.add_flag("--symmetric", job.options.range.symmetric, "Activation grids with the zero point in the middle");
     auto* mean = app.add_option("--mean", arguments.mean,
                                 "Normalization of the input, three numbers R G B (default: what the model's metadata "
@@ -137,6 +138,8 @@ Result<void> resolve(Arguments& arguments) {
     options.range.method = npu                                          ? quant::Method::percentile
                            : options.recipe == quant::Recipe::reference ? quant::Method::entropy
                                                                         : quant::Method::mse;
+    constexpr double npu_percentile = 99.995;
+    if (npu && arguments.percentile->count() == 0) options.range.percentile = npu_percentile;
     if (!arguments.method.empty()) options.range.method = *quant::method_from_name(arguments.method);
     options.box_normalization = !arguments.no_box_normalization;
     if (arguments.no_normalization) {

@@ -141,12 +141,12 @@ Result<WidthSearch> search_widths(quant::QuantModel& model, const quant::Calibra
     std::vector<Candidate> candidates = candidates_of(narrow);
     const auto total = static_cast<std::int64_t>(2 * candidates.size());
     std::int64_t done = 0;
-    // What has no kernel on its 16-bit grid would run in float.
+    // What has no kernel on its 16-bit grid would run in float here, if not on a chip.
     std::vector<Candidate> possible;
     for (Candidate& candidate : candidates) {
         if (progress) progress(++done, total);
         OCTET_ASSIGN(const Trial alone, search.run({candidate.node}, 0));
-        if (alone.float_layers > base.float_layers) continue;
+        if (alone.float_layers > base.float_layers && !given.chip_int16) continue;
         candidate.cost = alone.work - base.work;
         possible.push_back(std::move(candidate));
     }
