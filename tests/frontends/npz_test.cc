@@ -41,7 +41,7 @@ std::string archive(const std::string& name, const std::string& content, std::ui
                               little(data.size(), 4) + little(bytes, 4) + little(name.size(), 2) + little(0, 2);
     const std::string common = little(20, 2) + little(0, 2) + little(8, 2) + little(0, 4) + sizes;
     const std::string local = "PK\x03\x04" + common + name + data;
-    const std::string central = "PK\x01\x02" + little(20, 2) + common + little(0, 14) + name;
+    const std::string central = "PK\x01\x02" + little(20, 2) + common + std::string(14, '\0') + name;
     return local + central + "PK\x05\x06" + little(0, 4) + little(1, 2) + little(1, 2) + little(central.size(), 4) +
            little(local.size(), 4) + little(0, 2);
 }
