@@ -20,16 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool write_all(int descriptor, std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-        const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return false;
-        bytes = bytes.subspan(static_cast<std::size_t>(written));
-    }
-    return true;
-}
-
 tl::unexpected<Error> cannot_be_written(const std::string& path, int reason) {
     return fail(ErrorCode::io, "{}: cannot be written: {}", path, std::strerror(reason));
 }
@@ -139,6 +129,16 @@ class NewFile {
 };
 
 }  // namespace
+
+bool write_all(int descriptor, std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+        const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return false;
+        bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+    return true;
+}
 
 Result<std::vector<std::uint8_t>> read_file(const std::string& path, std::size_t limit) {
     const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

@@ -23,6 +23,8 @@ Result<std::vector<std::uint8_t>> read_file(const std::string& path, std::size_t
 Result<void> write_file(const std::string& path, std::span<const std::byte> bytes);
 Result<void> write_file(const std::string& path, std::span<const std::uint8_t> bytes);
 Result<void> write_file(const std::string& path, std::string_view text);
+// All bytes to an open descriptor, whatever signals come in between. False: not all of them, see errno.
+bool write_all(int descriptor, std::span<const std::byte> bytes);
 
 // The same in parts, for results that come one after the other. One that is not finished leaves nothing behind.
 class OutputFile {

@@ -31,7 +31,7 @@ struct Head {
     std::optional<std::pair<double, std::int64_t>> low, high;
     double best = 0;
     std::int64_t best_error = 0;
-    bool is_left = false, done = false;  // as it was; found
+    bool done = false;
 };
 
 bool keeps_channels(std::string_view op) {
@@ -127,25 +127,29 @@ double next_move(const Head& head, double step) {
 Result<std::vector<DecisionRate>> match_decision_rates(
     quant::QuantModel& model, engine::Session& floats, const quant::Dataset& dataset, std::int64_t count, int threads,
     const std::function<void(std::int64_t done, std::int64_t total)>& progress) {
-    std::vector<Head> heads;
+    std::vector<Head> found;
     std::set<NodeId> taken;
     for (std::size_t o = 0; o < model.graph.outputs.size(); ++o) {
         auto head = find_head(model, o);
-        if (head && taken.insert(head->layer).second) heads.push_back(std::move(*head));
+        if (head && taken.insert(head->layer).second) found.push_back(std::move(*head));
     }
-    std::vector<DecisionRate> rates;
-    if (heads.empty() || count == 0) return rates;
+    if (found.empty() || count == 0) return std::vector<DecisionRate>();
 
     std::int64_t done = 0;
     const auto step = [&] { progress(++done, (most_trials + 1) * count); };
-    OCTET_ASSIGN(const auto wanted, count_second(floats, heads, dataset, count, step));
-    for (std::size_t h = 0; h < heads.size(); ++h) {
-        const Shape& shape = *model.graph.value(model.graph.outputs[heads[h].output]).shape;
-        rates.push_back({model.graph.value(model.graph.outputs[heads[h].output]).name,
-                         shape[0] * shape[2] * shape[3] * count, wanted[h]});
-        heads[h].is_left = wanted[h] < fewest_pixels ||
-                           static_cast<double>(wanted[h]) > largest_share * static_cast<double>(rates[h].pixels);
+    OCTET_ASSIGN(const auto in_float, count_second(floats, found, dataset, count, step));
+    std::vector<Head> heads;
+    std::vector<DecisionRate> rates;
+    for (std::size_t h = 0; h < found.size(); ++h) {
+        const Value& output = model.graph.value(model.graph.outputs[found[h].output]);
+        const Shape& shape = *output.shape;
+        const std::int64_t pixels = shape[0] * shape[2] * shape[3] * count;
+        const bool is_rare = static_cast<double>(in_float[h]) <= largest_share * static_cast<double>(pixels);
+        if (in_float[h] < fewest_pixels || !is_rare) continue;
+        rates.push_back({output.name, pixels, in_float[h]});
+        heads.push_back(std::move(found[h]));
     }
+    if (heads.empty()) return rates;
     for (int trial = 0; trial < most_trials; ++trial) {
         OCTET_ASSIGN(Graph quantized, quant::to_qdq(model));
         OCTET_TRY(infer_shapes(quantized));
@@ -156,15 +160,15 @@ Result<std::vector<DecisionRate>> match_decision_rates(
         for (std::size_t h = 0; h < heads.size(); ++h) {
             Head& head = heads[h];
             if (trial == 0) rates[h].before = rates[h].after = counts[h];
-            if (head.is_left || head.done) continue;
+            if (head.done) continue;
             quant::LayerWeights& layer = model.layers.at(head.layer);
-            const std::int64_t error = counts[h] - wanted[h];
+            const std::int64_t error = counts[h] - rates[h].in_float;
             if (trial == 0 || std::abs(error) < std::abs(head.best_error)) {
                 head.best = head.moved;
                 head.best_error = error;
                 rates[h].after = counts[h];
             }
-            head.done = static_cast<double>(std::abs(error)) <= close_enough * static_cast<double>(wanted[h]);
+            head.done = static_cast<double>(std::abs(error)) <= close_enough * static_cast<double>(rates[h].in_float);
             if (head.done) continue;
             (error < 0 ? head.low : head.high) = {head.moved, error};
             // A step of 8 bits over the layer's own range is what a bias may be wrong by.
@@ -177,9 +181,6 @@ Result<std::vector<DecisionRate>> match_decision_rates(
     }
     for (Head& head : heads) {
         if (head.moved != head.best) move_biases(model.layers.at(head.layer), head, head.best);
-    }
-    for (std::size_t h = heads.size(); h-- > 0;) {
-        if (heads[h].is_left) rates.erase(rates.begin() + static_cast<std::ptrdiff_t>(h));
     }
     return rates;
 }

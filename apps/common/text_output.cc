@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <span>
 
 namespace octet::apps {
 
@@ -18,13 +20,8 @@ Result<TextOutput> TextOutput::create(const std::string& path) {
 
 Result<void> TextOutput::write(std::string_view text) {
     if (file_) return file_->write(text);
-    bool written = std::fflush(stdout) == 0;
-    while (written && !text.empty()) {  // by write(): a signal that ends the wait for a slow reader loses nothing
-        const ssize_t count = ::write(STDOUT_FILENO, text.data(), text.size());
-        written = count >= 0 || errno == EINTR;
-        if (count > 0) text.remove_prefix(static_cast<std::size_t>(count));
-    }
-    if (!written) return fail(ErrorCode::io, "stdout: cannot be written: {}", std::strerror(errno));
+    if (std::fflush(stdout) != 0 || !write_all(STDOUT_FILENO, std::as_bytes(std::span(text))))
+        return fail(ErrorCode::io, "stdout: cannot be written: {}", std::strerror(errno));
     return {};
 }
 

@@ -12,7 +12,7 @@
 #include "graph/ops/infer.h"
 #include "quantizer/quantize_job.h"
 #include "tests/program.h"
-#include "vision/png.h"
+#include "tests/quantizer/random_pictures.h"
 
 namespace octet::quantizer {
 namespace {
@@ -49,14 +49,7 @@ Graph masks(const std::string& mode, float rare) {
 
 class DecisionRates : public testing::TestWithParam<const char*> {
   protected:
-    void SetUp() override {
-        std::mt19937 random(5);
-        for (const char* name : {"a", "b"}) {
-            vision::Image image(size, size, 3);
-            for (auto& pixel : image.pixels) pixel = static_cast<std::uint8_t>(random() % 256);
-            ASSERT_TRUE(vision::save_png(image, folder_ / ("images/" + std::string(name) + ".png")));
-        }
-    }
+    void SetUp() override { save_random_pictures(folder_ / "images", 2, size, size); }
 
     // The rates where the quantized biases are wrong by 0.2 each.
     std::vector<DecisionRate> match(float rare) {

@@ -13,6 +13,7 @@
 #include "frontends/onnx/exporter.h"
 #include "graph/ops/infer.h"
 #include "quantizer/quantize_job.h"
+#include "tests/quantizer/random_pictures.h"
 #include "tests/temporary_folder.h"
 #include "vision/image.h"
 
@@ -90,12 +91,7 @@ class Network {
 class NpuRecipe : public testing::Test {
   protected:
     void SetUp() override {
-        std::mt19937 random(5);
-        for (const char* name : {"a", "b", "c"}) {
-            vision::Image image(size, size, 3);
-            for (auto& pixel : image.pixels) pixel = static_cast<std::uint8_t>(random() % 256);
-            ASSERT_TRUE(vision::save_png(image, fmt::format("{}/{}.png", images_, name)));
-        }
+        save_random_pictures(images_, 3, size, size);
         Network network;
         const auto inferred = infer_shapes(network.graph);
         ASSERT_TRUE(inferred) << inferred.error().message;

@@ -11,6 +11,7 @@
 #include "frontends/onnx/exporter.h"
 #include "graph/ops/infer.h"
 #include "tests/program.h"
+#include "tests/quantizer/random_pictures.h"
 #include "vision/image.h"
 #include "yolop/yolop.h"
 
@@ -65,14 +66,7 @@ class NetworkBuilder {
 
 class QuantizeJobs : public testing::Test {
   protected:
-    void SetUp() override {
-        std::mt19937 random(5);
-        for (const char* name : {"a", "b", "c"}) {
-            vision::Image image(20, 12, 3);
-            for (auto& pixel : image.pixels) pixel = static_cast<std::uint8_t>(random() % 256);
-            ASSERT_TRUE(vision::save_png(image, fmt::format("{}/{}.png", images_, name)));
-        }
-    }
+    void SetUp() override { save_random_pictures(images_, 3, 20, 12); }
 
     QuantizeOutcome quantize(quant::QuantizeOptions options = {}, const WidthGoal& widths = {}) {
         QuantizeJob job;
