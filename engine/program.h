@@ -55,6 +55,10 @@ struct ActivationSpec {
     // table: any unary operators in a row, and what they come to.
     kernels::RealFunction function;
     std::string function_name;  // "Swish"
+    // table: gate(x) where function(x) = x * gate(x), as make_fixed16.h wants it, and what multiplies the function; may
+    // be empty.
+    kernels::RealFunction gate;
+    std::vector<double> channel_gain;
 };
 
 // How a kernel slides over an image.

@@ -337,6 +337,9 @@ class Recognizer {
                                                     std::vector<std::string>& names) const {
         std::vector<const Node*> chain;
         ValueId at = value;
+        const Node* last = producer(value);
+        const auto gain = last ? quant::channel_gain(graph_, *last) : std::nullopt;
+        if (gain) at = gain->swish;
         for (const Node* node = producer(at); node && node->op != "Conv" && node->op != "BatchNormalization";
              node = producer(at)) {
             const ValueId input = elementwise_input(*node);
@@ -344,22 +347,34 @@ class Recognizer {
             chain.push_back(node);
             at = input;
         }
-        if (chain.empty() || !producer(at)) return std::nullopt;
+        if (chain.empty() || !producer(at) || (gain && chain.size() > 1)) return std::nullopt;
         std::reverse(chain.begin(), chain.end());
         auto function = function_of(chain);
         if (!function) return std::nullopt;
         before = at;
         ActivationSpec spec;
         spec.kind = Activation::table;
+        const auto of_doubles = [](Elementwise evaluate) {
+            return [evaluate = std::move(evaluate)](std::span<const double> x) {
+                const std::vector<float> y = evaluate(std::vector<float>(x.begin(), x.end()));
+                return std::vector<double>(y.begin(), y.end());
+            };
+        };
+        if (chain.size() == 1 && chain[0]->op == "Swish") {
+            Node sigmoid = *chain[0];
+            sigmoid.op = "Sigmoid";
+            if (auto gate = function_of({&sigmoid})) spec.gate = of_doubles(std::move(*gate));
+        }
+        if (gain) {
+            spec.channel_gain = gain->gains;
+            chain.push_back(last);
+        }
         for (const Node* node : chain) {
             names.push_back(node->name);
             if (!spec.function_name.empty()) spec.function_name += " + ";
             spec.function_name += node->op;
         }
-        spec.function = [evaluate = std::move(*function)](std::span<const double> x) {
-            const std::vector<float> y = evaluate(std::vector<float>(x.begin(), x.end()));
-            return std::vector<double>(y.begin(), y.end());
-        };
+        spec.function = of_doubles(std::move(*function));
         return spec;
     }
 

@@ -98,7 +98,7 @@ struct Grouped {
         e.bias += first;
         e.shift += first;
         e.mult += first;
-        if (e.prelu_alpha) e.prelu_alpha += first;
+        if (e.channel_alpha) e.channel_alpha += first;
         e.channels = cout;
         return group;
     }

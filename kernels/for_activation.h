@@ -31,6 +31,8 @@ OCTET_INLINE auto for_activation(Activation activation, Body body) {
             return body(ActivationOf<Activation::hardswish>{});
         case Activation::table:
             return body(ActivationOf<Activation::table>{});
+        case Activation::gated:
+            return body(ActivationOf<Activation::gated>{});
     }
     __builtin_unreachable();
 }

@@ -71,6 +71,14 @@ double behind_slopes(const Range& output, std::span<const double> alphas, double
     return none ? 0 : lowest;
 }
 
+double gain_of(const Fixed16Spec& spec, std::size_t channel) {
+    return spec.channel_gain.empty() ? 1 : spec.channel_gain[channel];
+}
+
+double largest_gain(const Fixed16Spec& spec) {
+    return spec.channel_gain.empty() ? 1 : *std::max_element(spec.channel_gain.begin(), spec.channel_gain.end());
+}
+
 // What the activation must reach so that the output can show its whole range.
 Range output_range(const Fixed16Spec& spec) {
     Range range{(spec.out_min - spec.out_zero_point) * spec.out_scale,
@@ -108,6 +116,9 @@ Range derive_range(const Fixed16Spec& spec) {
             range = {-3.0, std::max(range.max, 3.0)};
             break;
         case Activation::table:  // has a grid of its own
+            break;
+        case Activation::gated:
+            range.min = -gate_reach * largest_gain(spec);
             break;
     }
     return range;
@@ -182,6 +193,26 @@ tl::expected<Table, std::string> make_table(const Fixed16Spec& spec) {
     return Table{*fit, fit->half_width / (1 << 14), u_step};
 }
 
+// Whether a table is as good as a gate, whose error is a 1000th of each value.
+bool is_fine(const Table& table, const Fixed16Spec& spec) {
+    if (spec.output == OutputKind::u8) return table.fit.worst_error <= spec.out_scale / 16;
+    const double most = *std::max_element(table.fit.nodes.begin(), table.fit.nodes.end());
+    return table.fit.worst_error <= std::ldexp(most, -14);
+}
+
+// The gate's nodes over +-gate_reach.
+tl::expected<std::vector<std::int16_t>, std::string> gate_nodes(const RealFunction& gate) {
+    const auto fit = fit_piecewise({.function = gate, .lowest = 0, .highest = 1, .half_width = gate_reach});
+    if (!fit) return fail(fit.error());
+    std::vector<std::int16_t> nodes;
+    for (const double node : fit->nodes) {
+        nodes.push_back(static_cast<std::int16_t>(std::clamp(std::round(node * 32768), 0.0, 32767.0)));
+    }
+    nodes.front() = 0;
+    nodes.back() = 32767;
+    return nodes;
+}
+
 }  // namespace
 
 bool is_power_of_two(double scale) {
@@ -194,12 +225,13 @@ Fixed16 Fixed16Storage::view() const {
     params.bias = bias_.data();
     params.shift = shift_.data();
     params.mult = mult_.data();
-    params.prelu_alpha = prelu_alpha_.empty() ? nullptr : prelu_alpha_.data();
+    params.channel_alpha = channel_alpha_.empty() ? nullptr : channel_alpha_.data();
     params.nodes = nodes_.empty() ? nullptr : nodes_.data();
     return params;
 }
 
-tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) {
+tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& asked) {
+    Fixed16Spec spec = asked;
     const auto channels = static_cast<int>(spec.acc_scale.size());
     if (channels == 0) return fail("no channels");
     for (const std::size_t size : {spec.bias.size(), spec.weight_sum.size(), spec.weight_abs_sum.size()}) {
@@ -222,6 +254,27 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
         return fail("the s16 output needs a power of two for its scale, not " + number(spec.out_scale));
     }
 
+    Table table;
+    if (spec.activation == Activation::table && spec.output != OutputKind::s32) {
+        if (!spec.channel_gain.empty() && spec.channel_gain.size() != spec.acc_scale.size())
+            return fail("one gain a channel is needed");
+        const bool has_gains = !spec.channel_gain.empty();
+        if (has_gains && !spec.gate) return fail("gains need an activation with a gate");
+        const auto made = has_gains ? fail("gains need a gate") : make_table(spec);
+        // 16 bits on a grid too fine for what the gate multiplies.
+        const bool holds = u8 || guaranteed_range * spec.out_scale >= gate_reach * largest_gain(spec);
+        if (spec.gate && holds && !(made && is_fine(*made, spec))) {
+            spec.activation = Activation::gated;
+        } else if (made) {
+            table = *made;
+        } else if (has_gains) {
+            return fail("steps of " + number(spec.out_scale) + " are too fine for a gain of " +
+                        number(largest_gain(spec)));
+        } else {
+            return tl::unexpected(made.error());
+        }
+    }
+
     Fixed16Storage storage;
     Fixed16& params = storage.params_;
     params.channels = channels;
@@ -230,19 +283,14 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
 
     // f: as fine as the range allows, and not finer than the coarsest accumulator.
     const bool by_table = spec.activation == Activation::table && spec.output != OutputKind::s32;
-    Table table;
     int f = 0;
-    if (by_table) {
-        auto made = make_table(spec);
-        if (!made) return tl::unexpected(made.error());
-        table = *made;
-    } else if (spec.output != OutputKind::s32) {
+    if (spec.output != OutputKind::s32 && !by_table) {
         const Range range = u8 ? derive_range(spec) : s16_range(spec);
         const double largest = std::max({std::abs(range.min), std::abs(range.max), 1e-30});
         if (!std::isfinite(largest)) return fail("pre-activation range is not finite");
         const Grids grids = grids_of(spec.activation);
         f = std::min({grids.highest_f, static_cast<int>(std::floor(std::log2(guaranteed_range / largest)))});
-        while (u8 && f >= grids.lowest_f && std::round(largest_scale * std::ldexp(1.0, f + 15)) > 32767) --f;
+        while (!params.shifts_left() && f >= grids.lowest_f && std::round(largest_scale * std::ldexp(1.0, f + 15)) > 32767) --f;
         if (f < grids.lowest_f) {
             return fail("a pre-activation range of " + number(largest) + " or an accumulator scale of " +
                         number(largest_scale) + " leaves no 16-bit grid");
@@ -299,7 +347,7 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
     for (int c = 0; c < channels; ++c) {
         int shift = 0;
         std::int64_t centre = 0, zero_of_p = 0;
-        double acc_scale = spec.acc_scale[c], own_bias = spec.bias.empty() ? 0 : spec.bias[c];
+        double acc_scale = spec.acc_scale[c] * gain_of(spec, c), own_bias = spec.bias.empty() ? 0 : spec.bias[c];
         if (by_table) {
             // A channel without weights has but its bias, on whatever scale.
             const bool empty = !spec.weight_abs_sum.empty() && spec.weight_abs_sum[c] == 0;
@@ -339,13 +387,34 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec) 
     }
     if (spec.activation == Activation::prelu) {
         if (spec.prelu_alpha.size() != spec.acc_scale.size()) return fail("prelu needs one slope a channel");
-        storage.prelu_alpha_.assign(padded, 0);
+        storage.channel_alpha_.assign(padded, 0);
         for (int c = 0; c < channels; ++c) {
             if (std::abs(spec.prelu_alpha[c]) >= 1) {
                 return fail("prelu slope of channel " + std::to_string(c) + " is outside (-1, 1)");
             }
-            storage.prelu_alpha_[c] = q15(spec.prelu_alpha[c]);
+            storage.channel_alpha_[c] = q15(spec.prelu_alpha[c]);
         }
+    }
+    if (spec.activation == Activation::gated) {
+        auto nodes = gate_nodes(spec.gate);
+        if (!nodes) return tl::unexpected(nodes.error());
+        storage.nodes_ = std::move(*nodes);
+        // From p's grid to that on which 2^14 is gate_reach.
+        const auto alpha = [&](int c, int shift) {
+            return std::round(std::ldexp(step / gain_of(spec, c) / gate_reach, 14 + shift));
+        };
+        const auto fit = [&](int shift) {
+            for (int c = 0; c < channels; ++c) {
+                if (alpha(c, shift) > 32767) return false;
+            }
+            return true;
+        };
+        params.gate_shift = 15;
+        while (params.gate_shift > 1 && !fit(params.gate_shift)) --params.gate_shift;
+        if (!fit(params.gate_shift)) return fail("its output reaches too far for its activation");
+        storage.channel_alpha_.assign(padded, 0);
+        for (int c = 0; c < channels; ++c)
+            storage.channel_alpha_[c] = static_cast<std::int16_t>(alpha(c, params.gate_shift));
     }
     if (spec.activation == Activation::clip) {
         params.clip_lo = static_cast<std::int16_t>(std::clamp(std::round(spec.clip_lo / step), -32768.0, 32767.0));

@@ -31,6 +31,10 @@ struct Fixed16Spec {
     std::span<const double> prelu_alpha{};  // per channel, the same range
     double clip_lo = 0, clip_hi = 0;        // may be infinite
     RealFunction function{};                // table
+    // table: where function(x) = x * gate(x), gate rising from 0 to 1, all but there beyond +-gate_reach. Activation::gated
+    // is then taken in place of a table that is not fine enough, or for the sake of gains.
+    RealFunction gate{};
+    std::span<const double> channel_gain{};  // behind a function with a gate, per channel, > 0; empty: 1
 
     OutputKind output = OutputKind::u8;
     // u8: of the output. s16: the grid asked for, a power of two; p saturates beyond 16383 steps of it, behind
@@ -41,6 +45,9 @@ struct Fixed16Spec {
 
     std::optional<Grid> residual{};  // added behind the activation, u8 only
 };
+
+// Beyond it, Swish's sigmoid is 0 or 1 to 2^-15.
+inline constexpr double gate_reach = 32.0 / 3;
 
 bool is_power_of_two(double scale);
 
@@ -53,7 +60,7 @@ class Fixed16Storage {
     friend tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& spec);
     Fixed16 params_;
     std::vector<std::int32_t> bias_, shift_;
-    std::vector<std::int16_t> mult_, prelu_alpha_, nodes_;
+    std::vector<std::int16_t> mult_, channel_alpha_, nodes_;
 };
 
 // The error says which channel and which bound.

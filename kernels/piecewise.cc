@@ -16,7 +16,9 @@ class Fit {
         std::vector<double> sizes;
         for (double x = first_step; x < spec_.reach; x += std::max(first_step, x / 16)) sizes.push_back(x);
         sizes.push_back(spec_.reach);
-        const double high = end_of_domain(sizes, 1), low = -end_of_domain(sizes, -1);
+        const bool given = spec_.half_width > 0;
+        const double high = given ? spec_.half_width : end_of_domain(sizes, 1);
+        const double low = given ? -spec_.half_width : -end_of_domain(sizes, -1);
         Piecewise fit;
         fit.centre = (low + high) / 2;
         fit.half_width = std::max((high - low) / 2, 1e-6);

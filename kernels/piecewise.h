@@ -21,6 +21,7 @@ struct PiecewiseSpec {
     double reach = 0;                // of |x|: what the accumulators can come to
     double lowest = 0, highest = 0;  // the result is clamped to: beyond, the output saturates
     double step = 0;                 // of the output: what is flat to a 32nd of it ends the domain
+    double half_width = 0;           // of the domain, around 0; 0: what matters
 };
 
 struct Piecewise {

@@ -51,7 +51,7 @@ std::int32_t quantize_linear(float x, float scale, std::int32_t zero_point, std:
 //
 // The roundings to t and p are 1 step of p, an activation's own as much at most, and so is what centres them. The mean of
 // the error is 0, but for ties where scales are powers of two. The s16 output is off by 3 of its steps and 2^-14 of its
-// value at most, a curve's by 2^-10 of the largest value too.
+// value at most, a table's by 2^-10 of the largest value too. A gate's interpolation adds gain * 2^-9 to either.
 
 enum class Activation : std::uint8_t {
     none,       // p
@@ -65,6 +65,12 @@ enum class Activation : std::uint8_t {
                 //     d = sat_add(p, p) + 2^15, i = d >> 10, r = d & 1023
                 //     u = node[i] + mulhrs(r << 5, node[i + 1] - node[i])
                 // p has a grid and a zero point of its own (piecewise.h), u too.
+    gated,      // p times a function of it, such as Swish's sigmoid, where channels have gains of their own or the
+                // curve is too long for 64 segments:
+                //     q = sat16((p * alpha_c + 2^(gate_shift - 1)) >> gate_shift)
+                //     u = mulhrs(p, table(q))
+                // p holds the channel's gain, which alpha_c in [0, 32767] takes back; the table is of q around 0, its
+                // nodes in Q15, and so flat at its ends that it does not matter where q saturates.
 };
 
 inline constexpr Activation all_activations[] = {
@@ -75,6 +81,7 @@ inline constexpr Activation all_activations[] = {
     Activation::clip,       //
     Activation::hardswish,  //
     Activation::table,      //
+    Activation::gated,      //
 };
 
 inline constexpr int table_segments = 64;
@@ -97,7 +104,7 @@ struct Fixed16 {
     const std::int32_t* bias = nullptr;
     const std::int32_t* shift = nullptr;  // 0..31; -15..31 where shifts_left()
     const std::int16_t* mult = nullptr;   // 0..32767
-    const std::int16_t* prelu_alpha = nullptr;
+    const std::int16_t* channel_alpha = nullptr;  // prelu, gated
     const std::int16_t* nodes = nullptr;  // [table_segments + 1]; neighbours differ by 32767 at most
     int channels = 0;
     OutputKind output = OutputKind::u8;
@@ -105,6 +112,7 @@ struct Fixed16 {
     int f = 0;
     std::int16_t alpha = 0;
     std::int16_t clip_lo = 0, clip_hi = 0;
+    int gate_shift = 1;         // 1..15
     int doublings = 0;          // 0..2, u8 only
     std::int16_t out_mult = 0;  // 0..32767
     std::int16_t offset = 0;    // (zp << out_shift) + (1 << (out_shift - 1))
@@ -113,9 +121,11 @@ struct Fixed16 {
     std::int16_t residual_mult = 0;
     std::uint8_t residual_zero_point = 0;
 
-    // Accumulators may be coarser than p's grid where that follows from the output's or the table's alone. 32 bits hold
+    // Accumulators may be coarser than p's grid where that follows from the output's, the table's or a gain alone. 32 bits hold
     // them shifted: make_fixed16 proves it.
-    OCTET_INLINE bool shifts_left() const { return output == OutputKind::s16 || activation == Activation::table; }
+    OCTET_INLINE bool shifts_left() const {
+        return output == OutputKind::s16 || activation == Activation::table || activation == Activation::gated;
+    }
 };
 
 OCTET_INLINE std::int16_t sat16(std::int32_t x) {
@@ -133,6 +143,14 @@ OCTET_INLINE std::int32_t fixed16_s32(std::int32_t acc, int c, const Fixed16& e)
     return static_cast<std::int32_t>(static_cast<std::uint32_t>(acc) + static_cast<std::uint32_t>(e.bias[c]));
 }
 
+// Between the nodes.
+OCTET_INLINE std::int16_t fixed16_table(std::int16_t p, const std::int16_t* nodes) {
+    const int d = sat_add16(p, p) + 32768;
+    const std::int16_t* node = nodes + (d >> 10);
+    const auto slope = static_cast<std::int16_t>(node[1] - node[0]);
+    return static_cast<std::int16_t>(node[0] + mulhrs16(static_cast<std::int16_t>((d & 1023) << 5), slope));
+}
+
 OCTET_INLINE std::int16_t fixed16_activate(std::int16_t p, int c, const Fixed16& e) {
     switch (e.activation) {
         case Activation::none:
@@ -141,7 +159,7 @@ OCTET_INLINE std::int16_t fixed16_activate(std::int16_t p, int c, const Fixed16&
             return p > 0 ? p : std::int16_t{0};
         case Activation::leaky:
         case Activation::prelu: {
-            const std::int16_t q = mulhrs16(p, e.activation == Activation::prelu ? e.prelu_alpha[c] : e.alpha);
+            const std::int16_t q = mulhrs16(p, e.activation == Activation::prelu ? e.channel_alpha[c] : e.alpha);
             return p > q ? p : q;
         }
         case Activation::clip: {
@@ -155,11 +173,12 @@ OCTET_INLINE std::int16_t fixed16_activate(std::int16_t p, int c, const Fixed16&
             const std::int16_t gate = shifted < 0 ? std::int16_t{0} : shifted > six ? six : shifted;
             return mulhrs16(p, static_cast<std::int16_t>(gate << (12 - e.f)));
         }
-        case Activation::table: {
-            const int d = sat_add16(p, p) + 32768;
-            const std::int16_t* node = e.nodes + (d >> 10);
-            const auto slope = static_cast<std::int16_t>(node[1] - node[0]);
-            return static_cast<std::int16_t>(node[0] + mulhrs16(static_cast<std::int16_t>((d & 1023) << 5), slope));
+        case Activation::table:
+            return fixed16_table(p, e.nodes);
+        case Activation::gated: {
+            const std::int32_t product = std::int32_t{p} * e.channel_alpha[c];
+            const std::int16_t q = sat16((product + (1 << (e.gate_shift - 1))) >> e.gate_shift);
+            return mulhrs16(p, fixed16_table(q, e.nodes));
         }
     }
     return p;

@@ -17,6 +17,8 @@ kernels::Fixed16Spec spec_of(const Grid& y, const ActivationSpec& activation) {
     spec.clip_lo = activation.clip_lo;
     spec.clip_hi = activation.clip_hi;
     spec.function = activation.function;
+    spec.gate = activation.gate;
+    spec.channel_gain = activation.channel_gain;
     spec.out_scale = static_cast<double>(y.scale);
     if (y.dtype == DType::int16) {
         spec.output = kernels::OutputKind::s16;

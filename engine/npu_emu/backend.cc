@@ -31,6 +31,7 @@ std::string_view name_of(const ActivationSpec& activation) {
         case Activation::hardswish:
             return "HardSwish";
         case Activation::table:
+        case Activation::gated:
             return activation.function_name;
     }
     return "";

@@ -41,8 +41,11 @@ float activate(float x, const ActivationSpec& activation, std::size_t channel) {
             return x * std::max(0.0F, std::min(1.0F, x * (1.0F / 6.0F) + 0.5F));
         case Activation::table: {
             const auto real = static_cast<double>(x);
-            return static_cast<float>(activation.function({&real, 1}).front());
+            const auto y = static_cast<float>(activation.function({&real, 1}).front());
+            return activation.channel_gain.empty() ? y : y * static_cast<float>(activation.channel_gain[channel]);
         }
+        case Activation::gated:
+            break;  // a form of table
     }
     return x;
 }

@@ -73,7 +73,23 @@ bool has_constant_operand(const Graph& graph, const Node& node) {
     return (a == nullptr) != (b == nullptr) && (a ? a : b)->size() == 1;
 }
 
+std::optional<ChannelGain> channel_gain(const Graph& graph, const Node& node) {
+    const auto& shape = graph.value(node.outputs[0]).shape;
+    if (node.op != "Mul" || !shape || shape->size() != 4) return std::nullopt;
+    for (const std::size_t side : {0, 1}) {
+        const NodeId producer = graph.producer(node.inputs[1 - side]);
+        const Tensor* constant = graph.constant(node.inputs[side]);
+        if (!constant || producer == no_node || graph.node(producer).op != "Swish") continue;
+        if (constant->size() == 1 || constant->shape() != Shape{1, (*shape)[1], 1, 1}) continue;
+        const auto values = constant->to_float();
+        if (std::all_of(values.begin(), values.end(), [](float gain) { return gain > 0 && std::isfinite(gain); }))
+            return ChannelGain{node.inputs[1 - side], {values.begin(), values.end()}};
+    }
+    return std::nullopt;
+}
+
 std::vector<ValueId> activation_inputs(const Graph& graph, const Node& node) {
+    if (const auto gain = channel_gain(graph, node)) return {gain->swish};
     if (has_constant_operand(graph, node)) return {node.inputs[graph.constant(node.inputs[0]) ? 1 : 0]};
     if (node.op == "Concat" || node.op == "Add" || node.op == "Mul" || node.op == "Detect") return node.inputs;
     return {node.inputs.begin(), node.inputs.begin() + (node.inputs.empty() ? 0 : 1)};

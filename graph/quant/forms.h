@@ -39,6 +39,14 @@ std::optional<std::string> form_obstacle(const Graph& graph, const Node& node);
 // Add, Sub, Mul, Div or Pow of a tensor and one number that the file has: a table, as unary operators are.
 bool has_constant_operand(const Graph& graph, const Node& node);
 
+// Mul of a Swish by a positive number for each channel of an image, the file's: what a convolution computes behind its
+// Swish.
+struct ChannelGain {
+    ValueId swish = no_value;
+    std::vector<double> gains;
+};
+std::optional<ChannelGain> channel_gain(const Graph& graph, const Node& node);
+
 // The inputs that carry activations; the others are parameters, shapes and sizes.
 std::vector<ValueId> activation_inputs(const Graph& graph, const Node& node);
 

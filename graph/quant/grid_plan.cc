@@ -94,6 +94,7 @@ class Planner {
             return !separate() && !preprocesses ? Role::activation : Role::float_only;
         }
         if (requantizes(node)) return Role::activation;
+        if (channel_gain(graph_, node)) return is_fused_gain(node) ? Role::activation : Role::float_only;
         if (form_obstacle(graph_, node)) return Role::float_only;
         switch (integer_form(node.op).kind) {
             case FormKind::none:
@@ -203,6 +204,16 @@ class Planner {
         return graph_.node(producer).op == "Sigmoid" || graph_.node(producer).op == "Tanh";
     }
 
+    // The Swish is a convolution's, and nothing but the gain reads it.
+    bool is_fused_gain(const Node& node) const {
+        const auto gain = channel_gain(graph_, node);
+        if (!fused() || !gain || !only_reader(gain->swish)) return false;
+        const ValueId x = graph_.node(graph_.producer(gain->swish)).inputs[0];
+        const NodeId layer = graph_.producer(x);
+        return layer != no_node && only_reader(x) && is_convolution(graph_.node(layer)) &&
+               role_[index(layer)] == Role::compute;
+    }
+
     // One table for activations behind each other, and one curve for arithmetic behind a layer's activation.
     void join_tables() {
         std::vector<bool> table(graph_.node_count(), false), fused(table);
@@ -216,7 +227,8 @@ class Planner {
             const Node& before = graph_.node(producer);
             fused[index(id)] = internal_[index(input)] && (is_convolution(before) || is_normalization(before));
             if (!only_reader(input)) continue;
-            const bool curve = fused[index(producer)] && has_constant_operand(graph_, node);
+            const bool curve =
+                fused[index(producer)] && (has_constant_operand(graph_, node) || channel_gain(graph_, node));
             if (curve || (table[index(id)] && table[index(producer)])) internal_[index(input)] = true;
             if (!curve) continue;
             table[index(id)] = false;

@@ -16,7 +16,7 @@ struct QuadsEpilogue {
     static constexpr int lanes = 4 * quads, pixels = 4 / quads, used = quads * pixels;
 
     int32x4_t bias[quads], shift[used];  // shift: to the left
-    int16x8_t mult[2], prelu_alpha[2];
+    int16x8_t mult[2], channel_alpha[2];
     Fixed16x8 fixed16;
     const std::int16_t* nodes;
     int channel, channels;
@@ -34,7 +34,7 @@ struct QuadsEpilogue {
                 return vcombine_s16(vld1_s16(values + first + low), vld1_s16(values + first + high));
             };
             mult[h] = both(e.mult);
-            prelu_alpha[h] = e.prelu_alpha ? both(e.prelu_alpha) : vdupq_n_s16(0);
+            channel_alpha[h] = e.channel_alpha ? both(e.channel_alpha) : vdupq_n_s16(0);
         }
     }
 
@@ -80,7 +80,7 @@ struct QuadsEpilogue {
         const int second = 2 * half + 1 < used ? 2 * half + 1 : 2 * half;
         const int32x4_t a = vshlq_s32(vld1q_s32(sums + 8 * half), shift[2 * half]);
         const int32x4_t b = vshlq_s32(vld1q_s32(sums + 4 * second), shift[second]);
-        return fixed16.template activate<kind>(vqmovn_high_s32(vqmovn_s32(a), b), mult[half], prelu_alpha[half]);
+        return fixed16.template activate<kind>(vqmovn_high_s32(vqmovn_s32(a), b), mult[half], channel_alpha[half]);
     }
 
     template <Activation kind>
@@ -88,6 +88,13 @@ struct QuadsEpilogue {
         u[0] = activated<kind>(sums, 0);
         u[1] = activated<kind>(sums, 1);
         if constexpr (kind == Activation::table) table.interpolate(u);
+        if constexpr (kind == Activation::gated) {
+            int16x8_t gate[2] = {fixed16.gate_argument(u[0], channel_alpha[0]),
+                                 fixed16.gate_argument(u[1], channel_alpha[1])};
+            table.interpolate(gate);
+            u[0] = vqrdmulhq_s16(u[0], gate[0]);
+            u[1] = vqrdmulhq_s16(u[1], gate[1]);
+        }
     }
 
     // whole: all channels are stored. A copy of the epilogue, so that its constants stay in registers: what is written
@@ -161,7 +168,7 @@ struct QuadsEpilogue {
     OCTET_INLINE TableNodes table_of() const {
         // Of other activations never read.
         static constexpr std::int16_t none[table_segments + 1] = {};
-        return TableNodes(kind == Activation::table ? nodes : none);
+        return TableNodes(kind == Activation::table || kind == Activation::gated ? nodes : none);
     }
 
     template <Activation kind, bool whole>

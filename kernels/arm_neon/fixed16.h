@@ -49,9 +49,9 @@ struct TableNodes {
 
 // What is the same for all channels.
 struct Fixed16x8 {
-    int16x8_t alpha, clip_lo, clip_hi, three, six, gate_shift, zero_point, out_shift, residual_zero_point;
+    int16x8_t alpha, clip_lo, clip_hi, three, six, six_shift, zero_point, out_shift, residual_zero_point;
     std::int16_t out_mult, residual_mult;
-    int doublings;
+    int gate_shift, doublings;
     uint8x16_t out_min, out_max;
     bool hardswish;
 
@@ -63,8 +63,9 @@ struct Fixed16x8 {
         const int f = hardswish ? e.f : 0;
         three = vdupq_n_s16(static_cast<std::int16_t>(3 << f));
         six = vdupq_n_s16(static_cast<std::int16_t>(6 << f));
-        gate_shift = vdupq_n_s16(static_cast<std::int16_t>(12 - f));
+        six_shift = vdupq_n_s16(static_cast<std::int16_t>(12 - f));
         out_mult = e.out_mult;
+        gate_shift = e.gate_shift;
         doublings = e.doublings;
         zero_point = vdupq_n_s16(static_cast<std::int16_t>(e.offset >> e.out_shift));
         out_shift = vdupq_n_s16(static_cast<std::int16_t>(-e.out_shift));
@@ -74,19 +75,26 @@ struct Fixed16x8 {
         residual_zero_point = vdupq_n_s16(e.residual_zero_point);
     }
 
-    // t -> u; a table's interpolation is TableNodes'.
+    // t -> u; where TableNodes interpolate, p.
     template <Activation kind>
-    OCTET_INLINE int16x8_t activate(int16x8_t t, int16x8_t mult, int16x8_t prelu_alpha) const {
+    OCTET_INLINE int16x8_t activate(int16x8_t t, int16x8_t mult, int16x8_t channel_alpha) const {
         const int16x8_t p = vqrdmulhq_s16(t, mult);
         if constexpr (kind == Activation::relu) return vmaxq_s16(p, vdupq_n_s16(0));
         if constexpr (kind == Activation::leaky) return vmaxq_s16(p, vqrdmulhq_s16(p, alpha));
-        if constexpr (kind == Activation::prelu) return vmaxq_s16(p, vqrdmulhq_s16(p, prelu_alpha));
+        if constexpr (kind == Activation::prelu) return vmaxq_s16(p, vqrdmulhq_s16(p, channel_alpha));
         if constexpr (kind == Activation::clip) return vminq_s16(vmaxq_s16(p, clip_lo), clip_hi);
         if constexpr (kind == Activation::hardswish) {
             const int16x8_t gate = vminq_s16(vmaxq_s16(vqaddq_s16(p, three), vdupq_n_s16(0)), six);
-            return vqrdmulhq_s16(p, vshlq_s16(gate, gate_shift));
+            return vqrdmulhq_s16(p, vshlq_s16(gate, six_shift));
         }
         return p;
+    }
+
+    // p -> q of a gate
+    OCTET_INLINE int16x8_t gate_argument(int16x8_t p, int16x8_t channel_alpha) const {
+        const int32x4_t right = vdupq_n_s32(-gate_shift);
+        const int32x4_t low = vrshlq_s32(vmull_s16(vget_low_s16(p), vget_low_s16(channel_alpha)), right);
+        return vqmovn_high_s32(vqmovn_s32(low), vrshlq_s32(vmull_high_s16(p, channel_alpha), right));
     }
 
     // The s16 output.

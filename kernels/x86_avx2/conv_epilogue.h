@@ -29,12 +29,12 @@ struct PairEpilogue {
             if (lane < 8) lane_bias[lane] = e.bias[first + o];
             if (lane < 8) lane_shift[lane] = e.shift[first + o];
             lane_mult[lane] = e.mult[first + o];
-            lane_alpha[lane] = e.prelu_alpha ? e.prelu_alpha[first + o] : std::int16_t{0};
+            lane_alpha[lane] = e.channel_alpha ? e.channel_alpha[first + o] : std::int16_t{0};
         }
         bias[0] = _mm256_load_si256(reinterpret_cast<const __m256i*>(lane_bias));
         shift = _mm256_load_si256(reinterpret_cast<const __m256i*>(lane_shift));
         fixed16.mult = _mm256_load_si256(reinterpret_cast<const __m256i*>(lane_mult));
-        fixed16.prelu_alpha = _mm256_load_si256(reinterpret_cast<const __m256i*>(lane_alpha));
+        fixed16.channel_alpha = _mm256_load_si256(reinterpret_cast<const __m256i*>(lane_alpha));
     }
 
     // sums[i]: the accumulators of vector x + i, i < count. The copy is for what BlockEpilogue::store_u8 says.
@@ -54,7 +54,7 @@ struct PairEpilogue {
         const ConvCall& call = *row.call;
         Fixed16x16 packed = fixed16;
         packed.mult = _mm256_permute4x64_epi64(fixed16.mult, _MM_SHUFFLE(1, 1, 0, 0));
-        packed.prelu_alpha = _mm256_permute4x64_epi64(fixed16.prelu_alpha, _MM_SHUFFLE(1, 1, 0, 0));
+        packed.channel_alpha = _mm256_permute4x64_epi64(fixed16.channel_alpha, _MM_SHUFFLE(1, 1, 0, 0));
         const bool raises = call.epilogue.shifts_left();
         const auto narrow = [&](__m256i a, __m256i b) {
             return packed.scale(
@@ -210,6 +210,8 @@ struct BlockEpilogue {
             store_u8<Activation::hardswish>(*this, row, sums, count, x, rows, pitch);
         } else if (fixed16.activation == Activation::table) {
             store_u8<Activation::table>(*this, row, sums, count, x, rows, pitch);
+        } else if (fixed16.activation == Activation::gated) {
+            store_u8<Activation::gated>(*this, row, sums, count, x, rows, pitch);
         } else if (fixed16.activation == Activation::none) {
             store_u8<Activation::none>(*this, row, sums, count, x, rows, pitch);
         } else {
@@ -257,7 +259,7 @@ struct BlockEpilogue {
                 call.residual.data ? call.residual.pixel(row.y + r, x) + epilogue.channel : nullptr;
             for (int i = 0; i < count; i += 2, sums += 4, out += 2 * out_stride) {
                 const bool second = i + 1 < count;
-                constexpr bool raises = activation == Activation::table;
+                constexpr bool raises = activation == Activation::table || activation == Activation::gated;
                 __m256i a = fixed16.activate(epilogue.narrow(sums, raises));
                 __m256i b = second ? fixed16.activate(epilogue.narrow(sums + 2, raises)) : a;
                 if (residual) {

@@ -21,16 +21,16 @@ OCTET_INLINE __m256i fixed16_shift(__m256i acc, __m256i shift, bool raises) {
 }
 
 struct Fixed16x16 {
-    __m256i mult, prelu_alpha, alpha, clip_lo, clip_hi, three, six, out_mult, offset, out_min, out_max, out_min_u8,
-        out_max_u8, mults, residual_zero_point;
-    __m128i gate_shift, out_shift;
+    __m256i mult, channel_alpha, alpha, clip_lo, clip_hi, three, six, out_mult, offset, out_min, out_max, out_min_u8,
+        out_max_u8, mults, residual_zero_point, gate_half;
+    __m128i six_shift, gate_shift, out_shift;
     const std::int16_t* nodes;
     Activation activation;
     int doublings;
 
     OCTET_INLINE Fixed16x16(const Fixed16& e, int channel) {
         mult = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(e.mult + channel));
-        prelu_alpha = e.prelu_alpha ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(e.prelu_alpha + channel))
+        channel_alpha = e.channel_alpha ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(e.channel_alpha + channel))
                                     : _mm256_setzero_si256();
         alpha = _mm256_set1_epi16(e.alpha);
         clip_lo = _mm256_set1_epi16(e.clip_lo);
@@ -38,7 +38,9 @@ struct Fixed16x16 {
         const int f = e.activation == Activation::hardswish ? e.f : 0;
         three = _mm256_set1_epi16(static_cast<std::int16_t>(3 << f));
         six = _mm256_set1_epi16(static_cast<std::int16_t>(6 << f));
-        gate_shift = _mm_cvtsi32_si128(12 - f);
+        six_shift = _mm_cvtsi32_si128(12 - f);
+        gate_half = _mm256_set1_epi16(static_cast<std::int16_t>(1 << (e.gate_shift - 1)));
+        gate_shift = _mm_cvtsi32_si128(e.gate_shift);
         doublings = e.doublings;
         out_mult = _mm256_set1_epi16(e.out_mult);
         offset = _mm256_set1_epi16(e.offset);
@@ -64,17 +66,30 @@ struct Fixed16x16 {
             case Activation::leaky:
                 return _mm256_max_epi16(p, _mm256_mulhrs_epi16(p, alpha));
             case Activation::prelu:
-                return _mm256_max_epi16(p, _mm256_mulhrs_epi16(p, prelu_alpha));
+                return _mm256_max_epi16(p, _mm256_mulhrs_epi16(p, channel_alpha));
             case Activation::clip:
                 return _mm256_min_epi16(_mm256_max_epi16(p, clip_lo), clip_hi);
             case Activation::hardswish: {
                 const __m256i shifted = _mm256_max_epi16(_mm256_adds_epi16(p, three), _mm256_setzero_si256());
-                return _mm256_mulhrs_epi16(p, _mm256_sll_epi16(_mm256_min_epi16(shifted, six), gate_shift));
+                return _mm256_mulhrs_epi16(p, _mm256_sll_epi16(_mm256_min_epi16(shifted, six), six_shift));
             }
             case Activation::table:
                 return interpolate(p);
+            case Activation::gated:
+                return _mm256_mulhrs_epi16(p, interpolate(gate_argument(p)));
         }
         return p;
+    }
+
+    // p -> q of a gate
+    OCTET_INLINE __m256i gate_argument(__m256i p) const {
+        const __m256i one = _mm256_set1_epi16(1);
+        const auto product = [&](__m256i value, __m256i weight) {
+            return _mm256_sra_epi32(_mm256_madd_epi16(value, weight), gate_shift);
+        };
+        return _mm256_packs_epi32(
+            product(_mm256_unpacklo_epi16(p, one), _mm256_unpacklo_epi16(channel_alpha, gate_half)),
+            product(_mm256_unpackhi_epi16(p, one), _mm256_unpackhi_epi16(channel_alpha, gate_half)));
     }
 
     // node[i] and node[i + 1] come by one load of 32 bits:
@@ -116,10 +131,10 @@ struct Fixed16x16 {
     OCTET_INLINE __m256i unrounded(__m256i t) const {
         __m256i u = _mm256_mulhrs_epi16(t, mult);
         if constexpr (known == Activation::leaky) u = _mm256_max_epi16(u, _mm256_mulhrs_epi16(u, alpha));
-        if constexpr (known == Activation::prelu) u = _mm256_max_epi16(u, _mm256_mulhrs_epi16(u, prelu_alpha));
+        if constexpr (known == Activation::prelu) u = _mm256_max_epi16(u, _mm256_mulhrs_epi16(u, channel_alpha));
         if constexpr (known == Activation::hardswish) {
             const __m256i shifted = _mm256_max_epi16(_mm256_adds_epi16(u, three), _mm256_setzero_si256());
-            u = _mm256_mulhrs_epi16(u, _mm256_sll_epi16(_mm256_min_epi16(shifted, six), gate_shift));
+            u = _mm256_mulhrs_epi16(u, _mm256_sll_epi16(_mm256_min_epi16(shifted, six), six_shift));
         }
         return _mm256_sra_epi16(_mm256_adds_epi16(_mm256_mulhi_epi16(u, out_mult), offset), out_shift);
     }

@@ -24,7 +24,7 @@ struct FusedKindOf {
 
 struct FusedU8 {
     __m512i shift0, shift1, mult, alpha, three, six, out_mult, offset;
-    __m128i gate_shift, out_shift;
+    __m128i six_shift, out_shift;
 
     static OCTET_INLINE FusedKind kind_of(const ConvCall& call) {
         const Fixed16& e = call.epilogue;
@@ -47,7 +47,7 @@ struct FusedU8 {
           six(fixed16.six),
           out_mult(fixed16.out_mult),
           offset(fixed16.offset),
-          gate_shift(_mm_cvtsi32_si128(e.activation == Activation::hardswish ? 12 - e.f : 0)),
+          six_shift(_mm_cvtsi32_si128(e.activation == Activation::hardswish ? 12 - e.f : 0)),
           out_shift(_mm_cvtsi32_si128(e.out_shift)) {}
 
     // Not yet saturated to u8.
@@ -58,7 +58,7 @@ struct FusedU8 {
         if constexpr (kind == FusedKind::leaky) u = _mm512_max_epi16(u, _mm512_mulhrs_epi16(u, alpha));
         if constexpr (kind == FusedKind::hardswish) {
             const __m512i shifted = _mm512_max_epi16(_mm512_adds_epi16(u, three), _mm512_setzero_si512());
-            u = _mm512_mulhrs_epi16(u, _mm512_sll_epi16(_mm512_min_epi16(shifted, six), gate_shift));
+            u = _mm512_mulhrs_epi16(u, _mm512_sll_epi16(_mm512_min_epi16(shifted, six), six_shift));
         }
         return _mm512_sra_epi16(_mm512_adds_epi16(_mm512_mulhi_epi16(u, out_mult), offset), out_shift);
     }
@@ -67,7 +67,7 @@ struct FusedU8 {
     OCTET_INLINE void keep_in_registers() {
         asm volatile("" : "+v"(shift0), "+v"(shift1), "+v"(mult), "+v"(out_mult), "+v"(offset), "+v"(out_shift));
         if constexpr (kind == FusedKind::leaky) asm volatile("" : "+v"(alpha));
-        if constexpr (kind == FusedKind::hardswish) asm volatile("" : "+v"(three), "+v"(six), "+v"(gate_shift));
+        if constexpr (kind == FusedKind::hardswish) asm volatile("" : "+v"(three), "+v"(six), "+v"(six_shift));
     }
 };
 
@@ -109,13 +109,13 @@ struct PairEpilogue {
             if (lane < 16) lane_bias[lane] = e.bias[first + o];
             if (lane < 16) lane_shift[lane] = e.shift[first + o];
             lane_mult[lane] = e.mult[first + o];
-            lane_alpha[lane] = e.prelu_alpha ? e.prelu_alpha[first + o] : std::int16_t{0};
+            lane_alpha[lane] = e.channel_alpha ? e.channel_alpha[first + o] : std::int16_t{0};
             mask |= static_cast<__mmask32>(o < channels) << lane;
         }
         bias[0] = _mm512_load_si512(lane_bias);
         shift = _mm512_load_si512(lane_shift);
         fixed16.mult = _mm512_load_si512(lane_mult);
-        fixed16.prelu_alpha = _mm512_load_si512(lane_alpha);
+        fixed16.channel_alpha = _mm512_load_si512(lane_alpha);
         fused.shift0 = fused.shift1 = shift;
         // 16-bit lane 8 * k + j of the pack is 32-bit lane 4 * k + j % 4 of either vector.
         fused.mult = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 0, 1, 1, 2, 2, 3, 3), fixed16.mult);

@@ -21,22 +21,23 @@ OCTET_INLINE __m512i fixed16_shift(__m512i acc, __m512i shift, bool raises) {
 }
 
 struct Fixed16x32 {
-    __m512i mult, prelu_alpha, alpha, clip_lo, clip_hi, three, six, gate_shift, out_mult, offset, out_shift, out_min,
+    __m512i mult, channel_alpha, alpha, clip_lo, clip_hi, three, six, six_shift, out_mult, offset, out_shift, out_min,
         out_max, mults, residual_zero_point;
     const std::int16_t* nodes;
     Activation activation;
-    int doublings;
+    int gate_shift, doublings;
 
     OCTET_INLINE Fixed16x32(const Fixed16& e, int channel) {
         mult = _mm512_loadu_si512(e.mult + channel);
-        prelu_alpha = e.prelu_alpha ? _mm512_loadu_si512(e.prelu_alpha + channel) : _mm512_setzero_si512();
+        channel_alpha = e.channel_alpha ? _mm512_loadu_si512(e.channel_alpha + channel) : _mm512_setzero_si512();
         alpha = _mm512_set1_epi16(e.alpha);
         clip_lo = _mm512_set1_epi16(e.clip_lo);
         clip_hi = _mm512_set1_epi16(e.clip_hi);
         const int f = e.activation == Activation::hardswish ? e.f : 0;
         three = _mm512_set1_epi16(static_cast<std::int16_t>(3 << f));
         six = _mm512_set1_epi16(static_cast<std::int16_t>(6 << f));
-        gate_shift = _mm512_set1_epi16(static_cast<std::int16_t>(12 - f));
+        six_shift = _mm512_set1_epi16(static_cast<std::int16_t>(12 - f));
+        gate_shift = e.gate_shift;
         doublings = e.doublings;
         out_mult = _mm512_set1_epi16(e.out_mult);
         offset = _mm512_set1_epi16(e.offset);
@@ -55,14 +56,29 @@ struct Fixed16x32 {
         const __m512i p = _mm512_mulhrs_epi16(t, mult);
         if constexpr (kind == Activation::relu) return _mm512_max_epi16(p, _mm512_setzero_si512());
         if constexpr (kind == Activation::leaky) return _mm512_max_epi16(p, _mm512_mulhrs_epi16(p, alpha));
-        if constexpr (kind == Activation::prelu) return _mm512_max_epi16(p, _mm512_mulhrs_epi16(p, prelu_alpha));
+        if constexpr (kind == Activation::prelu) return _mm512_max_epi16(p, _mm512_mulhrs_epi16(p, channel_alpha));
         if constexpr (kind == Activation::clip) return _mm512_min_epi16(_mm512_max_epi16(p, clip_lo), clip_hi);
         if constexpr (kind == Activation::hardswish) {
             const __m512i shifted = _mm512_max_epi16(_mm512_adds_epi16(p, three), _mm512_setzero_si512());
-            return _mm512_mulhrs_epi16(p, _mm512_sllv_epi16(_mm512_min_epi16(shifted, six), gate_shift));
+            return _mm512_mulhrs_epi16(p, _mm512_sllv_epi16(_mm512_min_epi16(shifted, six), six_shift));
         }
         if constexpr (kind == Activation::table) return interpolate(p);
+        if constexpr (kind == Activation::gated) {
+            return _mm512_mulhrs_epi16(p, interpolate(gate_argument(p)));
+        }
         return p;
+    }
+
+    // p -> q of a gate
+    OCTET_INLINE __m512i gate_argument(__m512i p) const {
+        const __m512i one = _mm512_set1_epi16(1);
+        const __m512i half = _mm512_set1_epi16(static_cast<std::int16_t>(1 << (gate_shift - 1)));
+        const __m128i shift = _mm_cvtsi32_si128(gate_shift);
+        const auto product = [&](__m512i value, __m512i weight) {
+            return _mm512_sra_epi32(_mm512_madd_epi16(value, weight), shift);
+        };
+        return _mm512_packs_epi32(product(_mm512_unpacklo_epi16(p, one), _mm512_unpacklo_epi16(channel_alpha, half)),
+                                  product(_mm512_unpackhi_epi16(p, one), _mm512_unpackhi_epi16(channel_alpha, half)));
     }
 
     OCTET_INLINE __m512i interpolate(__m512i p) const {

@@ -175,7 +175,7 @@ class Conv : public testing::TestWithParam<const ConvKernel*> {
         Case c{.params = params, .in_h = h, .in_w = w};
         c.params.input = GetParam()->input;
         c.data = static_cast<Data>(pick({0, 1, 2}));
-        c.activation = all_activations[pick({0, 1, 2, 3, 4, 5, 5, 6, 6})];
+        c.activation = all_activations[pick({0, 1, 2, 3, 4, 5, 5, 6, 7, 7})];
         c.residual = pick({0, 0, 1}) != 0;
         c.in_slice = {pick({0, 4, 16}), pick({0, 3, 16})};
         c.out_slice = {pick({0, 5, 32}), pick({0, 1, 32})};

@@ -30,20 +30,24 @@ class RandomFixed16 {
             if (params.shifts_left() && random_int(random, 0, 3) == 0) shift_[c] = -random_int(random, 1, 15);
             mult_[c] = static_cast<std::int16_t>(random_int(random, 0, 9) == 0 ? 32767 * random_int(random, 0, 1)
                                                                                : random_int(random, 16384, 32767));
-            alpha_[c] = static_cast<std::int16_t>(random_int(random, -32767, 32767));
+            alpha_[c] = static_cast<std::int16_t>(random_int(random, activation == Activation::gated ? 0 : -32767, 32767));
         }
         params.bias = bias_.data();
         params.shift = shift_.data();
         params.mult = mult_.data();
-        params.prelu_alpha = activation == Activation::prelu ? alpha_.data() : nullptr;
+        const bool by_channel = activation == Activation::prelu || activation == Activation::gated;
+        params.channel_alpha = by_channel ? alpha_.data() : nullptr;
         // Neighbours differ by 32767 at most, and now and then by that.
-        const int highest = random_int(random, -1, 32767), lowest = highest - 32767;
+        const int highest = activation == Activation::gated ? 32767 : random_int(random, -1, 32767);
+        const int lowest = highest - 32767;
         for (std::int16_t& node : nodes_) {
             node = static_cast<std::int16_t>(random_int(random, 0, 3) == 0
                                                  ? random_int(random, 0, 1) == 0 ? lowest : highest
                                                  : random_int(random, lowest, highest));
         }
-        params.nodes = activation == Activation::table ? nodes_.data() : nullptr;
+        const bool interpolates = activation == Activation::table || activation == Activation::gated;
+        params.nodes = interpolates ? nodes_.data() : nullptr;
+        params.gate_shift = random_int(random, 1, 15);
         params.channels = channels;
         params.f = random_int(random, 0, 12);
         params.alpha = alpha_[0];
