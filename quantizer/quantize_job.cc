@@ -211,6 +211,8 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
     const auto batches = [batch](std::int64_t pictures) { return (pictures + batch - 1) / batch; };
     job.options.refine_images = static_cast<int>(batches(job.options.refine_images));
     job.widths.images = batches(job.widths.images);
+    auto equalized = quant::equalize_model(outcome.model, dataset, job.options);
+    if (!equalized) return in_model(equalized.error());
     const CalibrationKey key{outcome.float_digest, form_of(job, outcome.preprocessing, *input), outcome.images.digest};
     auto calibration = calibration_for(job, outcome.model, dataset, key, outcome.cache_was_used);
     if (!calibration) return in_model(calibration.error());

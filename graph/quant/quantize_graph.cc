@@ -10,6 +10,7 @@
 #include "graph/passes/pass.h"
 #include "graph/quant/chip_forms.h"
 #include "graph/quant/forms.h"
+#include "kernels/make_fixed16.h"
 
 namespace octet::quant {
 namespace {
@@ -60,7 +61,8 @@ void scale_boxes(Graph& graph, float scale) {
 
 // 16-bit grid of a group. The pre-activation that a kernel computes with saturates beyond half of the grid's reach,
 // behind hardswish beyond a quarter (kernels/make_fixed16.h), and is 1/alpha times as negative as what a leaky
-// rectifier lets through. That of a curve has a grid of its own, and its segments are the finer the less they span.
+// rectifier lets through. A Swish's reaches over its gate, whatever comes of it. That of another curve has a grid of its
+// own, and its segments are the finer the less they span.
 Grid wide_grid(const Graph& graph, const GridGroup& group, const Calibration& calibration, float headroom) {
     float magnitude = 0;
     float finest = finest_wide_scale;
@@ -70,8 +72,12 @@ Grid wide_grid(const Graph& graph, const GridGroup& group, const Calibration& ca
         float lo = std::fabs(extent.lo);
         if (node.op == "LeakyRelu") lo /= std::max(node.attributes.real("alpha", 0.01F), 1e-3F);
         const bool hardswish = node.op == "HardSwish";
-        const float reach = hardswish ? 4 : integer_form(node.op).curved ? 1 : 2;
+        const auto gain = channel_gain(graph, node);
+        const bool gated = node.op == "Swish" || gain;
+        const float reach = hardswish ? 4 : integer_form(node.op).curved && !gated ? 1 : 2;
         magnitude = std::max(magnitude, std::max(lo, extent.hi) * reach);
+        const double most = gain ? *std::max_element(gain->gains.begin(), gain->gains.end()) : 1;
+        if (gated) magnitude = std::max(magnitude, static_cast<float>(2 * kernels::gate_reach * most));
         if (hardswish) finest = 2 * finest_wide_scale;
     }
     Grid grid = power_of_two_grid({-magnitude, magnitude}, DType::int16, headroom);
@@ -249,6 +255,18 @@ std::vector<ValueId> calibrated_channels(const QuantModel& model) {
     std::vector<ValueId> wanted;
     for (const HeadScale& head : model.heads) wanted.push_back(head.value);
     return wanted;
+}
+
+Result<Equalization> equalize_model(QuantModel& model, const Dataset& dataset, const QuantizeOptions& options) {
+    if (options.recipe != Recipe::best) return Equalization{};
+    constexpr std::int64_t most = 64;
+    const std::int64_t count = std::min(most, dataset.size);
+    const Dataset some{count, [&](std::int64_t i) { return dataset.load(i * dataset.size / count); }};
+    OCTET_ASSIGN(Equalization done, equalize_channels(model.graph, model.plan, some, options.parallel_for));
+    if (done.groups == 0) return done;
+    OCTET_TRY(verify(model.graph));
+    OCTET_ASSIGN(model.plan, plan_grids(model.graph, model.pixel, grid_plan_options(options)));
+    return done;
 }
 
 Method range_method(const QuantModel& model, const GridGroup& group, const QuantizeOptions& options) {

@@ -1,0 +1,369 @@
+#include "graph/quant/equalize.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "graph/ops/evaluator.h"
+#include "graph/quant/forms.h"
+#include "kernels/make_fixed16.h"
+
+namespace octet::quant {
+namespace {
+
+// Of a range on the images measured, for others.
+constexpr double headroom = 1.25;
+constexpr double largest_gain = 128;
+// Negative values, such as Swish's, may come to so much of the positive ones.
+constexpr double most_negative = 1.0 / 3;
+constexpr double worthwhile_db = 3;
+// What reads a group well enough without gains.
+constexpr double enough_db = 35;
+
+std::size_t index(std::int32_t id) {
+    return static_cast<std::size_t>(id);
+}
+
+struct Channel {
+    ValueId source = no_value;
+    std::size_t index = 0;
+};
+
+struct Measured {
+    std::vector<Extent> extents;  // by channel
+    std::vector<double> energies;
+};
+
+struct Source {
+    ValueId value = no_value;
+    bool free = false;             // its channels may have gains
+    std::vector<double> gains = {};  // by channel
+};
+
+// A group of values on one grid, all of whose channels are known by the source they come from.
+struct Candidate {
+    std::map<ValueId, Source> sources;
+    std::vector<std::pair<NodeId, ValueId>> readers;  // convolutions, and what of the group they read
+    std::map<ValueId, std::vector<Channel>> channels;   // of each value
+};
+
+class Equalizer {
+  public:
+    Equalizer(Graph& graph, const GridPlan& plan) : graph_(graph), plan_(plan), consumers_(graph.consumers()) {}
+
+    // Whether there is anything to do.
+    bool find() {
+        for (const GridGroup& group : plan_.groups) {
+            if (group.kind != GridKind::activation) continue;
+            if (auto candidate = candidate_of(group)) candidates_.push_back(std::move(*candidate));
+        }
+        return !candidates_.empty();
+    }
+
+    Result<void> measure(const Dataset& dataset, const ParallelFor& parallel_for) {
+        for (const Candidate& candidate : candidates_) {
+            for (const auto& [value, source] : candidate.sources) measured_.emplace(value, Measured());
+            for (const auto& [reader, value] : candidate.readers)
+                measured_.emplace(graph_.node(reader).outputs[0], Measured());
+        }
+        for (auto& [value, measured] : measured_) {
+            const auto channels = index(static_cast<std::int32_t>((*graph_.value(value).shape)[1]));
+            measured.extents.resize(channels);
+            measured.energies.resize(channels);
+        }
+        // Sums of floats depend on their order: images are merged one after the other.
+        std::vector<std::map<ValueId, Measured>> images(static_cast<std::size_t>(dataset.size), measured_);
+        std::vector<Result<void>> failures(images.size());
+        parallel_for(dataset.size, [&](std::int64_t i) {
+            failures[static_cast<std::size_t>(i)] = measure_image(dataset, i, images[static_cast<std::size_t>(i)]);
+        });
+        for (auto& failure : failures) OCTET_TRY(std::move(failure));
+        for (const auto& image : images) {
+            for (auto& [value, measured] : measured_) {
+                const Measured& one = image.at(value);
+                for (std::size_t c = 0; c < measured.extents.size(); ++c) {
+                    measured.extents[c].merge(one.extents[c]);
+                    measured.energies[c] += one.energies[c] / static_cast<double>(images.size());
+                }
+            }
+        }
+        return {};
+    }
+
+    Equalization apply() {
+        Equalization done;
+        // All before one is carried out: what is measured is of the weights as they are.
+        std::erase_if(candidates_, [&](Candidate& candidate) { return !choose_gains(candidate); });
+        for (const Candidate& candidate : candidates_) {
+            ++done.groups;
+            for (const auto& [reader, value] : candidate.readers) divide_weights(candidate, reader, value);
+            for (const auto& [value, source] : candidate.sources) {
+                if (!source.free) continue;
+                done.nodes.push_back(graph_.node(graph_.producer(value)).name);
+                multiply(source);
+            }
+        }
+        graph_.remove_dead();
+        return done;
+    }
+
+  private:
+    // ---- which channels are where
+
+    std::optional<Candidate> candidate_of(const GridGroup& group) const {
+        Candidate candidate;
+        for (const ValueId source : group.sources) {
+            const auto& shape = graph_.value(source).shape;
+            if (!shape || shape->size() != 4) return std::nullopt;
+            candidate.sources[source] = {source, takes_gains(source), {}};
+        }
+        for (const NodeId id : graph_.topological_order()) {
+            for (const ValueId output : graph_.node(id).outputs) {
+                if (output == no_value || plan_.group(output) != &group) continue;
+                if (!trace(candidate, id, output)) return std::nullopt;
+            }
+        }
+        for (const auto& [value, channels] : candidate.channels) {
+            const bool is_read_otherwise = !add_readers(candidate, group, value);
+            if (!is_read_otherwise && !graph_.is_output(value)) continue;
+            for (const Channel& channel : channels) candidate.sources[channel.source].free = false;
+        }
+        const bool any = std::any_of(candidate.sources.begin(), candidate.sources.end(),
+                                     [](const auto& source) { return source.second.free; });
+        return any && !candidate.readers.empty() ? std::optional(std::move(candidate)) : std::nullopt;
+    }
+
+    bool trace(Candidate& candidate, NodeId id, ValueId output) const {
+        const Node& node = graph_.node(id);
+        std::vector<Channel>& channels = candidate.channels[output];
+        if (candidate.sources.count(output)) {
+            for (std::size_t c = 0; c < index(static_cast<std::int32_t>((*graph_.value(output).shape)[1])); ++c)
+                channels.push_back({output, c});
+            return true;
+        }
+        const bool concat = node.op == "Concat" && node.attributes.integer("axis", 0) == 1;
+        if (!concat && node.op != "MaxPool" && node.op != "Resize") return false;
+        for (std::size_t i = 0; i < (concat ? node.inputs.size() : 1); ++i) {
+            const auto found = candidate.channels.find(node.inputs[i]);
+            if (found == candidate.channels.end()) return false;
+            const std::vector<Channel> inputs = found->second;
+            candidate.channels[output].insert(candidate.channels[output].end(), inputs.begin(), inputs.end());
+        }
+        return true;
+    }
+
+    // Whether convolutions and copies of the group are all that reads a value.
+    bool add_readers(Candidate& candidate, const GridGroup& group, ValueId value) const {
+        bool all = true;
+        for (const NodeId id : consumers_[index(value)]) {
+            const Node& node = graph_.node(id);
+            const bool copies = std::all_of(node.outputs.begin(), node.outputs.end(), [&](ValueId output) {
+                return output != no_value && plan_.group(output) == &group;
+            });
+            if (copies && !candidate.sources.count(node.outputs[0])) continue;
+            if (node.op == "Conv" && plan_.integer[index(id)] && graph_.constant(node.inputs[1])) {
+                candidate.readers.emplace_back(id, value);
+            } else {
+                all = false;
+            }
+        }
+        return all;
+    }
+
+    // Swish behind a convolution, or what multiplying the convolution's parameters multiplies.
+    bool takes_gains(ValueId value) const {
+        const NodeId producer = graph_.producer(value);
+        if (producer == no_node) return false;
+        const NodeId layer = layer_of(value);
+        return layer != no_node && plan_.integer[index(layer)] && graph_.constant(graph_.node(layer).inputs[1]);
+    }
+
+    // The convolution whose result this is, behind an activation that is fused to it or none.
+    NodeId layer_of(ValueId value) const {
+        NodeId id = graph_.producer(value);
+        const std::string& op = graph_.node(id).op;
+        if (op == "Swish" || op == "Relu" || op == "LeakyRelu" || op == "PRelu") {
+            const ValueId before = graph_.node(id).inputs[0];
+            if (plan_.group(before) || consumers_[index(before)].size() != 1) return no_node;
+            id = graph_.producer(before);
+        }
+        return id != no_node && graph_.node(id).op == "Conv" ? id : no_node;
+    }
+
+    // ---- what they hold
+
+    Result<void> measure_image(const Dataset& dataset, std::int64_t image, std::map<ValueId, Measured>& measured) const {
+        OCTET_ASSIGN(const Tensor input, dataset.load(image));
+        EvaluateOptions options;
+        options.observer = [&](ValueId value, const Tensor& tensor) {
+            const auto found = measured.find(value);
+            if (found == measured.end()) return;
+            const auto values = tensor.data<float>();
+            const std::size_t channels = found->second.extents.size();
+            const std::size_t plane = values.size() / (channels * static_cast<std::size_t>(tensor.shape()[0]));
+            for (std::size_t i = 0; plane > 0 && i < values.size() / plane; ++i) {
+                const auto part = values.subspan(i * plane, plane);
+                found->second.extents[i % channels].add(part);
+                double energy = 0;
+                for (const float x : part) energy += static_cast<double>(x) * x;
+                found->second.energies[i % channels] += energy / static_cast<double>(part.size());
+            }
+        };
+        OCTET_TRY(evaluate(graph_, {&input, 1}, options));
+        return {};
+    }
+
+    // ---- gains
+
+    bool choose_gains(Candidate& candidate) const {
+        double high = 0, low = 0;
+        for (const auto& [value, source] : candidate.sources) {
+            for (const Extent& channel : measured_.at(value).extents) {
+                high = std::max(high, static_cast<double>(channel.hi));
+                low = std::max(low, -static_cast<double>(channel.lo));
+            }
+        }
+        const double room = std::max(low, most_negative * high);
+        double new_high = high, new_low = low;
+        for (auto& [value, source] : candidate.sources) {
+            const auto& extents = measured_.at(value).extents;
+            source.gains.assign(extents.size(), 1);
+            if (!source.free) continue;
+            const double cap = std::min(largest_gain, precise_gain(value, (high + room) / 255));
+            for (std::size_t c = 0; c < extents.size(); ++c) {
+                double gain = cap;
+                if (extents[c].hi > 0) gain = std::min(gain, high / (headroom * static_cast<double>(extents[c].hi)));
+                if (extents[c].lo < 0) gain = std::min(gain, room / (headroom * static_cast<double>(-extents[c].lo)));
+                source.gains[c] = std::max(gain, 1.0);
+                new_high = std::max(new_high, source.gains[c] * static_cast<double>(extents[c].hi));
+                new_low = std::max(new_low, -source.gains[c] * static_cast<double>(extents[c].lo));
+            }
+        }
+        const double before = noise(candidate, (high + low) / 255, false);
+        const double after = noise(candidate, (new_high + new_low) / 255, true);
+        const double before_db = -10 * std::log10(before), gain_db = 10 * std::log10(before / after);
+        if (getenv("EQ")) fprintf(stderr, "%-30s range %7.3f %7.3f noise %6.2f dB gain %6.2f\n", graph_.value(candidate.sources.begin()->first).name.c_str(), high, low, before_db, gain_db);
+        return before_db < enough_db && gain_db >= worthwhile_db;
+    }
+
+    // Swish's pre-activation has 16 bits over gate_reach at least: a gain that leaves it half a step of the output.
+    double precise_gain(ValueId value, double step) const {
+        if (graph_.node(graph_.producer(value)).op != "Swish") return largest_gain;
+        return 16383 * step / 2 / kernels::gate_reach;
+    }
+
+    // Of rounding to `step`, uniform, over the signal, behind the convolutions that read the group: the mean of their
+    // channels.
+    double noise(const Candidate& candidate, double step, bool with_gains) const {
+        double sum = 0, count = 0;
+        for (const auto& [reader, value] : candidate.readers) {
+            const std::vector<Channel>& channels = candidate.channels.at(value);
+            const auto& energies = measured_.at(graph_.node(reader).outputs[0]).energies;
+            std::vector<double> noises(energies.size());
+            for_each_weight(reader, [&](std::size_t output, std::size_t input, double weight) {
+                const Channel& channel = channels[input];
+                const double gain = with_gains ? candidate.sources.at(channel.source).gains[channel.index] : 1;
+                noises[output] += weight * weight * step * step / 12 / (gain * gain);
+            });
+            for (std::size_t o = 0; o < noises.size(); ++o) {
+                sum += energies[o] > 0 ? std::min(noises[o] / energies[o], 1.0) : 0;
+                count += 1;
+            }
+        }
+        return sum / count;
+    }
+
+    // body(output channel, input channel, weight)
+    template <typename Body>
+    void for_each_weight(NodeId id, Body body) const {
+        const Node& node = graph_.node(id);
+        const Tensor& tensor = *graph_.constant(node.inputs[1]);
+        const auto weights = tensor.data<float>();
+        const auto outputs = index(static_cast<std::int32_t>(tensor.shape()[0]));
+        const auto inputs = index(static_cast<std::int32_t>(tensor.shape()[1]));
+        const std::size_t groups = static_cast<std::size_t>(node.attributes.integer("group", 1));
+        const std::size_t taps = weights.size() / (outputs * inputs);
+        for (std::size_t o = 0; o < outputs; ++o) {
+            const std::size_t first = o / (outputs / groups) * inputs;
+            for (std::size_t i = 0; i < inputs; ++i) {
+                for (std::size_t t = 0; t < taps; ++t)
+                    body(o, first + i, static_cast<double>(weights[(o * inputs + i) * taps + t]));
+            }
+        }
+    }
+
+    // ---- the graph
+
+    void replace_input(NodeId id, std::size_t input, Tensor tensor, const char* suffix) {
+        const ValueId value = graph_.add_constant(graph_.unique_name(graph_.node(id).name + suffix), std::move(tensor));
+        graph_.node(id).inputs[input] = value;
+    }
+
+    void divide_weights(const Candidate& candidate, NodeId reader, ValueId value) {
+        const std::vector<Channel>& channels = candidate.channels.at(value);
+        Tensor weights = *graph_.constant(graph_.node(reader).inputs[1]);
+        std::size_t at = 0;
+        auto values = weights.mutable_data<float>();
+        for_each_weight(reader, [&](std::size_t, std::size_t input, double weight) {
+            const Channel& channel = channels[input];
+            const double gain = candidate.sources.at(channel.source).gains[channel.index];
+            values[at++] = static_cast<float>(weight / gain);
+        });
+        replace_input(reader, 1, std::move(weights), "_weights_over_gains");
+    }
+
+    void multiply(const Source& source) {
+        const NodeId producer = graph_.producer(source.value);
+        if (graph_.node(producer).op == "Swish") return multiply_swish(producer, source);
+        const NodeId layer = layer_of(source.value);
+        Tensor weights = *graph_.constant(graph_.node(layer).inputs[1]);
+        auto values = weights.mutable_data<float>();
+        const std::size_t taps = values.size() / source.gains.size();
+        for (std::size_t i = 0; i < values.size(); ++i)
+            values[i] = static_cast<float>(static_cast<double>(values[i]) * source.gains[i / taps]);
+        replace_input(layer, 1, std::move(weights), "_weights_by_gains");
+        const auto& inputs = graph_.node(layer).inputs;
+        if (inputs.size() < 3 || inputs[2] == no_value) return;
+        Tensor bias = *graph_.constant(inputs[2]);
+        auto biases = bias.mutable_data<float>();
+        for (std::size_t c = 0; c < biases.size(); ++c)
+            biases[c] = static_cast<float>(static_cast<double>(biases[c]) * source.gains[c]);
+        replace_input(layer, 2, std::move(bias), "_bias_by_gains");
+    }
+
+    void multiply_swish(NodeId swish, const Source& source) {
+        const std::string name = graph_.node(swish).name;
+        Tensor gains(DType::float32, {1, static_cast<std::int64_t>(source.gains.size()), 1, 1});
+        for (std::size_t c = 0; c < source.gains.size(); ++c)
+            gains.mutable_data<float>()[c] = static_cast<float>(source.gains[c]);
+        const ValueId factor = graph_.add_constant(graph_.unique_name(name + "_gains"), std::move(gains));
+        const NodeId mul = graph_.add_node("Mul", graph_.unique_name(name + "_gain"), {source.value, factor},
+                                           {graph_.unique_name(graph_.value(source.value).name + "_gained")});
+        const ValueId output = graph_.node(mul).outputs[0];
+        graph_.value(output).dtype = DType::float32;
+        graph_.value(output).shape = graph_.value(source.value).shape;
+        graph_.replace_uses(source.value, output);
+        graph_.node(mul).inputs[0] = source.value;
+    }
+
+    Graph& graph_;
+    const GridPlan& plan_;
+    std::vector<std::vector<NodeId>> consumers_;
+    std::vector<Candidate> candidates_;
+    std::map<ValueId, Measured> measured_;
+};
+
+}  // namespace
+
+Result<Equalization> equalize_channels(Graph& graph, const GridPlan& plan, const Dataset& dataset,
+                                       const ParallelFor& parallel_for) {
+    Equalizer equalizer(graph, plan);
+    if (!equalizer.find()) return Equalization{};
+    OCTET_TRY(equalizer.measure(dataset, parallel_for));
+    return equalizer.apply();
+}
+
+}  // namespace octet::quant
