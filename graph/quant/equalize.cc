@@ -18,8 +18,10 @@ namespace {
 constexpr double headroom = 1.25;
 constexpr double largest_gain = 128;
 // Negative values, such as Swish's, may come to so much of the positive ones.
-constexpr double most_negative = 1.0 / 3;
+constexpr double most_negative[] = {0, 1.0 / 8, 1.0 / 4, 1.0 / 2, 1};
 constexpr double worthwhile_db = 3;
+// Of the mean of a layer's channels: what one that hardly changes is worth.
+constexpr double least_signal = 0.0025;
 // What reads a group well enough without gains.
 constexpr double enough_db = 35;
 
@@ -34,7 +36,7 @@ struct Channel {
 
 struct Measured {
     std::vector<Extent> extents;  // by channel
-    std::vector<double> energies;
+    std::vector<double> sums, energies;  // means over an image, summed over images
 };
 
 struct Source {
@@ -72,6 +74,7 @@ class Equalizer {
         for (auto& [value, measured] : measured_) {
             const auto channels = index(static_cast<std::int32_t>((*graph_.value(value).shape)[1]));
             measured.extents.resize(channels);
+            measured.sums.resize(channels);
             measured.energies.resize(channels);
         }
         // Sums of floats depend on their order: images are merged one after the other.
@@ -86,6 +89,7 @@ class Equalizer {
                 const Measured& one = image.at(value);
                 for (std::size_t c = 0; c < measured.extents.size(); ++c) {
                     measured.extents[c].merge(one.extents[c]);
+                    measured.sums[c] += one.sums[c] / static_cast<double>(images.size());
                     measured.energies[c] += one.energies[c] / static_cast<double>(images.size());
                 }
             }
@@ -118,7 +122,8 @@ class Equalizer {
         for (const ValueId source : group.sources) {
             const auto& shape = graph_.value(source).shape;
             if (!shape || shape->size() != 4) return std::nullopt;
-            candidate.sources[source] = {source, takes_gains(source), {}};
+            candidate.sources[source] = {source, takes_gains(source),
+                                         std::vector<double>(static_cast<std::size_t>((*shape)[1]), 1.0)};
         }
         for (const NodeId id : graph_.topological_order()) {
             for (const ValueId output : graph_.node(id).outputs) {
@@ -207,8 +212,12 @@ class Equalizer {
             for (std::size_t i = 0; plane > 0 && i < values.size() / plane; ++i) {
                 const auto part = values.subspan(i * plane, plane);
                 found->second.extents[i % channels].add(part);
-                double energy = 0;
-                for (const float x : part) energy += static_cast<double>(x) * x;
+                double sum = 0, energy = 0;
+                for (const float x : part) {
+                    sum += static_cast<double>(x);
+                    energy += static_cast<double>(x) * static_cast<double>(x);
+                }
+                found->second.sums[i % channels] += sum / static_cast<double>(part.size());
                 found->second.energies[i % channels] += energy / static_cast<double>(part.size());
             }
         };
@@ -226,27 +235,40 @@ class Equalizer {
                 low = std::max(low, -static_cast<double>(channel.lo));
             }
         }
-        const double room = std::max(low, most_negative * high);
-        double new_high = high, new_low = low;
+        const double before = noise(candidate, (high + low) / 255);
+        double after = before;
+        std::optional<Candidate> best;
+        double part_best = 0;
+        for (const double part : most_negative) {
+            Candidate trial = candidate;
+            const double room = std::max(low, part * high);
+            give_gains(trial, high, room);
+            const double noise_after = noise(trial, (high + room) / 255);
+            if (noise_after >= after) continue;
+            after = noise_after;
+            best = std::move(trial);
+            part_best = part;
+        }
+        const double before_db = -10 * std::log10(before), gain_db = 10 * std::log10(before / after);
+        if (getenv("EQ")) fprintf(stderr, "%-30s range %7.3f %7.3f noise %6.2f dB gain %6.2f part %.3f\n", graph_.value(candidate.sources.begin()->first).name.c_str(), high, low, before_db, gain_db, part_best);
+        if (!best || before_db > (getenv("ENOUGH") ? atof(getenv("ENOUGH")) : enough_db) || gain_db < (getenv("WORTH") ? atof(getenv("WORTH")) : worthwhile_db)) return false;
+        candidate = std::move(*best);
+        return true;
+    }
+
+    // So that no channel reaches beyond [-room, high] on the images measured.
+    void give_gains(Candidate& candidate, double high, double room) const {
         for (auto& [value, source] : candidate.sources) {
-            const auto& extents = measured_.at(value).extents;
-            source.gains.assign(extents.size(), 1);
             if (!source.free) continue;
+            const auto& extents = measured_.at(value).extents;
             const double cap = std::min(largest_gain, precise_gain(value, (high + room) / 255));
             for (std::size_t c = 0; c < extents.size(); ++c) {
                 double gain = cap;
                 if (extents[c].hi > 0) gain = std::min(gain, high / (headroom * static_cast<double>(extents[c].hi)));
                 if (extents[c].lo < 0) gain = std::min(gain, room / (headroom * static_cast<double>(-extents[c].lo)));
                 source.gains[c] = std::max(gain, 1.0);
-                new_high = std::max(new_high, source.gains[c] * static_cast<double>(extents[c].hi));
-                new_low = std::max(new_low, -source.gains[c] * static_cast<double>(extents[c].lo));
             }
         }
-        const double before = noise(candidate, (high + low) / 255, false);
-        const double after = noise(candidate, (new_high + new_low) / 255, true);
-        const double before_db = -10 * std::log10(before), gain_db = 10 * std::log10(before / after);
-        if (getenv("EQ")) fprintf(stderr, "%-30s range %7.3f %7.3f noise %6.2f dB gain %6.2f\n", graph_.value(candidate.sources.begin()->first).name.c_str(), high, low, before_db, gain_db);
-        return before_db < enough_db && gain_db >= worthwhile_db;
     }
 
     // Swish's pre-activation has 16 bits over gate_reach at least: a gain that leaves it half a step of the output.
@@ -255,30 +277,41 @@ class Equalizer {
         return 16383 * step / 2 / kernels::gate_reach;
     }
 
-    // Of rounding to `step`, uniform, over the signal, behind the convolutions that read the group: the mean of their
-    // channels.
-    double noise(const Candidate& candidate, double step, bool with_gains) const {
+    // Of rounding to `step` over the signal, behind the convolutions that read the group: the mean of their channels.
+    // Errors of an image's pixels are independent, or all the same where it is even.
+    double noise(const Candidate& candidate, double step) const {
         double sum = 0, count = 0;
         for (const auto& [reader, value] : candidate.readers) {
             const std::vector<Channel>& channels = candidate.channels.at(value);
-            const auto& energies = measured_.at(graph_.node(reader).outputs[0]).energies;
-            std::vector<double> noises(energies.size());
-            for_each_weight(reader, [&](std::size_t output, std::size_t input, double weight) {
+            const Measured& output = measured_.at(graph_.node(reader).outputs[0]);
+            std::vector<double> noises(output.energies.size()), variances;
+            for_each_window(reader, [&](std::size_t o, std::size_t input, std::span<const float> window) {
                 const Channel& channel = channels[input];
-                const double gain = with_gains ? candidate.sources.at(channel.source).gains[channel.index] : 1;
-                noises[output] += weight * weight * step * step / 12 / (gain * gain);
+                const double gain = candidate.sources.at(channel.source).gains[channel.index];
+                double squares = 0, total = 0;
+                for (const float w : window) {
+                    squares += static_cast<double>(w) * static_cast<double>(w);
+                    total += static_cast<double>(w);
+                }
+                noises[o] += std::max(squares, total * total) * step * step / 12 / (gain * gain);
             });
+            double mean = 0;
             for (std::size_t o = 0; o < noises.size(); ++o) {
-                sum += energies[o] > 0 ? std::min(noises[o] / energies[o], 1.0) : 0;
+                variances.push_back(output.energies[o] - output.sums[o] * output.sums[o]);
+                mean += variances[o] / static_cast<double>(noises.size());
+            }
+            for (std::size_t o = 0; o < noises.size(); ++o) {
+                const double signal = variances[o] + least_signal * mean;
+                sum += signal > 0 ? std::min(noises[o] / signal, 1.0) : 0;
                 count += 1;
             }
         }
         return sum / count;
     }
 
-    // body(output channel, input channel, weight)
+    // body(output channel, input channel, weights of a window)
     template <typename Body>
-    void for_each_weight(NodeId id, Body body) const {
+    void for_each_window(NodeId id, Body body) const {
         const Node& node = graph_.node(id);
         const Tensor& tensor = *graph_.constant(node.inputs[1]);
         const auto weights = tensor.data<float>();
@@ -289,8 +322,7 @@ class Equalizer {
         for (std::size_t o = 0; o < outputs; ++o) {
             const std::size_t first = o / (outputs / groups) * inputs;
             for (std::size_t i = 0; i < inputs; ++i) {
-                for (std::size_t t = 0; t < taps; ++t)
-                    body(o, first + i, static_cast<double>(weights[(o * inputs + i) * taps + t]));
+                body(o, first + i, weights.subspan((o * inputs + i) * taps, taps));
             }
         }
     }
@@ -307,10 +339,10 @@ class Equalizer {
         Tensor weights = *graph_.constant(graph_.node(reader).inputs[1]);
         std::size_t at = 0;
         auto values = weights.mutable_data<float>();
-        for_each_weight(reader, [&](std::size_t, std::size_t input, double weight) {
+        for_each_window(reader, [&](std::size_t, std::size_t input, std::span<const float> window) {
             const Channel& channel = channels[input];
             const double gain = candidate.sources.at(channel.source).gains[channel.index];
-            values[at++] = static_cast<float>(weight / gain);
+            for (const float weight : window) values[at++] = static_cast<float>(static_cast<double>(weight) / gain);
         });
         replace_input(reader, 1, std::move(weights), "_weights_over_gains");
     }

@@ -145,6 +145,21 @@ TEST(Program, AnythingElementwiseBehindAConvolutionIsFused) {
     }
 }
 
+TEST(Program, GainsOfChannelsBehindASwishAreFused) {
+    QuantizedGraph b;
+    const ValueId x = b.quantize(b.input({1, 8, 6, 6}), 0.05F, 100);
+    const ValueId swish = b.node("Swish", {b.conv(x, 8, 4, 3, 1, 0.05F, 0.002F)});
+    const ValueId gains = b.constant(Tensor::from<float>({1, 4, 1, 1}, {1, 2, 5, 10}));
+    b.output(b.quantize(b.node("Mul", {gains, swish}), 0.05F, 60));
+    const Program program = program_of(b.graph);
+    EXPECT_TRUE(program.float_layers().empty());
+    const auto conv =
+        std::ranges::find_if(program.ops, [](const Op& op) { return std::holds_alternative<ConvOp>(op.form); });
+    ASSERT_NE(conv, program.ops.end());
+    EXPECT_EQ(std::get<ConvOp>(conv->form).activation.channel_gain, (std::vector<double>{1, 2, 5, 10}));
+    EXPECT_EQ(conv->nodes.size(), 3U);
+}
+
 // One row is an image of one pixel.
 TEST(Program, ADenseLayerOfOneRowRunsOnIntegers) {
     for (const std::int64_t rows : {1, 2}) {

@@ -254,8 +254,13 @@ class Generator {
             }
             case 7:
                 return node(pick({"Sigmoid", "Tanh", "HardSigmoid", "Elu"}), {x});
-            default:
-                return node("Mul", {x, node("Sigmoid", {x})});
+            default: {
+                const ValueId swish = node("Mul", {x, node("Sigmoid", {x})});
+                if (chance(50)) return swish;
+                Tensor gains = random_floats({1, channels, 1, 1}, 0, pick({1.0F, 4.0F, 8.0F}));
+                for (float& gain : gains.mutable_data<float>()) gain = std::exp2(gain);
+                return node("Mul", {swish, constant(std::move(gains))});
+            }
         }
     }
 

@@ -28,7 +28,7 @@ using kernels::Activation;
 // ---- bounds in steps of y: how far from the real value an operator's result may be
 
 // As kernels/requantize.h states it.
-double fixed16_bound(const kernels::Fixed16& e, const Grid& y, double residual_scale) {
+double fixed16_bound(const kernels::Fixed16& e, const Grid& y, double residual_scale, double gain = 1) {
     const double post = e.activation == Activation::hardswish ? 4.0 / 3 : 1;
     // Curves are drawn to half a step, with a grid of p that is finer than that.
     const double r = e.activation == Activation::table ? 0.5 / 3 : std::ldexp(post, -e.f) / y.scale;
@@ -38,7 +38,13 @@ double fixed16_bound(const kernels::Fixed16& e, const Grid& y, double residual_s
         u += most;
         residual = most * (e.residual_mult > 0 ? 0.5 / e.residual_mult : 1);
     }
-    return 0.5 + 3 * r + u * std::ldexp(1.0, -14) + residual;
+    const double gate = e.activation == Activation::gated ? gain * std::ldexp(1.0, -9) / y.scale : 0;
+    return 0.5 + 3 * r + u * std::ldexp(1.0, -14) + gate + residual;
+}
+
+double largest_gain(const ConvOp& conv) {
+    const auto& gains = conv.activation.channel_gain;
+    return gains.empty() ? 1 : *std::ranges::max_element(gains);
 }
 
 struct Bound {
@@ -46,9 +52,10 @@ struct Bound {
 
     double operator()(const ConvOp& conv) const {
         const auto epilogue = engine::cpu::conv_epilogue(conv, y);
-        const double acc_scale = conv.x.grid.scale * *std::ranges::max_element(conv.weight_scales);
+        const double acc_scale =
+            conv.x.grid.scale * *std::ranges::max_element(conv.weight_scales) * largest_gain(conv);
         // A bias in float is rounded to an accumulator's step.
-        return fixed16_bound(epilogue->view(), y, conv.residual ? conv.residual->grid.scale : 0) +
+        return fixed16_bound(epilogue->view(), y, conv.residual ? conv.residual->grid.scale : 0, largest_gain(conv)) +
                0.5 * acc_scale / y.scale;
     }
     double operator()(const BatchNormOp& norm) const {
@@ -96,7 +103,7 @@ bool is_right_16_bit(const ConvOp& conv, double x, double y, double step) {
         (slope < 0 ? above : below) = std::min(slope < 0 ? above : below, std::abs(slope));
     const double least = -reach * below;
     reach *= above;
-    const double acc_scale = conv.x.grid.scale * *std::ranges::max_element(conv.weight_scales);
+    const double acc_scale = conv.x.grid.scale * *std::ranges::max_element(conv.weight_scales) * largest_gain(conv);
     double off = 2 * step + std::abs(x) * std::ldexp(1.0, -14) + acc_scale;
     if (kind == Activation::table) {
         const auto storage = engine::cpu::conv_epilogue(conv, {DType::int16, static_cast<float>(step), 0});
@@ -104,7 +111,8 @@ bool is_right_16_bit(const ConvOp& conv, double x, double y, double step) {
         double largest = 0;
         for (int i = 0; i <= kernels::table_segments; ++i)
             largest = std::max(largest, std::abs(static_cast<double>(e.nodes[i])));
-        off += largest * step * std::ldexp(1.0, -10);
+        off += e.activation == Activation::gated ? largest_gain(conv) * std::ldexp(1.0, -9)
+                                                 : largest * step * std::ldexp(1.0, -10);
     }
     return y >= std::min(x, reach) - off && y <= std::max(x, least) + off;
 }
