@@ -290,7 +290,9 @@ tl::expected<Fixed16Storage, std::string> make_fixed16(const Fixed16Spec& asked)
         if (!std::isfinite(largest)) return fail("pre-activation range is not finite");
         const Grids grids = grids_of(spec.activation);
         f = std::min({grids.highest_f, static_cast<int>(std::floor(std::log2(guaranteed_range / largest)))});
-        while (!params.shifts_left() && f >= grids.lowest_f && std::round(largest_scale * std::ldexp(1.0, f + 15)) > 32767) --f;
+        while (!params.shifts_left() && f >= grids.lowest_f &&
+               std::round(largest_scale * std::ldexp(1.0, f + 15)) > 32767)
+            --f;
         if (f < grids.lowest_f) {
             return fail("a pre-activation range of " + number(largest) + " or an accumulator scale of " +
                         number(largest_scale) + " leaves no 16-bit grid");

@@ -102,10 +102,10 @@ inline constexpr std::size_t fixed16_entries(int channels) {
 // Arrays of channels have fixed16_entries(channels) entries.
 struct Fixed16 {
     const std::int32_t* bias = nullptr;
-    const std::int32_t* shift = nullptr;  // 0..31; -15..31 where shifts_left()
-    const std::int16_t* mult = nullptr;   // 0..32767
+    const std::int32_t* shift = nullptr;          // 0..31; -15..31 where shifts_left()
+    const std::int16_t* mult = nullptr;           // 0..32767
     const std::int16_t* channel_alpha = nullptr;  // prelu, gated
-    const std::int16_t* nodes = nullptr;  // [table_segments + 1]; neighbours differ by 32767 at most
+    const std::int16_t* nodes = nullptr;          // [table_segments + 1]; neighbours differ by 32767 at most
     int channels = 0;
     OutputKind output = OutputKind::u8;
     Activation activation = Activation::none;

@@ -15,6 +15,7 @@
 #include "graph/ir/verify.h"
 #include "graph/ops/infer.h"
 #include "graph/quant/chip_forms.h"
+#include "graph/quant/range_search.h"
 #include "quantizer/calibration_cache.h"
 #include "quantizer/profile_fit.h"
 #include "quantizer/report_data.h"
@@ -220,6 +221,14 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
 
     quant::scale_heads(outcome.model, outcome.calibration);
     quant::choose_grids(outcome.model, outcome.calibration, job.options);
+    if (equalized->groups > 0) {
+        // Where channels were so unequal, layers multiply small values up.
+        auto searched = quant::search_ranges(outcome.model, outcome.calibration, quant::evenly_spread(dataset, 16),
+                                             job.options.parallel_for);
+        if (!searched) return in_model(searched.error());
+        outcome.model.searched = std::move(*searched);
+        quant::choose_grids(outcome.model, outcome.calibration, job.options);
+    }
     if (auto widened = quant::widen_sensitive_layers(outcome.model, outcome.calibration, dataset, job.options);
         !widened) {
         return in_model(widened.error());

@@ -21,36 +21,6 @@ class Locks {
     std::mutex locks_[count];
 };
 
-// Shows every float activation of every image to `observe`, which must be safe to call from several threads.
-Result<void> run_images(const Graph& graph, const Dataset& dataset, const CalibrateOptions& options,
-                        std::int64_t done_before, const std::function<void(ValueId, const Tensor&)>& observe) {
-    std::mutex mutex;
-    std::optional<Error> first_error;
-    std::int64_t done = done_before;
-    options.parallel_for(dataset.size, [&](std::int64_t i) {
-        const auto run = [&]() -> Result<void> {
-            OCTET_ASSIGN(const Tensor image, dataset.load(i));
-            observe(graph.inputs[0], image);
-            EvaluateOptions evaluation;
-            evaluation.observer = [&](ValueId id, const Tensor& tensor) {
-                if (tensor.dtype() == DType::float32) observe(id, tensor);
-            };
-            OCTET_TRY(evaluate(graph, std::vector<Tensor>{image}, evaluation));
-            return {};
-        };
-        {
-            const std::lock_guard lock(mutex);
-            if (first_error) return;
-        }
-        auto result = run();
-        const std::lock_guard lock(mutex);
-        if (!result && !first_error) first_error = std::move(result).error();
-        if (options.progress) options.progress(++done, 2 * dataset.size);
-    });
-    if (first_error) return tl::unexpected<Error>(*first_error);
-    return {};
-}
-
 // Nothing for 0 channels.
 std::vector<Extent> extents_by_channel(const Tensor& tensor, std::size_t channels) {
     std::vector<Extent> extents(channels);
@@ -80,6 +50,40 @@ Result<void> check_finite(const Graph& graph, const Calibration& calibration) {
 
 }  // namespace
 
+Dataset evenly_spread(const Dataset& dataset, std::int64_t count) {
+    const std::int64_t size = std::min(count, dataset.size);
+    return {size, [&dataset, size](std::int64_t i) { return dataset.load(i * dataset.size / size); }};
+}
+
+Result<void> run_images(const Graph& graph, const Dataset& dataset, const ParallelFor& parallel_for,
+                        const ImageObserver& observe, const std::function<void()>& done) {
+    std::mutex mutex;
+    std::optional<Error> first_error;
+    parallel_for(dataset.size, [&](std::int64_t i) {
+        const auto run = [&]() -> Result<void> {
+            OCTET_ASSIGN(const Tensor image, dataset.load(i));
+            OCTET_TRY(observe(i, graph.inputs[0], image));
+            Result<void> failure;
+            EvaluateOptions evaluation;
+            evaluation.observer = [&](ValueId id, const Tensor& tensor) {
+                if (failure && tensor.dtype() == DType::float32) failure = observe(i, id, tensor);
+            };
+            OCTET_TRY(evaluate(graph, std::vector<Tensor>{image}, evaluation));
+            return failure;
+        };
+        {
+            const std::lock_guard lock(mutex);
+            if (first_error) return;
+        }
+        auto result = run();
+        const std::lock_guard lock(mutex);
+        if (!result && !first_error) first_error = std::move(result).error();
+        if (done) done();
+    });
+    if (first_error) return tl::unexpected<Error>(*first_error);
+    return {};
+}
+
 Result<Calibration> calibrate(const Graph& graph, const std::vector<ValueId>& wanted, const Dataset& dataset,
                               const CalibrateOptions& options) {
     if (dataset.size == 0) return fail(ErrorCode::invalid_argument, "there are no calibration images");
@@ -95,16 +99,22 @@ Result<Calibration> calibrate(const Graph& graph, const std::vector<ValueId>& wa
     };
 
     Locks locks;
+    std::int64_t done = 0;
+    const auto count = [&] {
+        if (options.progress) options.progress(++done, 2 * dataset.size);
+    };
     for (const ValueId id : options.by_channel)
         statistics(id).channels.resize(static_cast<std::size_t>((*graph.value(id).shape)[1]));
-    OCTET_TRY(run_images(graph, dataset, options, 0, [&](ValueId id, const Tensor& tensor) {
+    const auto measure = [&](std::int64_t, ValueId id, const Tensor& tensor) -> Result<void> {
         Extent extent;
         extent.add(tensor.data<float>());
         std::vector<Extent> channels = extents_by_channel(tensor, statistics(id).channels.size());
         const std::lock_guard lock(locks[id]);
         statistics(id).extent.merge(extent);
         for (std::size_t c = 0; c < channels.size(); ++c) statistics(id).channels[c].merge(channels[c]);
-    }));
+        return {};
+    };
+    OCTET_TRY(run_images(graph, dataset, options.parallel_for, measure, count));
     OCTET_TRY(check_finite(graph, calibration));
 
     std::vector<bool> is_wanted(graph.value_count(), false);
@@ -112,13 +122,15 @@ Result<Calibration> calibrate(const Graph& graph, const std::vector<ValueId>& wa
         is_wanted[static_cast<std::size_t>(id)] = true;
         statistics(id).histogram = Histogram(statistics(id).extent.limit());
     }
-    OCTET_TRY(run_images(graph, dataset, options, dataset.size, [&](ValueId id, const Tensor& tensor) {
-        if (!is_wanted[static_cast<std::size_t>(id)]) return;
+    const auto sort = [&](std::int64_t, ValueId id, const Tensor& tensor) -> Result<void> {
+        if (!is_wanted[static_cast<std::size_t>(id)]) return {};
         Histogram histogram(statistics(id).extent.limit());
         histogram.add(tensor.data<float>());
         const std::lock_guard lock(locks[id]);
         statistics(id).histogram.merge(histogram);
-    }));
+        return {};
+    };
+    OCTET_TRY(run_images(graph, dataset, options.parallel_for, sort, count));
     return calibration;
 }
 

@@ -18,6 +18,15 @@ struct Dataset {
     std::function<Result<Tensor>(std::int64_t)> load;
 };
 
+// `count` images at most, evenly spread over the dataset, which must outlive them.
+Dataset evenly_spread(const Dataset& dataset, std::int64_t count);
+
+// Shows the input and every float activation of every image to `observe`, an image's in their order, several images at
+// once; calls done() after each image, one at a time. Stops at the first error.
+using ImageObserver = std::function<Result<void>(std::int64_t image, ValueId value, const Tensor& tensor)>;
+Result<void> run_images(const Graph& graph, const Dataset& dataset, const ParallelFor& parallel_for,
+                        const ImageObserver& observe, const std::function<void()>& done = {});
+
 struct ValueStatistics {
     Extent extent;                      // of every float activation
     Histogram histogram;                // of the values asked for

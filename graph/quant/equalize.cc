@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <mutex>
 #include <optional>
+#include <span>
 #include <utility>
 
-#include "graph/ops/evaluator.h"
+#include "graph/quant/channel_moments.h"
 #include "graph/quant/forms.h"
 #include "kernels/make_fixed16.h"
 
@@ -20,8 +20,6 @@ constexpr double largest_gain = 128;
 // Negative values, such as Swish's, may come to so much of the positive ones.
 constexpr double most_negative[] = {0, 1.0 / 8, 1.0 / 4, 1.0 / 2, 1};
 constexpr double worthwhile_db = 3;
-// Of the mean of a layer's channels: what one that hardly changes is worth.
-constexpr double least_signal = 0.0025;
 // What reads a group well enough without gains.
 constexpr double enough_db = 35;
 
@@ -36,20 +34,35 @@ struct Channel {
 
 struct Measured {
     std::vector<Extent> extents;  // by channel
-    std::vector<double> sums, energies;  // means over an image, summed over images
+    ChannelMoments moments;
+
+    void add(const Tensor& tensor) {
+        moments.add(tensor);
+        const auto values = tensor.data<float>();
+        const std::size_t channels = moments.sums.size();
+        const std::size_t plane = values.size() / (channels * static_cast<std::size_t>(tensor.shape()[0]));
+        extents.resize(channels);
+        for (std::size_t i = 0; i * plane < values.size(); ++i)
+            extents[i % channels].add(values.subspan(i * plane, plane));
+    }
+    void merge(const Measured& more) {
+        moments.merge(more.moments);
+        extents.resize(more.extents.size());
+        for (std::size_t c = 0; c < extents.size(); ++c) extents[c].merge(more.extents[c]);
+    }
 };
 
 struct Source {
     ValueId value = no_value;
-    bool free = false;             // its channels may have gains
+    bool free = false;               // its channels may have gains
     std::vector<double> gains = {};  // by channel
 };
 
 // A group of values on one grid, all of whose channels are known by the source they come from.
 struct Candidate {
     std::map<ValueId, Source> sources;
-    std::vector<std::pair<NodeId, ValueId>> readers;  // convolutions, and what of the group they read
-    std::map<ValueId, std::vector<Channel>> channels;   // of each value
+    std::vector<std::pair<NodeId, ValueId>> readers;   // convolutions, and what of the group they read
+    std::map<ValueId, std::vector<Channel>> channels;  // of each value
 };
 
 class Equalizer {
@@ -65,34 +78,22 @@ class Equalizer {
         return !candidates_.empty();
     }
 
-    Result<void> measure(const Dataset& dataset, const ParallelFor& parallel_for) {
+    Result<void> measure(const Dataset& dataset, const ParallelFor& parallel_for, const std::function<void()>& done) {
         for (const Candidate& candidate : candidates_) {
             for (const auto& [value, source] : candidate.sources) measured_.emplace(value, Measured());
             for (const auto& [reader, value] : candidate.readers)
                 measured_.emplace(graph_.node(reader).outputs[0], Measured());
         }
-        for (auto& [value, measured] : measured_) {
-            const auto channels = index(static_cast<std::int32_t>((*graph_.value(value).shape)[1]));
-            measured.extents.resize(channels);
-            measured.sums.resize(channels);
-            measured.energies.resize(channels);
-        }
         // Sums of floats depend on their order: images are merged one after the other.
         std::vector<std::map<ValueId, Measured>> images(static_cast<std::size_t>(dataset.size), measured_);
-        std::vector<Result<void>> failures(images.size());
-        parallel_for(dataset.size, [&](std::int64_t i) {
-            failures[static_cast<std::size_t>(i)] = measure_image(dataset, i, images[static_cast<std::size_t>(i)]);
-        });
-        for (auto& failure : failures) OCTET_TRY(std::move(failure));
+        const auto observe = [&](std::int64_t image, ValueId value, const Tensor& tensor) -> Result<void> {
+            auto& measured = images[static_cast<std::size_t>(image)];
+            if (const auto found = measured.find(value); found != measured.end()) found->second.add(tensor);
+            return {};
+        };
+        OCTET_TRY(run_images(graph_, dataset, parallel_for, observe, done));
         for (const auto& image : images) {
-            for (auto& [value, measured] : measured_) {
-                const Measured& one = image.at(value);
-                for (std::size_t c = 0; c < measured.extents.size(); ++c) {
-                    measured.extents[c].merge(one.extents[c]);
-                    measured.sums[c] += one.sums[c] / static_cast<double>(images.size());
-                    measured.energies[c] += one.energies[c] / static_cast<double>(images.size());
-                }
-            }
+            for (auto& [value, measured] : measured_) measured.merge(image.at(value));
         }
         return {};
     }
@@ -145,8 +146,7 @@ class Equalizer {
         const Node& node = graph_.node(id);
         std::vector<Channel>& channels = candidate.channels[output];
         if (candidate.sources.count(output)) {
-            for (std::size_t c = 0; c < index(static_cast<std::int32_t>((*graph_.value(output).shape)[1])); ++c)
-                channels.push_back({output, c});
+            for (std::size_t c = 0; c < candidate.sources[output].gains.size(); ++c) channels.push_back({output, c});
             return true;
         }
         const bool concat = node.op == "Concat" && node.attributes.integer("axis", 0) == 1;
@@ -155,9 +155,10 @@ class Equalizer {
             const auto found = candidate.channels.find(node.inputs[i]);
             if (found == candidate.channels.end()) return false;
             const std::vector<Channel> inputs = found->second;
-            candidate.channels[output].insert(candidate.channels[output].end(), inputs.begin(), inputs.end());
+            channels.insert(channels.end(), inputs.begin(), inputs.end());
         }
-        return true;
+        const auto& shape = graph_.value(output).shape;
+        return shape && static_cast<std::int64_t>(channels.size()) == (*shape)[1];
     }
 
     // Whether convolutions and copies of the group are all that reads a value.
@@ -198,33 +199,6 @@ class Equalizer {
         return id != no_node && graph_.node(id).op == "Conv" ? id : no_node;
     }
 
-    // ---- what they hold
-
-    Result<void> measure_image(const Dataset& dataset, std::int64_t image, std::map<ValueId, Measured>& measured) const {
-        OCTET_ASSIGN(const Tensor input, dataset.load(image));
-        EvaluateOptions options;
-        options.observer = [&](ValueId value, const Tensor& tensor) {
-            const auto found = measured.find(value);
-            if (found == measured.end()) return;
-            const auto values = tensor.data<float>();
-            const std::size_t channels = found->second.extents.size();
-            const std::size_t plane = values.size() / (channels * static_cast<std::size_t>(tensor.shape()[0]));
-            for (std::size_t i = 0; plane > 0 && i < values.size() / plane; ++i) {
-                const auto part = values.subspan(i * plane, plane);
-                found->second.extents[i % channels].add(part);
-                double sum = 0, energy = 0;
-                for (const float x : part) {
-                    sum += static_cast<double>(x);
-                    energy += static_cast<double>(x) * static_cast<double>(x);
-                }
-                found->second.sums[i % channels] += sum / static_cast<double>(part.size());
-                found->second.energies[i % channels] += energy / static_cast<double>(part.size());
-            }
-        };
-        OCTET_TRY(evaluate(graph_, {&input, 1}, options));
-        return {};
-    }
-
     // ---- gains
 
     bool choose_gains(Candidate& candidate) const {
@@ -238,20 +212,17 @@ class Equalizer {
         const double before = noise(candidate, (high + low) / 255);
         double after = before;
         std::optional<Candidate> best;
-        double part_best = 0;
         for (const double part : most_negative) {
             Candidate trial = candidate;
             const double room = std::max(low, part * high);
             give_gains(trial, high, room);
             const double noise_after = noise(trial, (high + room) / 255);
-            if (noise_after >= after) continue;
+            if (!(noise_after < after)) continue;
             after = noise_after;
             best = std::move(trial);
-            part_best = part;
         }
         const double before_db = -10 * std::log10(before), gain_db = 10 * std::log10(before / after);
-        if (getenv("EQ")) fprintf(stderr, "%-30s range %7.3f %7.3f noise %6.2f dB gain %6.2f part %.3f\n", graph_.value(candidate.sources.begin()->first).name.c_str(), high, low, before_db, gain_db, part_best);
-        if (!best || before_db > (getenv("ENOUGH") ? atof(getenv("ENOUGH")) : enough_db) || gain_db < (getenv("WORTH") ? atof(getenv("WORTH")) : worthwhile_db)) return false;
+        if (!best || before_db > enough_db || gain_db < worthwhile_db) return false;
         candidate = std::move(*best);
         return true;
     }
@@ -284,7 +255,7 @@ class Equalizer {
         for (const auto& [reader, value] : candidate.readers) {
             const std::vector<Channel>& channels = candidate.channels.at(value);
             const Measured& output = measured_.at(graph_.node(reader).outputs[0]);
-            std::vector<double> noises(output.energies.size()), variances;
+            std::vector<double> noises(output.moments.sums.size());
             for_each_window(reader, [&](std::size_t o, std::size_t input, std::span<const float> window) {
                 const Channel& channel = channels[input];
                 const double gain = candidate.sources.at(channel.source).gains[channel.index];
@@ -295,16 +266,8 @@ class Equalizer {
                 }
                 noises[o] += std::max(squares, total * total) * step * step / 12 / (gain * gain);
             });
-            double mean = 0;
-            for (std::size_t o = 0; o < noises.size(); ++o) {
-                variances.push_back(output.energies[o] - output.sums[o] * output.sums[o]);
-                mean += variances[o] / static_cast<double>(noises.size());
-            }
-            for (std::size_t o = 0; o < noises.size(); ++o) {
-                const double signal = variances[o] + least_signal * mean;
-                sum += signal > 0 ? std::min(noises[o] / signal, 1.0) : 0;
-                count += 1;
-            }
+            sum += noise_to_signal(noises, output.moments) * static_cast<double>(noises.size());
+            count += static_cast<double>(noises.size());
         }
         return sum / count;
     }
@@ -315,15 +278,13 @@ class Equalizer {
         const Node& node = graph_.node(id);
         const Tensor& tensor = *graph_.constant(node.inputs[1]);
         const auto weights = tensor.data<float>();
-        const auto outputs = index(static_cast<std::int32_t>(tensor.shape()[0]));
-        const auto inputs = index(static_cast<std::int32_t>(tensor.shape()[1]));
-        const std::size_t groups = static_cast<std::size_t>(node.attributes.integer("group", 1));
+        const auto outputs = static_cast<std::size_t>(tensor.shape()[0]);
+        const auto inputs = static_cast<std::size_t>(tensor.shape()[1]);
+        const auto groups = static_cast<std::size_t>(node.attributes.integer("group", 1));
         const std::size_t taps = weights.size() / (outputs * inputs);
         for (std::size_t o = 0; o < outputs; ++o) {
             const std::size_t first = o / (outputs / groups) * inputs;
-            for (std::size_t i = 0; i < inputs; ++i) {
-                body(o, first + i, weights.subspan((o * inputs + i) * taps, taps));
-            }
+            for (std::size_t i = 0; i < inputs; ++i) body(o, first + i, weights.subspan((o * inputs + i) * taps, taps));
         }
     }
 
@@ -391,10 +352,10 @@ class Equalizer {
 }  // namespace
 
 Result<Equalization> equalize_channels(Graph& graph, const GridPlan& plan, const Dataset& dataset,
-                                       const ParallelFor& parallel_for) {
+                                       const ParallelFor& parallel_for, const std::function<void()>& done) {
     Equalizer equalizer(graph, plan);
     if (!equalizer.find()) return Equalization{};
-    OCTET_TRY(equalizer.measure(dataset, parallel_for));
+    OCTET_TRY(equalizer.measure(dataset, parallel_for, done));
     return equalizer.apply();
 }
 

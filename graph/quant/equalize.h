@@ -11,6 +11,8 @@
 // Correction, 2019, with ranges for weights, as weights have a scale for each channel here; Meller et al., Same, Same But
 // Different, 2019.
 
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "graph/ir/graph.h"
@@ -20,13 +22,13 @@
 namespace octet::quant {
 
 struct Equalization {
-    int groups = 0;  // that were given gains
+    int groups = 0;                       // that were given gains
     std::vector<std::string> nodes = {};  // whose channels have them
 };
 
-// Where the noise of 8 bits behind the convolutions that read a group falls by a decibel and more. Ranges and signals are
-// measured on the dataset's images. The plan is of `graph` and must be made again, and shapes inferred.
+// Where 8 bits leave the convolutions that read a group less than 35 dB, and gains give them 3 more. Ranges and signals are
+// measured on the dataset's images; done() is called behind each of them. The plan is of `graph` and must be made again.
 Result<Equalization> equalize_channels(Graph& graph, const GridPlan& plan, const Dataset& dataset,
-                                       const ParallelFor& parallel_for);
+                                       const ParallelFor& parallel_for, const std::function<void()>& done = {});
 
 }  // namespace octet::quant

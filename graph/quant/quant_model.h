@@ -33,6 +33,7 @@ struct QuantModel {
     std::optional<PixelInput> pixel;
     GridPlan plan;
     std::vector<HeadScale> heads;
+    std::map<ValueId, Grid> searched;       // grids found by search (range_search.h), by a group's first source
     std::vector<Grid> grids;                // by group of the plan
     std::map<NodeId, LayerWeights> layers;  // of the integer Convs and BatchNormalizations
 

@@ -125,6 +125,10 @@ Grid grid_of_group(const QuantModel& model, const GridGroup& group, const Calibr
         case GridKind::activation:
             break;
     }
+    if (const auto found = model.searched.find(group.sources.empty() ? no_value : group.sources.front());
+        found != model.searched.end()) {
+        return found->second;
+    }
     constexpr float infinity = std::numeric_limits<float>::infinity();
     const Range relevant = npu ? relevant_range(graph, consumers, group.values) : Range{-infinity, infinity};
     std::vector<Member> members;
@@ -161,11 +165,11 @@ GridPlanOptions grid_plan_options(const QuantizeOptions& options) {
 Result<Refinement> make_and_refine(QuantModel& model, const Dataset& dataset, const QuantizeOptions& options, int most,
                                    std::string_view stage) {
     make_layers(model, layer_options(options));
-    const std::int64_t count = std::min<std::int64_t>(most, dataset.size);
-    if (count == 0) return Refinement{};
+    const Dataset some = evenly_spread(dataset, most);
+    if (some.size == 0) return Refinement{};
     std::vector<Tensor> images;
-    for (std::int64_t i = 0; i < count; ++i) {
-        OCTET_ASSIGN(Tensor image, dataset.load(i * dataset.size / count));
+    for (std::int64_t i = 0; i < some.size; ++i) {
+        OCTET_ASSIGN(Tensor image, some.load(i));
         images.push_back(std::move(image));
     }
     RefineOptions refinement;
@@ -259,10 +263,8 @@ std::vector<ValueId> calibrated_channels(const QuantModel& model) {
 
 Result<Equalization> equalize_model(QuantModel& model, const Dataset& dataset, const QuantizeOptions& options) {
     if (options.recipe != Recipe::best) return Equalization{};
-    constexpr std::int64_t most = 64;
-    const std::int64_t count = std::min(most, dataset.size);
-    const Dataset some{count, [&](std::int64_t i) { return dataset.load(i * dataset.size / count); }};
-    OCTET_ASSIGN(Equalization done, equalize_channels(model.graph, model.plan, some, options.parallel_for));
+    OCTET_ASSIGN(Equalization done,
+                 equalize_channels(model.graph, model.plan, evenly_spread(dataset, 64), options.parallel_for));
     if (done.groups == 0) return done;
     OCTET_TRY(verify(model.graph));
     OCTET_ASSIGN(model.plan, plan_grids(model.graph, model.pixel, grid_plan_options(options)));

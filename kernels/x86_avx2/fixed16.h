@@ -30,8 +30,9 @@ struct Fixed16x16 {
 
     OCTET_INLINE Fixed16x16(const Fixed16& e, int channel) {
         mult = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(e.mult + channel));
-        channel_alpha = e.channel_alpha ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(e.channel_alpha + channel))
-                                    : _mm256_setzero_si256();
+        channel_alpha = e.channel_alpha
+                            ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(e.channel_alpha + channel))
+                            : _mm256_setzero_si256();
         alpha = _mm256_set1_epi16(e.alpha);
         clip_lo = _mm256_set1_epi16(e.clip_lo);
         clip_hi = _mm256_set1_epi16(e.clip_hi);

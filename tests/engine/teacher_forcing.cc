@@ -52,8 +52,7 @@ struct Bound {
 
     double operator()(const ConvOp& conv) const {
         const auto epilogue = engine::cpu::conv_epilogue(conv, y);
-        const double acc_scale =
-            conv.x.grid.scale * *std::ranges::max_element(conv.weight_scales) * largest_gain(conv);
+        const double acc_scale = conv.x.grid.scale * *std::ranges::max_element(conv.weight_scales) * largest_gain(conv);
         // A bias in float is rounded to an accumulator's step.
         return fixed16_bound(epilogue->view(), y, conv.residual ? conv.residual->grid.scale : 0, largest_gain(conv)) +
                0.5 * acc_scale / y.scale;

@@ -121,9 +121,8 @@ TEST(MakeFixed16, has_no_mean_error) {
     const auto uniform = [&](double low, double high) {
         return std::uniform_real_distribution<double>(low, high)(random);
     };
-    for (const Activation activation :
-         {Activation::none, Activation::relu, Activation::leaky, Activation::hardswish, Activation::table,
-          Activation::gated}) {
+    for (const Activation activation : {Activation::none, Activation::relu, Activation::leaky, Activation::hardswish,
+                                        Activation::table, Activation::gated}) {
         for (const bool with_residual : {false, true}) {
             double sum = 0, off = 0, count = 0;
             for (int round = 0; round < 40; ++round) {
@@ -168,8 +167,7 @@ TEST(MakeFixed16, has_no_mean_error) {
                                      (with_residual ? " with a residual" : "") +
                                      ", off in percent: " + std::to_string(100 * off / count);
             // A slope of 0.1 and a residual make p ten times as coarse; gains up to 5 do so, too.
-            const bool coarse =
-                (with_residual && activation == Activation::leaky) || activation == Activation::gated;
+            const bool coarse = (with_residual && activation == Activation::leaky) || activation == Activation::gated;
             EXPECT_LT(std::abs(sum / count), coarse ? 0.005 : 0.002) << what;
             EXPECT_LT(off / count, coarse                                             ? 0.06
                                    : with_residual || activation == Activation::table ? 0.02

@@ -43,10 +43,10 @@ class Network {
                 weights.mutable_data<float>()[static_cast<std::size_t>(o * (in / groups) + i)] *= size * part;
             }
         }
-        return node("Conv", name,
-                    {x, graph.add_constant(name + "_w", std::move(weights)),
-                     graph.add_constant(name + "_b", std::move(bias))},
-                    {{"group", groups}});
+        return node(
+            "Conv", name,
+            {x, graph.add_constant(name + "_w", std::move(weights)), graph.add_constant(name + "_b", std::move(bias))},
+            {{"group", groups}});
     }
 
     void finish(std::vector<ValueId> outputs) {
