@@ -207,6 +207,12 @@ void print_search(const quantizer::QuantizeOutcome& outcome, double target_db) {
         search.widened.size(), search.before_db, search.after_db, target_db, search.slowdown);
 }
 
+void print_equalization(const quant::Equalization& equalization) {
+    if (equalization.groups == 0) return;
+    fmt::print("gains for channels of unequal range: {} layers: {}\n\n", equalization.nodes.size(),
+               fmt::join(equalization.nodes, ", "));
+}
+
 void print_outputs(const quantizer::QuantizeOutcome& outcome) {
     if (outcome.outputs.empty()) return;
     Table table{{"outputs of the INT8 file", "SQNR dB", "worst channel dB", "cosine", "top-1 changed"}, {}};
@@ -250,6 +256,7 @@ void warn_of_lost_channels(const quantizer::QuantizeJob& job, const quantizer::Q
 }
 
 void print_summary(const quantizer::QuantizeJob& job, const quantizer::QuantizeOutcome& outcome) {
+    print_equalization(outcome.equalization);
     print_search(outcome, job.widths.target_db);
     print_layers(outcome.layers);
     print_outputs(outcome);

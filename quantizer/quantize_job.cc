@@ -214,17 +214,22 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
     job.widths.images = batches(job.widths.images);
     auto equalized = quant::equalize_model(outcome.model, dataset, job.options);
     if (!equalized) return in_model(equalized.error());
-    const CalibrationKey key{outcome.float_digest, form_of(job, outcome.preprocessing, *input), outcome.images.digest};
+    outcome.equalization = std::move(*equalized);
+    std::string form = form_of(job, outcome.preprocessing, *input);
+    if (outcome.equalization.groups > 0) form += fmt::format(", {} equalized", outcome.equalization.groups);
+    const CalibrationKey key{outcome.float_digest, std::move(form), outcome.images.digest};
     auto calibration = calibration_for(job, outcome.model, dataset, key, outcome.cache_was_used);
     if (!calibration) return in_model(calibration.error());
     outcome.calibration = std::move(*calibration);
 
     quant::scale_heads(outcome.model, outcome.calibration);
     quant::choose_grids(outcome.model, outcome.calibration, job.options);
-    if (equalized->groups > 0) {
+    if (outcome.equalization.groups > 0) {
         // Where channels were so unequal, layers multiply small values up.
-        auto searched = quant::search_ranges(outcome.model, outcome.calibration, quant::evenly_spread(dataset, 16),
-                                             job.options.parallel_for);
+        const quant::Dataset some = quant::evenly_spread(dataset, 16);
+        std::int64_t done = 0;
+        auto searched = quant::search_ranges(outcome.model, outcome.calibration, some, job.options.parallel_for,
+                                             [&] { progress("ranges", ++done, some.size); });
         if (!searched) return in_model(searched.error());
         outcome.model.searched = std::move(*searched);
         quant::choose_grids(outcome.model, outcome.calibration, job.options);

@@ -40,6 +40,7 @@ struct QuantizeJob {
 struct QuantizeOutcome {
     quant::QuantModel model;
     quant::Calibration calibration;
+    quant::Equalization equalization;
     std::optional<WidthSearch> widths;
     // Of the written file, and of all in 8 bits by min-max ranges, no bias corrected.
     std::vector<OutputFidelity> outputs, plain_outputs;

@@ -262,13 +262,17 @@ std::vector<ValueId> calibrated_channels(const QuantModel& model) {
 }
 
 Result<Equalization> equalize_model(QuantModel& model, const Dataset& dataset, const QuantizeOptions& options) {
-    if (options.recipe != Recipe::best) return Equalization{};
-    OCTET_ASSIGN(Equalization done,
-                 equalize_channels(model.graph, model.plan, evenly_spread(dataset, 64), options.parallel_for));
-    if (done.groups == 0) return done;
+    if (options.recipe != Recipe::best || dataset.size == 0) return Equalization{};
+    const Dataset some = evenly_spread(dataset, 64);
+    std::int64_t done = 0;
+    const auto count = [&] {
+        if (options.progress) options.progress("channels", ++done, some.size);
+    };
+    OCTET_ASSIGN(Equalization equalized, equalize_channels(model.graph, model.plan, some, options.parallel_for, count));
+    if (equalized.groups == 0) return equalized;
     OCTET_TRY(verify(model.graph));
     OCTET_ASSIGN(model.plan, plan_grids(model.graph, model.pixel, grid_plan_options(options)));
-    return done;
+    return equalized;
 }
 
 Method range_method(const QuantModel& model, const GridGroup& group, const QuantizeOptions& options) {

@@ -51,7 +51,7 @@ struct QuantizeOptions {
     double int16_below_db = 20;
     int refine_images = 16;  // 0: no bias correction and no measurements
     ParallelFor parallel_for = serial_for;
-    // What is going on: "calibration" counts images, "sensitivity" and "refinement" layers.
+    // What is going on: "channels" and "calibration" count images, "sensitivity" and "refinement" layers.
     std::function<void(std::string_view stage, std::int64_t done, std::int64_t total)> progress = {};
 };
 
