@@ -209,8 +209,7 @@ void print_search(const quantizer::QuantizeOutcome& outcome, double target_db) {
 
 void print_equalization(const quant::Equalization& equalization) {
     if (equalization.groups == 0) return;
-    fmt::print("gains for channels of unequal range: {} layers: {}\n\n", equalization.nodes.size(),
-               fmt::join(equalization.nodes, ", "));
+    fmt::print("layers with gains for channels of unequal range: {}\n\n", fmt::join(equalization.nodes, ", "));
 }
 
 void print_outputs(const quantizer::QuantizeOutcome& outcome) {

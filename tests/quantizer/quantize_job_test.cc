@@ -125,10 +125,10 @@ TEST_F(QuantizeJobs, TheOutputsAreThoseOfTheWrittenFile) {
     EXPECT_THAT(said.err, Not(HasSubstr("warning")));
 }
 
-// Each layer alone is near enough, but one channel's range drowns the others, which the next weights multiply up.
-TEST_F(QuantizeJobs, TensorsWhoseLossReachesTheOutputsGetSixteenBits) {
+// Pointwise convolutions, by 12 up in channel 0 and as much down again: each layer alone is near enough, but one channel's
+// range drowns the others, which the next weights multiply up.
+void save_drowning_network(const std::string& activation, const std::string& path) {
     NetworkBuilder network;
-    // Pointwise convolutions, by 12 up in channel 0 and as much down again.
     std::mt19937 random(9);
     std::normal_distribution<float> normal(0, 0.5F);
     std::vector<float> up, down;
@@ -138,10 +138,28 @@ TEST_F(QuantizeJobs, TensorsWhoseLossReachesTheOutputsGetSixteenBits) {
     for (int o = 0; o < 8; ++o) {
         for (int i = 0; i < 8; ++i) down.push_back(normal(random) / (i == 0 ? 12.0F : 1.0F));
     }
-    network.node("Relu", {network.node("Conv", {network.last(), network.constant({8, 3, 1, 1}, up)})});
+    network.node(activation, {network.node("Conv", {network.last(), network.constant({8, 3, 1, 1}, up)})});
     network.node("Relu", {network.node("Conv", {network.last(), network.constant({8, 8, 1, 1}, down)})});
     network.conv(8, 4);
-    network.save(model_);
+    network.save(path);
+}
+
+TEST_F(QuantizeJobs, ChannelsOfUnequalRangeGetGains) {
+    const WidthGoal all_in_8_bits{.target_db = 0};
+    for (const char* activation : {"Relu", "LeakyRelu"}) {
+        save_drowning_network(activation, model_);
+        const QuantizeOutcome outcome = quantize({.int16_below_db = 0}, all_in_8_bits);
+        EXPECT_EQ(outcome.equalization.nodes.size(), 1U) << activation;
+        EXPECT_GT(outcome.outputs.at(0).whole.sqnr_db(), outcome.plain_outputs.at(0).whole.sqnr_db()) << activation;
+        EXPECT_GT(outcome.outputs.at(0).whole.sqnr_db(), 45) << activation;
+    }
+    const auto said = run_program_text(fmt::format("octet-quantize {} {} -o {}", model_, images_, int8_));
+    EXPECT_THAT(said.out, HasSubstr("layers with gains for channels of unequal range: LeakyRelu_3"));
+}
+
+// HardSwish takes no gains.
+TEST_F(QuantizeJobs, TensorsWhoseLossReachesTheOutputsGetSixteenBits) {
+    save_drowning_network("HardSwish", model_);
     const quant::QuantizeOptions options{.int16_below_db = 0};
     const double narrow = quantize(options, {.target_db = 0}).outputs.at(0).whole.sqnr_db();
 
