@@ -224,8 +224,8 @@ Result<QuantizeOutcome> run_quantize_job(QuantizeJob job, const JobProgress& pro
 
     quant::scale_heads(outcome.model, outcome.calibration);
     quant::choose_grids(outcome.model, outcome.calibration, job.options);
-    if (outcome.equalization.groups > 0) {
-        // Where channels were so unequal, layers multiply small values up.
+    if (outcome.equalization.groups > 0 && job.options.recipe == quant::Recipe::best) {
+        // Where channels were so unequal, layers multiply small values up. A chip has demands of its own.
         const quant::Dataset some = quant::evenly_spread(dataset, 16);
         std::int64_t done = 0;
         auto searched = quant::search_ranges(outcome.model, outcome.calibration, some, job.options.parallel_for,

@@ -262,7 +262,7 @@ std::vector<ValueId> calibrated_channels(const QuantModel& model) {
 }
 
 Result<Equalization> equalize_model(QuantModel& model, const Dataset& dataset, const QuantizeOptions& options) {
-    if (options.recipe != Recipe::best || dataset.size == 0) return Equalization{};
+    if (options.recipe == Recipe::reference || dataset.size == 0) return Equalization{};
     const Dataset some = evenly_spread(dataset, 64);
     std::int64_t done = 0;
     const auto count = [&] {

@@ -70,7 +70,7 @@ std::vector<ValueId> calibrated_values(const QuantModel& model);
 // Those whose channels' extents scale_heads() (chip_forms.h) wants, which comes before choose_grids().
 std::vector<ValueId> calibrated_channels(const QuantModel& model);
 
-// `best`: gains for channels of unequal range (equalize.h), by up to 64 images. The plan is made again.
+// `best`, `npu`: gains for channels of unequal range (equalize.h), by up to 64 images. The plan is made again.
 Result<Equalization> equalize_model(QuantModel& model, const Dataset& dataset, const QuantizeOptions& options);
 
 // The method that chooses the range of a group: options.range.method, but min-max for what enters and leaves the
