@@ -15,7 +15,7 @@ namespace octet::quant {
 namespace {
 
 // Of a range on the images measured, for others.
-constexpr double headroom = 1.25;
+constexpr double headroom = 1.5;
 constexpr double largest_gain = 128;
 // Negative values, such as Swish's, may come to so much of the positive ones.
 constexpr double most_negative[] = {0, 1.0 / 8, 1.0 / 4, 1.0 / 2, 1};
