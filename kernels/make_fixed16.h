@@ -31,8 +31,8 @@ struct Fixed16Spec {
     std::span<const double> prelu_alpha{};  // per channel, the same range
     double clip_lo = 0, clip_hi = 0;        // may be infinite
     RealFunction function{};                // table
-    // table: where function(x) = x * gate(x), gate rising from 0 to 1, all but there beyond +-gate_reach. Activation::gated
-    // is then taken in place of a table that is not fine enough, or for the sake of gains.
+    // table: where function(x) = x * gate(x), gate rising from 0 to 1, all but there beyond +-gate_reach. Then
+    // Activation::gated takes the place of a table that is not fine enough, or is for the sake of gains.
     RealFunction gate{};
     std::span<const double> channel_gain{};  // behind a function with a gate, per channel, > 0; empty: 1
 

@@ -121,8 +121,8 @@ struct Fixed16 {
     std::int16_t residual_mult = 0;
     std::uint8_t residual_zero_point = 0;
 
-    // Accumulators may be coarser than p's grid where that follows from the output's, the table's or a gain alone. 32 bits hold
-    // them shifted: make_fixed16 proves it.
+    // Accumulators may be coarser than p's grid where that follows from the output, the table or a gain alone. 32 bits
+    // hold them shifted: make_fixed16 proves it.
     OCTET_INLINE bool shifts_left() const {
         return output == OutputKind::s16 || activation == Activation::table || activation == Activation::gated;
     }

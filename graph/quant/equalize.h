@@ -6,10 +6,10 @@
 //   Conv → y → Conv(w)                 becomes    Conv(g·w', g·b') → g·y → Conv(w / g)
 //   Conv → Swish → y → Conv(w)                    Conv → Swish → Mul(g) → g·y → Conv(w / g)
 //
-// with g > 0 for each channel of y; Relu, LeakyRelu and PRelu may stand behind the first convolution, and MaxPool, Concat
-// and Resize between y and its readers. After Nagel et al., Data-Free Quantization Through Weight Equalization and Bias
-// Correction, 2019, with ranges for weights, as weights have a scale for each channel here; Meller et al., Same, Same But
-// Different, 2019.
+// with g > 0 for each channel of y; Relu, LeakyRelu and PRelu may stand behind the first convolution, and MaxPool,
+// Concat and Resize between y and its readers. As in Nagel et al., Data-Free Quantization Through Weight Equalization
+// and Bias Correction, 2019, and Meller et al., Same, Same But Different, 2019; but by the ranges of activations alone,
+// for weights have a scale for each channel.
 
 #include <functional>
 #include <string>
@@ -26,8 +26,9 @@ struct Equalization {
     std::vector<std::string> nodes = {};  // whose channels have them
 };
 
-// Where 8 bits leave the convolutions that read a group less than 35 dB, and gains give them 3 more. Ranges and signals are
-// measured on the dataset's images; done() is called behind each of them. The plan is of `graph` and must be made again.
+// Where 8 bits leave the convolutions that read a group less than 35 dB, and gains give them 3 more. Ranges and signals
+// are measured on the dataset's images; done() is called behind each of them. The plan is of `graph` and must be made
+// again.
 Result<Equalization> equalize_channels(Graph& graph, const GridPlan& plan, const Dataset& dataset,
                                        const ParallelFor& parallel_for, const std::function<void()>& done = {});
 

@@ -61,8 +61,8 @@ void scale_boxes(Graph& graph, float scale) {
 
 // 16-bit grid of a group. The pre-activation that a kernel computes with saturates beyond half of the grid's reach,
 // behind hardswish beyond a quarter (kernels/make_fixed16.h), and is 1/alpha times as negative as what a leaky
-// rectifier lets through. A Swish's reaches over its gate, whatever comes of it. That of another curve has a grid of its
-// own, and its segments are the finer the less they span.
+// rectifier lets through. A Swish's reaches over its gate, whatever comes of it. That of another curve has a grid of
+// its own, and its segments are the finer the less they span.
 Grid wide_grid(const Graph& graph, const GridGroup& group, const Calibration& calibration, float headroom) {
     float magnitude = 0;
     float finest = finest_wide_scale;

@@ -30,7 +30,8 @@ class RandomFixed16 {
             if (params.shifts_left() && random_int(random, 0, 3) == 0) shift_[c] = -random_int(random, 1, 15);
             mult_[c] = static_cast<std::int16_t>(random_int(random, 0, 9) == 0 ? 32767 * random_int(random, 0, 1)
                                                                                : random_int(random, 16384, 32767));
-            alpha_[c] = static_cast<std::int16_t>(random_int(random, activation == Activation::gated ? 0 : -32767, 32767));
+            const int least_alpha = activation == Activation::gated ? 0 : -32767;
+            alpha_[c] = static_cast<std::int16_t>(random_int(random, least_alpha, 32767));
         }
         params.bias = bias_.data();
         params.shift = shift_.data();

@@ -125,8 +125,8 @@ TEST_F(QuantizeJobs, TheOutputsAreThoseOfTheWrittenFile) {
     EXPECT_THAT(said.err, Not(HasSubstr("warning")));
 }
 
-// Pointwise convolutions, by 12 up in channel 0 and as much down again: each layer alone is near enough, but one channel's
-// range drowns the others, which the next weights multiply up.
+// Pointwise convolutions, by 12 up in channel 0 and as much down again: each layer alone is near enough, but one
+// channel's range drowns the others, which the next weights multiply up.
 void save_drowning_network(const std::string& activation, const std::string& path) {
     NetworkBuilder network;
     std::mt19937 random(9);
