@@ -21,17 +21,6 @@ class Locks {
     std::mutex locks_[count];
 };
 
-// Nothing for 0 channels.
-std::vector<Extent> extents_by_channel(const Tensor& tensor, std::size_t channels) {
-    std::vector<Extent> extents(channels);
-    if (channels == 0) return extents;
-    const auto values = tensor.data<float>();
-    const std::size_t plane = values.size() / (channels * static_cast<std::size_t>(tensor.shape()[0]));
-    for (std::size_t i = 0; plane > 0 && i < values.size() / plane; ++i)
-        extents[i % channels].add(values.subspan(i * plane, plane));
-    return extents;
-}
-
 Result<void> check_finite(const Graph& graph, const Calibration& calibration) {
     for (const NodeId id : graph.topological_order()) {
         const Node& node = graph.node(id);
@@ -49,6 +38,16 @@ Result<void> check_finite(const Graph& graph, const Calibration& calibration) {
 }
 
 }  // namespace
+
+std::vector<Extent> extents_by_channel(const Tensor& tensor, std::size_t channels) {
+    std::vector<Extent> extents(channels);
+    if (channels == 0) return extents;
+    const auto values = tensor.data<float>();
+    const std::size_t plane = values.size() / (channels * static_cast<std::size_t>(tensor.shape()[0]));
+    for (std::size_t i = 0; plane > 0 && i < values.size() / plane; ++i)
+        extents[i % channels].add(values.subspan(i * plane, plane));
+    return extents;
+}
 
 Dataset evenly_spread(const Dataset& dataset, std::int64_t count) {
     const std::int64_t size = std::min(count, dataset.size);

@@ -27,6 +27,9 @@ using ImageObserver = std::function<Result<void>(std::int64_t image, ValueId val
 Result<void> run_images(const Graph& graph, const Dataset& dataset, const ParallelFor& parallel_for,
                         const ImageObserver& observe, const std::function<void()>& done = {});
 
+// Of a tensor [N, channels, …]; nothing for 0 channels.
+std::vector<Extent> extents_by_channel(const Tensor& tensor, std::size_t channels);
+
 struct ValueStatistics {
     Extent extent;                      // of every float activation
     Histogram histogram;                // of the values asked for

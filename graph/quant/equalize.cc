@@ -36,14 +36,11 @@ struct Measured {
     std::vector<Extent> extents;  // by channel
     ChannelMoments moments;
 
-    void add(const Tensor& tensor) {
+    // Of one image.
+    void set(const Tensor& tensor) {
+        moments = {};
         moments.add(tensor);
-        const auto values = tensor.data<float>();
-        const std::size_t channels = moments.sums.size();
-        const std::size_t plane = values.size() / (channels * static_cast<std::size_t>(tensor.shape()[0]));
-        extents.resize(channels);
-        for (std::size_t i = 0; i * plane < values.size(); ++i)
-            extents[i % channels].add(values.subspan(i * plane, plane));
+        extents = extents_by_channel(tensor, moments.sums.size());
     }
     void merge(const Measured& more) {
         moments.merge(more.moments);
@@ -88,7 +85,7 @@ class Equalizer {
         std::vector<std::map<ValueId, Measured>> images(static_cast<std::size_t>(dataset.size), measured_);
         const auto observe = [&](std::int64_t image, ValueId value, const Tensor& tensor) -> Result<void> {
             auto& measured = images[static_cast<std::size_t>(image)];
-            if (const auto found = measured.find(value); found != measured.end()) found->second.add(tensor);
+            if (const auto found = measured.find(value); found != measured.end()) found->second.set(tensor);
             return {};
         };
         OCTET_TRY(run_images(graph_, dataset, parallel_for, observe, done));
