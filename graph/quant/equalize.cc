@@ -130,8 +130,9 @@ class Equalizer {
             }
         }
         for (const auto& [value, channels] : candidate.channels) {
-            const bool is_read_otherwise = !add_readers(candidate, group, value);
-            if (!is_read_otherwise && !graph_.is_output(value)) continue;
+            const GridReaders readers = readers_of(graph_, plan_, consumers_, value);
+            for (const NodeId conv : readers.convolutions) candidate.readers.emplace_back(conv, value);
+            if (!readers.others) continue;
             for (const Channel& channel : channels) candidate.sources[channel.source].free = false;
         }
         const bool any = std::any_of(candidate.sources.begin(), candidate.sources.end(),
@@ -156,24 +157,6 @@ class Equalizer {
         }
         const auto& shape = graph_.value(output).shape;
         return shape && static_cast<std::int64_t>(channels.size()) == (*shape)[1];
-    }
-
-    // Whether convolutions and copies of the group are all that reads a value.
-    bool add_readers(Candidate& candidate, const GridGroup& group, ValueId value) const {
-        bool all = true;
-        for (const NodeId id : consumers_[index(value)]) {
-            const Node& node = graph_.node(id);
-            const bool copies = std::all_of(node.outputs.begin(), node.outputs.end(), [&](ValueId output) {
-                return output != no_value && plan_.group(output) == &group;
-            });
-            if (copies && !candidate.sources.count(node.outputs[0])) continue;
-            if (node.op == "Conv" && plan_.integer[index(id)] && graph_.constant(node.inputs[1])) {
-                candidate.readers.emplace_back(id, value);
-            } else {
-                all = false;
-            }
-        }
-        return all;
     }
 
     // Swish behind a convolution, or what multiplying the convolution's parameters multiplies.

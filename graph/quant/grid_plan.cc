@@ -453,6 +453,27 @@ class Planner {
 
 }  // namespace
 
+GridReaders readers_of(const Graph& graph, const GridPlan& plan, const std::vector<std::vector<NodeId>>& consumers,
+                       ValueId value) {
+    const GridGroup& group = *plan.group(value);
+    const auto is_copy = [&](ValueId output) {
+        const bool computed = std::find(group.sources.begin(), group.sources.end(), output) != group.sources.end();
+        return output != no_value && plan.group(output) == &group && !computed;
+    };
+    GridReaders readers{{}, graph.is_output(value)};
+    for (const NodeId id : consumers[static_cast<std::size_t>(value)]) {
+        const Node& node = graph.node(id);
+        if (std::all_of(node.outputs.begin(), node.outputs.end(), is_copy)) continue;
+        if (node.op == "Conv" && node.inputs[0] == value && plan.integer[static_cast<std::size_t>(id)] &&
+            graph.constant(node.inputs[1])) {
+            readers.convolutions.push_back(id);
+        } else {
+            readers.others = true;
+        }
+    }
+    return readers;
+}
+
 Result<GridPlan> plan_grids(const Graph& graph, const std::optional<PixelInput>& pixel,
                             const GridPlanOptions& options) {
     return Planner(graph, pixel, options).run();

@@ -54,6 +54,14 @@ struct GridPlan {
     }
 };
 
+// Who reads a value that has a grid.
+struct GridReaders {
+    std::vector<NodeId> convolutions;  // on integers, as their data
+    bool others = false;               // more than these and copies within the group
+};
+GridReaders readers_of(const Graph& graph, const GridPlan& plan, const std::vector<std::vector<NodeId>>& consumers,
+                       ValueId value);
+
 enum class GridStyle { fused, separate, stored };
 
 struct GridPlanOptions {

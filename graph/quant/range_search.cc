@@ -85,16 +85,9 @@ class Search {
     bool find_readers(const GridGroup& group, const std::vector<std::vector<NodeId>>& consumers,
                       std::vector<std::pair<ValueId, NodeId>>& readers) const {
         for (const ValueId value : group.values) {
-            if (graph_.is_output(value)) return false;
-            for (const NodeId id : consumers[index(value)]) {
-                const Node& node = graph_.node(id);
-                const bool copies = std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId output) {
-                    return output != no_value && model_.plan.group(output) == &group;
-                });
-                if (copies) continue;
-                if (node.op != "Conv" || !model_.plan.integer[index(id)] || node.inputs[0] != value) return false;
-                readers.emplace_back(value, id);
-            }
+            const GridReaders found = readers_of(graph_, model_.plan, consumers, value);
+            if (found.others) return false;
+            for (const NodeId conv : found.convolutions) readers.emplace_back(value, conv);
         }
         return !readers.empty();
     }
